@@ -1,0 +1,15 @@
+"""Strict numerics for every test, and compiled programs kept in the checkout."""
+
+import os
+from pathlib import Path
+
+_CACHE = Path(__file__).parents[1] / ".cache"
+# Also for the processes that tests start; set before JAX is imported.
+os.environ["WS_JAX_CACHE"] = str(_CACHE)
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE / "xla"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
+import jax  # noqa: E402
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
