@@ -1,0 +1,201 @@
+"""MNIST and CIFAR-10 from their original files, verified by checksum."""
+
+import dataclasses
+import functools
+import gzip
+import hashlib
+import tarfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ws_jax.data import formats
+from ws_jax.data.cache import Source
+from ws_jax.data.dataset import DataError, Dataset, NotFoundError
+
+VERSION = "original"
+_GZIP_MAGIC = b"\x1f\x8b"
+
+# Decodes the content of all files, by name, to images, labels and `num_train`.
+_Decoder = Callable[[Mapping[str, bytes]], tuple[np.ndarray, np.ndarray, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Original:
+    """The original files of a data set.
+
+    Attributes:
+      sha256: of the content of each file, uncompressed, in the order of reading.
+      archive: tar file which holds them all, if they were published in one.
+      folder: their folder in the archive.
+      decode: what makes arrays of them.
+    """
+
+    sha256: Mapping[str, str]
+    archive: str
+    folder: str
+    decode: _Decoder
+
+
+def _decode_mnist(
+    contents: Mapping[str, bytes],
+) -> tuple[np.ndarray, np.ndarray, int]:
+    arrays = [formats.decode_idx(content) for content in contents.values()]
+    train_images, train_labels, test_images, test_labels = arrays
+    images = np.concatenate([train_images, test_images])[..., None]
+    labels = np.concatenate([train_labels, test_labels]).astype(np.int32)
+    return images, labels, len(train_images)
+
+
+def _decode_cifar10(
+    contents: Mapping[str, bytes],
+) -> tuple[np.ndarray, np.ndarray, int]:
+    batches = [formats.decode_cifar10(content) for content in contents.values()]
+    images = np.concatenate([images for images, _ in batches])
+    labels = np.concatenate([labels for _, labels in batches])
+    return images, labels, len(images) - len(batches[-1][0])
+
+
+# The checksums are of what is inside the .gz and .tar.gz files, so that repacked or
+# unpacked copies are as good as the published ones.
+ORIGINALS: dict[str, _Original] = {
+    "mnist": _Original(
+        sha256={
+            "train-images-idx3-ubyte": (
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+            ),
+            "train-labels-idx1-ubyte": (
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"
+            ),
+            "t10k-images-idx3-ubyte": (
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+            ),
+            "t10k-labels-idx1-ubyte": (
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"
+            ),
+        },
+        archive="",
+        folder="",
+        decode=_decode_mnist,
+    ),
+    "cifar10": _Original(
+        sha256={
+            "data_batch_1.bin": (
+                "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5"
+            ),
+            "data_batch_2.bin": (
+                "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed"
+            ),
+            "data_batch_3.bin": (
+                "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67"
+            ),
+            "data_batch_4.bin": (
+                "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48"
+            ),
+            "data_batch_5.bin": (
+                "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add"
+            ),
+            "test_batch.bin": (
+                "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"
+            ),
+        },
+        archive="cifar-10-binary.tar.gz",
+        folder="cifar-10-batches-bin",
+        decode=_decode_cifar10,
+    ),
+}
+
+
+def find(name: str, data_dir: Path) -> Source:
+    """Finds a data set's original files in `data_dir` or `data_dir/name`.
+
+    Each file may be gzipped or not; CIFAR-10 may be its archive, or what the archive
+    unpacks to.
+
+    Raises:
+      NotFoundError: if none of the files is there.
+      DataError: if some are missing.
+    """
+    original = ORIGINALS[name]
+    for directory in _places(name, data_dir):
+        found = _list_files(directory, original)
+        if found:
+            read = functools.partial(decode_files, name, found)
+            return Source(name, VERSION, "", read)
+    first = original.archive or f"{next(iter(original.sha256))}.gz"
+    raise NotFoundError(f"neither {data_dir} nor {data_dir / name} holds {first}")
+
+
+def _places(name: str, data_dir: Path) -> list[Path]:
+    roots = [data_dir, data_dir / name]
+    folder = ORIGINALS[name].folder
+    return [*roots, *(root / folder for root in roots if folder)]
+
+
+def _list_files(directory: Path, original: _Original) -> list[Path]:
+    """Returns the files to read, the archive only if nothing else is there."""
+    found = {}
+    for name in original.sha256:
+        for path in (directory / name, directory / f"{name}.gz"):
+            if path.is_file():
+                found.setdefault(name, path)
+    missing = sorted(set(original.sha256) - set(found))
+    if found and missing:
+        raise DataError(f"{directory} is incomplete: it lacks {', '.join(missing)}")
+    archive = directory / original.archive
+    return list(found.values()) or ([archive] if archive.is_file() else [])
+
+
+def decode_files(name: str, paths: list[Path]) -> Dataset:
+    """Decodes a data set from its original files or its archive.
+
+    Args:
+      name: one of `ORIGINALS`.
+      paths: all of the files, named as published (with or without `.gz`), in any
+        order; or the archive alone.
+
+    Raises:
+      DataError: if a file cannot be unpacked, is missing, or has another checksum.
+    """
+    original = ORIGINALS[name]
+    contents: dict[str, bytes] = {}
+    for path in paths:
+        contents |= _unpack(path, original)
+    for file_name, expected in original.sha256.items():
+        content = contents.get(file_name, b"")
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise DataError(
+                f"{file_name} in {paths[0].parent} is not the original file of {name}: "
+                "its checksum differs (damaged, or not fully copied); fetch it again"
+            )
+    ordered = {file_name: contents[file_name] for file_name in original.sha256}
+    images, labels, num_train = original.decode(ordered)
+    return Dataset(name, VERSION, images, labels, 10, num_train)
+
+
+def _unpack(path: Path, original: _Original) -> dict[str, bytes]:
+    """Returns the wanted files of `path`, uncompressed, by published name."""
+    try:
+        if path.name == original.archive:
+            return _unpack_archive(path, original)
+        content = path.read_bytes()
+        if content.startswith(_GZIP_MAGIC):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise DataError(
+            f"{path} cannot be unpacked ({error}): it is damaged, or not fully copied"
+        ) from error
+    return {path.name.removesuffix(".gz"): content}
+
+
+def _unpack_archive(path: Path, original: _Original) -> dict[str, bytes]:
+    contents = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            name = Path(member.name).name
+            file = archive.extractfile(member) if name in original.sha256 else None
+            if file is not None:
+                contents[name] = file.read()
+    return contents
