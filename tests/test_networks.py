@@ -1,0 +1,136 @@
+"""The networks of Table A.2: sizes, initial values, and what they compute."""
+
+import math
+
+import jax
+import numpy as np
+import pytest
+from studies import tiny
+
+from ws_jax import describe
+from ws_jax.config import (
+    ConfigError,
+    ExperimentConfig,
+    SweepConfig,
+    cifar10_network,
+    mnist_network,
+)
+from ws_jax.data import folds
+from ws_jax.initializers import fans, glorot_uniform
+from ws_jax.plan import check_fits, layer_sites, make_plan
+from ws_jax.program import forward, init_variables, make_program
+
+NETWORKS = {
+    "mnist": (mnist_network(), (28, 28, 1)),
+    "cifar10": (cifar10_network(), (32, 32, 3)),
+}
+# Worked out by hand from Table A.2. MNIST, three layers, shared: 9*32 + 32 = 320,
+# 288*64 + 64 = 18,496, 576*128 + 128 = 73,856, dense 2048*1024 + 1024, and output
+# 1024*10 + 10; free layers hold 13*13, 6*6 and 4*4 times as much.
+COUNTS = {
+    ("mnist", 3, "full"): 2_201_098,
+    ("mnist", 3, "free"): 4_010_058,
+    ("mnist", 2, "full"): 2_389_386,
+    ("mnist", 2, "free"): 3_090_506,
+    ("cifar10", 3, "full"): 2_875_530,
+    ("cifar10", 3, "free"): 11_103_626,
+    ("cifar10", 2, "full"): 3_497_866,
+    ("cifar10", 2, "free"): 9_364_618,
+    # 49 tiles of the 13x13 sites, 9 of the 6x6, 4 of the 4x4.
+    ("mnist", 3, "tiles:2"): 49 * 320 + 9 * 18_496 + 4 * 73_856 + 2_098_176 + 10_250,
+    ("mnist", 3, "full/free"): 320 + 36 * 18_496 + 16 * 73_856 + 2_098_176 + 10_250,
+}
+
+
+def program_of(name, depth, sharing, **sweep):
+    network, shape = NETWORKS[name]
+    config = ExperimentConfig(
+        network=network,
+        sweep=SweepConfig(sharing=(sharing,), num_layers=(depth,), **sweep),
+    )
+    (group,) = make_plan(config)
+    return make_program(group.spec, shape, 10, folds(100, 5))
+
+
+@pytest.mark.parametrize("name, depth, sharing", sorted(COUNTS))
+def test_parameter_counts(name, depth, sharing):
+    program = program_of(name, depth, sharing)
+    assert describe.count_parameters(program) == COUNTS[name, depth, sharing]
+
+
+def test_sites_of_table_a2():
+    for name, want in [
+        ("mnist", ((13, 13), (6, 6), (4, 4))),
+        ("cifar10", ((14, 14), (5, 5), (3, 3))),
+    ]:
+        network, shape = NETWORKS[name]
+        assert layer_sites(ExperimentConfig(network=network), 3, shape) == want
+
+
+def test_an_image_too_small_is_refused():
+    with pytest.raises(ConfigError, match="nothing is left after layer 2"):
+        check_fits(ExperimentConfig(), (6, 6, 1))
+    with pytest.raises(ConfigError, match="4 needs more than 8 sites a side"):
+        check_fits(tiny(evaluation__radii=(4,)), (12, 12, 1))
+
+
+@pytest.mark.parametrize("reading", ["paper", "released"])
+@pytest.mark.parametrize("shape", [(3, 3, 4, 8), (5, 5, 3, 3, 4, 8), (7, 3, 3, 4, 8)])
+def test_glorot_uniform_fills_its_limits(shape, reading):
+    kernels = math.prod(shape[:-4])
+    fan_in, fan_out = 36, 72
+    if reading == "released" and len(shape) > 4:
+        fan_in, fan_out = kernels * 36, kernels * 8
+    assert fans(shape, reading) == (fan_in, fan_out)
+    limit = math.sqrt(6 / (fan_in + fan_out))
+    values = np.asarray(glorot_uniform(reading)(jax.random.key(0), shape))
+    assert np.abs(values).max() <= limit
+    # The variance of a uniform draw is limit^2 / 3; 288 draws or more.
+    np.testing.assert_allclose(values.std(), limit / math.sqrt(3), rtol=0.12)
+
+
+def test_released_initialisation_is_smaller_by_root_of_sites():
+    # 13 times in MNIST's first layer if both fans held the sites alike.
+    paper = math.sqrt(6 / sum(fans((13, 13, 3, 3, 1, 32), "paper")))
+    released = math.sqrt(6 / sum(fans((13, 13, 3, 3, 1, 32), "released")))
+    np.testing.assert_allclose(paper, math.sqrt(6 / (9 + 288)))
+    np.testing.assert_allclose(released, math.sqrt(6 / (169 * 9 + 169 * 32)))
+
+
+@pytest.mark.parametrize("sharing", ["full", "free", "tiles:2", "full/free"])
+def test_the_network_computes_what_its_table_says(sharing):
+    """Against a network written out in NumPy, site by site."""
+    program = program_of("mnist", 3, sharing)
+    variables = init_variables(program, jax.random.key(1))
+    params = jax.tree.map(
+        lambda a: a + 0.01 * jax.random.normal(jax.random.key(2), a.shape),
+        variables["params"],
+    )
+    x = jax.random.uniform(jax.random.key(3), (2, 28, 28, 1))
+    logits, _ = forward(program, params, {}, {}, x, train=False)
+
+    y, params = jax.tree.map(np.asarray, (x, params))
+    for i, (side, stride) in enumerate([(13, 2), (6, 2), (4, 1)]):
+        kernel, bias = (params[f"conv_{i}"][k] for k in ("kernel", "bias"))
+        y = by_hand(y, kernel, bias, side, stride)
+    y = y.reshape(2, -1) @ params["hidden"]["kernel"] + params["hidden"]["bias"]
+    y = np.maximum(y, 0) @ params["output"]["kernel"] + params["output"]["bias"]
+    np.testing.assert_allclose(logits, y, rtol=1e-4, atol=1e-4)
+
+
+def by_hand(x, kernel, bias, side, stride):
+    rows = []
+    for h in range(side):
+        row = []
+        for w in range(side):
+            patch = x[:, h * stride : h * stride + 3, w * stride : w * stride + 3]
+            if kernel.ndim == 4:
+                k, b = kernel, bias
+            elif kernel.ndim == 6:
+                k, b = kernel[h, w], bias[h, w]
+            else:  # tiles of two
+                index = (h // 2) * -(-side // 2) + w // 2
+                k, b = kernel[index], bias[index]
+            row.append(np.einsum("nijc,ijco->no", patch, k) + b)
+        rows.append(np.stack(row, axis=1))
+    return np.maximum(np.stack(rows, axis=1), 0)

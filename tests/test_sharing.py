@@ -1,0 +1,73 @@
+"""Sharing schemes against maps written by hand."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ws_jax import sharing
+from ws_jax.config import ConfigError
+
+
+def test_the_four_schemes_by_hand():
+    assert sharing.full((2, 2)).sites.tolist() == [[0, 0], [0, 0]]
+    assert sharing.free((2, 3)).sites.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert sharing.tiles((3, 3), 2).sites.tolist() == [[0, 0, 1], [0, 0, 1], [2, 2, 3]]
+    assert sharing.periodic((3, 3), 2).sites.tolist() == [
+        [0, 1, 0],
+        [2, 3, 2],
+        [0, 1, 0],
+    ]
+
+
+def test_schemes_meet_at_their_ends():
+    assert sharing.tiles((4, 5), 1) == sharing.free((4, 5))
+    assert sharing.tiles((4, 5), 5) == sharing.full((4, 5))
+    assert sharing.periodic((4, 5), 1) == sharing.full((4, 5))
+    assert sharing.periodic((4, 5), 5) == sharing.free((4, 5))
+
+
+def test_equal_maps_are_equal_and_hash_alike():
+    a, b = sharing.tiles((4, 4), 4), sharing.full((4, 4))
+    assert a == b and hash(a) == hash(b)
+    assert a != sharing.full((4, 5))
+
+
+@pytest.mark.parametrize("sites", [[[0, 2]], [[1, 1]], [[0.5]], [0, 1], [[]]])
+def test_a_map_that_is_none_is_refused(sites):
+    with pytest.raises(ValueError, match="sites must"):
+        sharing.Sharing(np.array(sites))
+
+
+def test_expand_and_group_mean_by_hand():
+    tiles = sharing.tiles((2, 3), 2)
+    field = jnp.arange(6.0).reshape(2, 3, 1)
+    mean = sharing.group_mean(field, tiles)[..., 0]
+    np.testing.assert_array_equal(mean, [[2, 2, 3.5], [2, 2, 3.5]])
+    bank = jnp.array([[5.0], [7.0]])
+    np.testing.assert_array_equal(
+        sharing.expand(bank, tiles)[..., 0], [[5, 5, 7], [5, 5, 7]]
+    )
+
+
+def test_group_mean_changes_nothing_when_repeated():
+    field = jnp.sin(jnp.arange(5 * 4 * 6.0)).reshape(5, 4, 6)
+    once = sharing.group_mean(field, sharing.periodic((5, 4), 3))
+    twice = sharing.group_mean(once, sharing.periodic((5, 4), 3))
+    np.testing.assert_allclose(once, twice, atol=1e-6)
+    free = sharing.group_mean(field, sharing.free((5, 4)))
+    np.testing.assert_array_equal(free, field)
+
+
+def test_a_bank_of_another_size_is_refused():
+    with pytest.raises(ValueError, match="does not fit"):
+        sharing.expand(jnp.zeros((3, 1)), sharing.full((2, 2)))
+    with pytest.raises(ValueError, match="does not fit"):
+        sharing.group_mean(jnp.zeros((3, 1, 1)), sharing.full((2, 2)))
+
+
+def test_schemes_by_layer():
+    assert sharing.layer_sharing("full/tiles:2", 0, (4, 4)).is_full
+    assert sharing.layer_sharing("full/tiles:2", 1, (4, 4)).num_kernels == 4
+    assert sharing.layer_sharing("full/tiles:2", 2, (4, 4)).num_kernels == 4
+    with pytest.raises(ConfigError, match="did you mean 'tiles'"):
+        sharing.layer_sharing("tile:2", 0, (4, 4))
