@@ -1,0 +1,207 @@
+"""From config to results: resuming, refusing, and what stands in the folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from studies import tiny
+
+from ws_jax import experiment, results
+from ws_jax.checkpoint import load_run
+from ws_jax.results import ResultsError
+from ws_jax.workdir import Workdir, WorkdirError
+
+ROOT = Path(__file__).parents[1]
+CONFIG = tiny(execution__chunk=2, train__epochs=3)
+NUMBERS = [name for name in results.EPOCH_COLUMNS if name not in ("seconds", "status")]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A finished sweep, and its results."""
+    workdir = tmp_path_factory.mktemp("done")
+    experiment.run_sweep(CONFIG, workdir)
+    return workdir, results.read(workdir)
+
+
+def test_results_have_a_row_for_every_run_and_epoch(done):
+    _, frame = done
+    assert list(frame.columns) == list(results.COLUMNS)
+    counts = frame.groupby(["model", "aug", "fold"])["epoch"].agg(list)
+    assert len(counts) == 8
+    assert all(e == [1, 2, 3] for e in counts["cnn"])
+    assert all(e == [0, 1, 2, 3] for e in counts["fcn"])  # 0: its distances
+    trained = frame[frame["epoch"] > 0]
+    assert (
+        trained[["loss", "val_loss", "acc", "val_acc", "translation"]]
+        .notna()
+        .all(axis=None)
+    )
+    assert trained[["rotation", "noise", "swap"]].isna().all(axis=None)
+    assert (frame["dist_1"].notna() == (frame["model"] == "fcn")).all()
+    assert set(frame["status"]) == {"finished"}
+    zero = frame["aug"] == 0
+    assert (frame.loc[zero, "aug_type"] == "none").all()
+    assert (frame.loc[~zero, "aug_type"] == "translation").all()
+
+
+def test_the_record_says_what_was_run(done):
+    workdir, _ = done
+    (record,) = results.read_records(workdir)
+    assert record["config"]["train"]["epochs"] == 3
+    assert record["data"]["name"].startswith("synthetic")
+    assert {"jax", "flax", "ws_jax", "python"} <= set(record["versions"])
+    assert record["device"]["platform"] == "cpu"
+
+
+def test_a_finished_sweep_is_not_trained_again(done, monkeypatch):
+    workdir, frame = done
+    before = (workdir / results.RESULTS_FILE).read_bytes()
+    monkeypatch.setattr(experiment.LivingRuns, "train_epoch", None)
+    experiment.run_sweep(CONFIG, workdir)
+    pd.testing.assert_frame_equal(results.read(workdir), frame)
+    assert (workdir / results.RESULTS_FILE).read_bytes() == before
+
+
+def test_another_config_is_refused_by_its_fields(done):
+    workdir, frame = done
+    other = tiny(execution__chunk=2, train__epochs=4, sweep__levels=(0.0,))
+    with pytest.raises(WorkdirError) as refusal:
+        experiment.run_sweep(other, workdir)
+    assert "train.epochs: 3 -> 4" in str(refusal.value)
+    assert "sweep.levels: [0.0, 0.3] -> [0.0]" in str(refusal.value)
+    pd.testing.assert_frame_equal(results.read(workdir), frame)
+
+
+def test_another_saving_rhythm_is_not_another_sweep(done):
+    workdir, _ = done
+    experiment.run_sweep(
+        tiny(execution__chunk=2, train__epochs=3, execution__checkpoint_every=7),
+        workdir,
+    )
+
+
+def test_overwrite_starts_anew(done, tmp_path):
+    small = tiny(sweep__levels=(0.0,), sweep__folds=(0,), train__epochs=1)
+    experiment.run_sweep(small, tmp_path)
+    experiment.run_sweep(
+        tiny(sweep__levels=(0.3,), sweep__folds=(0,), train__epochs=1),
+        tmp_path,
+        overwrite=True,
+    )
+    assert set(results.read(tmp_path)["aug"]) == {0.3}
+
+
+def test_one_run_is_lifted_out_of_a_checkpoint(done):
+    workdir, frame = done
+    run = load_run(workdir, model="fcn", aug=0.3, fold=1)
+    assert run["params"]["conv_0"]["kernel"].shape == (4, 4, 3, 3, 1, 4)
+    assert isinstance(run["params"]["hidden"]["kernel"], np.ndarray)
+    with pytest.raises(ResultsError, match="2 runs fit"):
+        load_run(workdir, model="fcn", aug=0.3)
+    with pytest.raises(ResultsError, match="did you mean 'fold'"):
+        load_run(workdir, folds=1)
+    # The measured distance is that of the kernel that was saved.
+    from ws_jax.measure import kernel_distance
+
+    euclidean, _ = kernel_distance(run["params"]["conv_0"]["kernel"], 1)
+    row = frame.query("model == 'fcn' and aug == 0.3 and fold == 1 and epoch == 3")
+    np.testing.assert_allclose(float(euclidean), row["dist_1"].item(), rtol=1e-5)
+
+
+def test_folders_that_cannot_serve(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkdirError, match="cannot write"):
+        Workdir(tmp_path / "file" / "below")
+    with Workdir(tmp_path / "used"), pytest.raises(WorkdirError, match="in use"):
+        Workdir(tmp_path / "used").__enter__()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / results.RESULTS_FILE).write_text("")
+    with (
+        Workdir(tmp_path / "old") as folder,
+        pytest.raises(WorkdirError, match="says of what"),
+    ):
+        folder.claim({}, overwrite=False)
+    with pytest.raises(ResultsError, match="no results"):
+        results.read(tmp_path / "used")
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from studies import tiny
+from ws_jax import experiment
+experiment.run_sweep(tiny(execution__chunk=2, train__epochs=3), sys.argv[1])
+"""
+
+
+def start(workdir):
+    """Starts the sweep of `done` in a process of its own."""
+    script = SCRIPT.format(tests=str(ROOT / "tests"))
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(workdir)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition, process):
+    """Waits until something is there, or the process ends."""
+    while not condition() and process.poll() is None:
+        time.sleep(0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["while saving", "after the first chunk"])
+def test_killed_and_started_again_gives_the_same_numbers(done, tmp_path, moment):
+    process = start(tmp_path)
+    checkpoints = tmp_path / "checkpoints"
+    if moment == "while saving":
+        wait_for(lambda: any(checkpoints.rglob("*orbax-checkpoint-tmp*")), process)
+    else:
+        wait_for((tmp_path / results.RESULTS_FILE).exists, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
+    assert start(tmp_path).wait() == 0
+    frame = results.read(tmp_path)
+    np.testing.assert_array_equal(frame[NUMBERS], done[1][NUMBERS])
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_the_next_start_goes_on(done, tmp_path):
+    process = start(tmp_path)
+    wait_for(lambda: any((tmp_path / "checkpoints").rglob("2")), process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate()
+    assert process.returncode != 0 and "start the same command again" in errors
+    record = json.loads((tmp_path / results.RECORD_FILE).read_text())
+    assert len(record["chunks"]) == 4
+    assert start(tmp_path).wait() == 0
+    np.testing.assert_array_equal(results.read(tmp_path)[NUMBERS], done[1][NUMBERS])
+
+
+@pytest.mark.slow
+def test_two_devices_give_what_one_gives(done, tmp_path):
+    script = SCRIPT.format(tests=str(ROOT / "tests"))
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, **flags},
+        check=True,
+    )
+    (record,) = results.read_records(tmp_path)
+    assert record["device"]["count"] == 2
+    numbers = ["loss", "acc", "val_acc", "translation", "dist_1"]
+    np.testing.assert_allclose(
+        results.read(tmp_path)[numbers], done[1][numbers], rtol=2e-3, atol=1e-3
+    )

@@ -1,0 +1,135 @@
+"""What comes later fits on the same engine: networks with state, banks, phases.
+
+Each goes through the real sweep, from config to results and back from a checkpoint.
+"""
+
+import contextlib
+import dataclasses
+import threading
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from studies import tiny
+
+from ws_jax import config as config_module
+from ws_jax import experiment, results
+from ws_jax.checkpoint import load_run
+from ws_jax.config import OptimizerConfig, PhaseConfig
+from ws_jax.conv import shared_conv
+from ws_jax.initializers import glorot_uniform
+from ws_jax.models import NETWORKS
+from ws_jax.phases import couple
+from ws_jax.sharing import full
+from ws_jax.workdir import Interrupted
+
+
+class TwoBlocks(nn.Module):
+    """Two residual blocks, each with a normalisation that keeps running averages."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        for i in range(2):
+            y = nn.Conv(4, (3, 3), kernel_init=glorot_uniform(), name=f"block_{i}")(x)
+            y = nn.BatchNorm(use_running_average=not train, name=f"norm_{i}")(y)
+            x = x + nn.relu(y)
+        return nn.Dense(10)(x.mean(axis=(1, 2)))
+
+
+class OneBank(nn.Module):
+    """Two layers, each mixing its kernel from the two templates of one bank."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        bank = self.param("bank", glorot_uniform(), (2, 3, 3, 4, 4))
+        x = jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, 3)))
+        for i in range(2):
+            mixing = self.param(f"mixing_{i}", nn.initializers.normal(1.0), (2,))
+            kernel = jnp.tensordot(mixing, bank, axes=1)
+            x = nn.relu(
+                shared_conv(x, kernel[None], full(x.shape[1:3]), padding="SAME")
+            )
+        return nn.Dense(10)(x.mean(axis=(1, 2)))
+
+
+def study_of(monkeypatch, name, module, **parts):
+    """A config whose network is `module`, with one group of two runs."""
+    names = [*config_module.NETWORK_NAMES, name]
+    monkeypatch.setattr(config_module, "NETWORK_NAMES", names)
+    monkeypatch.setitem(NETWORKS, name, lambda spec, num_classes: module())
+    config = tiny(sweep__sharing=("full",), sweep__folds=(0,), evaluation__radii=())
+    network = dataclasses.replace(config.network, name=name)
+    return dataclasses.replace(config, network=network, **parts)
+
+
+def run_in_halves(config, workdir, monkeypatch):
+    """Runs a sweep that is stopped after its first epoch, and goes on."""
+
+    @contextlib.contextmanager
+    def asked_at_once():
+        stop = threading.Event()
+        stop.set()
+        yield stop
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(experiment, "stop_requests", asked_at_once)
+        experiment.run_sweep(config, workdir)
+    experiment.run_sweep(config, workdir)
+    return results.read(workdir)
+
+
+NUMBERS = ["epoch", "loss", "acc", "val_loss", "val_acc", "translation"]
+
+
+@pytest.mark.parametrize("name, module", [("two_block", TwoBlocks), ("bank", OneBank)])
+def test_a_network_of_another_kind_trains_stops_and_goes_on(
+    name, module, tmp_path, monkeypatch
+):
+    momentum = OptimizerConfig(name="sgd", momentum=0.9, schedule="cosine")
+    config = study_of(monkeypatch, name, module)
+    config = dataclasses.replace(
+        config, train=dataclasses.replace(config.train, optimizer=momentum)
+    )
+    experiment.run_sweep(config, tmp_path / "whole")
+    whole = results.read(tmp_path / "whole")
+    halves = run_in_halves(config, tmp_path / "halves", monkeypatch)
+    np.testing.assert_array_equal(whole[NUMBERS], halves[NUMBERS])
+    assert len(whole) == 4 and whole["val_acc"].notna().all()
+
+    run = load_run(tmp_path / "whole", aug=0.3)
+    if name == "two_block":
+        means = [run["batch_stats"][f"norm_{i}"]["mean"] for i in range(2)]
+        assert all(np.abs(mean).max() > 1e-3 for mean in means)  # 0 at the start
+    else:
+        assert set(run["params"]) == {"bank", "mixing_0", "mixing_1", "Dense_0"}
+
+
+@pytest.mark.parametrize("every, equal", [(3, True), (2, False)])
+def test_a_phase_every_few_steps(every, equal, tmp_path):
+    # 40 training images in batches of 16: an epoch is three steps.
+    config = tiny(
+        sweep__sharing=("free",),
+        sweep__folds=(0,),
+        train__epochs=1,
+        train__phase=PhaseConfig(name="group_mean", every=every),
+    )
+    experiment.run_sweep(config, tmp_path)
+    after = results.read(tmp_path).query("epoch == 1")
+    assert ((after["dist_1"] < 1e-6) == equal).all()
+    kernel = load_run(tmp_path, aug=0.3)["params"]["conv_1"]["kernel"]
+    spread = np.abs(kernel - kernel[:1, :1]).max()
+    assert (spread < 1e-6) == equal
+
+
+def test_full_coupling_under_sgd_follows_a_convolution():
+    rng = np.random.default_rng(0)
+    sharing = full((3, 2))
+    start = rng.normal(size=(2, 2, 1, 3)).astype(np.float32)
+    grads = rng.normal(size=(3, 2, 2, 2, 1, 3)).astype(np.float32)
+    field = jnp.broadcast_to(start, grads.shape)
+    coupled = couple(field - 0.1 * grads, sharing, 1.0)
+    # A shared kernel's gradient is the sum over sites; its rate is divided by them.
+    shared = start - 0.1 / 6 * grads.sum(axis=(0, 1))
+    np.testing.assert_allclose(coupled, np.broadcast_to(shared, grads.shape), atol=1e-6)
+    np.testing.assert_array_equal(couple(grads, sharing, 0.0), grads)

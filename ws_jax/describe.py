@@ -1,0 +1,127 @@
+"""What a sweep will do and cost, told before it starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import jax
+import jax.numpy as jnp
+
+from ws_jax.experiment import Study, make_chunks
+from ws_jax.plan import Group
+from ws_jax.program import Program, RunInputs, forward
+from ws_jax.sweep import over_runs, stack_inputs
+from ws_jax.train import init_run, run_masks, train_step
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupCost:
+    """What one group of runs asks of the machine."""
+
+    name: str
+    num_runs: int
+    chunk: int  # runs that train in one program
+    num_parameters: int  # of one run
+    steps_per_epoch: int
+    flops_per_epoch: float  # of one run: steps, and all evaluations
+    memory_bytes: int  # of one chunk: states, and what a step needs at its peak
+
+
+def group_cost(study: Study, group: Group, chunk: int) -> GroupCost:
+    """Computes what a group costs: shapes traced, one step compiled, nothing run."""
+    program = study.program(group)
+    inputs = jax.eval_shape(lambda: stack_inputs(group.runs[:chunk], study.folds))
+    init = over_runs(lambda i: init_run(program, i)[0], 0)
+    state = jax.eval_shape(init, inputs)
+    step = jax.jit(over_runs(lambda i, s: _step(program, i, s), 0), donate_argnums=1)
+    lowered = step.lower(inputs, state)
+    memory = lowered.compile().memory_analysis()
+    return GroupCost(
+        name=group.name,
+        num_runs=len(group.runs),
+        chunk=chunk,
+        num_parameters=count_parameters(program),
+        steps_per_epoch=program.steps_per_epoch,
+        flops_per_epoch=_flops_per_epoch(program, lowered, chunk),
+        memory_bytes=memory.argument_size_in_bytes + memory.temp_size_in_bytes,
+    )
+
+
+def count_parameters(program: Program) -> int:
+    """Returns the number of trainable scalars of one run."""
+    params = jax.eval_shape(lambda i: init_run(program, i)[0].params, _one_input())
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+
+def plan_text(study: Study) -> str:
+    """Returns the plan of a sweep for a person to read."""
+    config, data = study.config, study.dataset
+    chunks = make_chunks(study)
+    costs = []
+    for group in study.groups:
+        largest = max(len(c.runs) for c in chunks if c.group == group)
+        costs.append(group_cost(study, group, largest))
+    width = max(len(cost.name) for cost in costs)
+    lines = [
+        f"{config.name}: {study.num_runs} runs in {len(costs)} groups, on "
+        f"{len(data):,} images of {'x'.join(map(str, data.image_shape))} ({data.name})",
+        f"up to {config.train.epochs} epochs, patience {config.train.patience}, "
+        f"batches of {config.train.batch_size}; evaluated each epoch: plain"
+        + "".join(f", {name}" for name in config.evaluation.perturbations),
+        "",
+        f"{'group':{width}}  runs  mapped  parameters  steps/epoch  GFLOP/epoch  memory",
+    ]
+    lines += [_cost_line(cost, width) for cost in costs]
+    total = sum(c.flops_per_epoch * c.num_runs for c in costs) * config.train.epochs
+    lines += ["", f"in all at most {total / 1e12:,.1f} TFLOP; nothing was trained"]
+    return "\n".join(lines)
+
+
+def _cost_line(cost: GroupCost, width: int) -> str:
+    return (
+        f"{cost.name:{width}}  {cost.num_runs:4d}  {cost.chunk:6d}  "
+        f"{cost.num_parameters:10,d}  {cost.steps_per_epoch:11d}  "
+        f"{cost.flops_per_epoch / 1e9:11,.0f}  {cost.memory_bytes / 2**20:,.0f} MiB"
+    )
+
+
+def _one_input() -> RunInputs:
+    """The shapes of one run's inputs."""
+
+    def blank():
+        key, number, index = jax.random.key(0), jnp.float32(0), jnp.int32(0)
+        return RunInputs(key, key, number, number, number, index, index)
+
+    return jax.eval_shape(blank)
+
+
+def _step(program: Program, inputs, state):
+    """One step on a blank batch: only its shapes matter here."""
+    size = program.spec.config.train.batch_size
+    x = jnp.zeros((size, *program.image_shape), jnp.float32)
+    batch = (x, jnp.zeros(size, jnp.int32), jnp.ones(size, bool))
+    masks = run_masks(program, inputs)
+    return train_step(program, inputs, masks, state, batch, jnp.int32(0))
+
+
+def _flops_per_epoch(program: Program, lowered_step, chunk: int) -> float:
+    size = program.spec.config.train.batch_size
+
+    def classify(inputs):
+        state = init_run(program, inputs)[0]
+        x = jnp.zeros((size, *program.image_shape), jnp.float32)
+        masks = run_masks(program, inputs)
+        return state, masks, x
+
+    state, masks, x = jax.eval_shape(classify, _one_input())
+    lowered = jax.jit(
+        lambda s, m, x: forward(program, s.params, s.model_state, m, x, train=False)
+    ).lower(state, masks, x)
+    sets = 1 + len(program.spec.config.evaluation.perturbations)
+    batches = -(-program.num_validation // size)
+    step = lowered_step.cost_analysis()["flops"] / chunk
+    return (
+        program.steps_per_epoch * step
+        + sets * batches * (lowered.cost_analysis()["flops"])
+    )

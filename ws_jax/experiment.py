@@ -1,0 +1,316 @@
+"""Runs a sweep from config to results: the one place where side effects are ordered.
+
+A sweep's folder holds `sweep.json` (config, plan, versions, device, data),
+`checkpoints/`, and `results.parquet`. Chunks of runs train one after the other, each
+to its end; whatever happens in between, starting the same sweep again goes on from
+the newest checkpoint of each chunk.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+
+from ws_jax import results
+from ws_jax.checkpoint import ChunkCheckpoints, Saved, chunk_folder, open_chunk
+from ws_jax.config import ExperimentConfig
+from ws_jax.data import Dataset, Fold, load
+from ws_jax.metrics import Metrics
+from ws_jax.plan import Group, Run, check_fits, make_plan, num_folds
+from ws_jax.program import Program, Status, make_program
+from ws_jax.progress import Progress
+from ws_jax.sweep import (
+    LivingRuns,
+    MappedProgram,
+    default_chunk,
+    make_folds,
+    split_runs,
+)
+from ws_jax.workdir import Interrupted, Workdir, make_record, stop_requests
+
+_STATUS_NAMES = {
+    Status.ALIVE: "running",
+    Status.STOPPED: "stopped",
+    Status.DIVERGED: "diverged",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Runs of a group that train in step."""
+
+    group: Group
+    index: int
+    runs: tuple[Run, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A sweep made ready: its data, folds and plan. Nothing has compiled."""
+
+    config: ExperimentConfig
+    dataset: Dataset
+    folds: tuple[Fold, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def num_runs(self) -> int:
+        """Trainings in the sweep."""
+        return sum(len(group.runs) for group in self.groups)
+
+    def program(self, group: Group) -> Program:
+        """Returns the static program of a group."""
+        data = self.dataset
+        return make_program(group.spec, data.image_shape, data.num_classes, self.folds)
+
+
+def prepare(config: ExperimentConfig, data_dir: str | None = None) -> Study:
+    """Loads the data and plans the sweep; every error in a config shows here.
+
+    Raises:
+      ConfigError: if the config does not suit the data.
+      DataError: if the data are not to be had.
+    """
+    dataset = load(config.data.name, data_dir)
+    if config.data.num_images:
+        dataset = dataset.first(config.data.num_images)
+    check_fits(config, dataset.image_shape)
+    return Study(
+        config=config,
+        dataset=dataset,
+        folds=make_folds(config.data, dataset),
+        groups=make_plan(config),
+    )
+
+
+def make_chunks(study: Study) -> list[Chunk]:
+    """Cuts each group of a sweep into chunks of runs that train in step."""
+    chunks = []
+    for group in study.groups:
+        limit = study.config.execution.chunk or default_chunk(group)
+        for index, runs in enumerate(split_runs(group.runs, limit)):
+            chunks.append(Chunk(group, index, runs))
+    return chunks
+
+
+def run_sweep(
+    config: ExperimentConfig,
+    workdir: str | Path,
+    *,
+    data_dir: str | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Trains all runs of a sweep and writes their results; goes on where it was.
+
+    Args:
+      config: of the sweep.
+      workdir: folder of the sweep, made if missing.
+      data_dir: folder with prepared or raw data.
+      overwrite: whether results of an earlier sweep may be removed.
+    Returns:
+      The path of the results.
+    Raises:
+      ConfigError, DataError: as `prepare`.
+      WorkdirError: if the folder cannot be written, is in use, or holds another
+        sweep and `overwrite` is not set.
+      Interrupted: after SIGTERM or SIGINT, once all is saved.
+    """
+    study = prepare(config, data_dir)
+    with Workdir(workdir) as folder, stop_requests() as stop:
+        described = [_describe(study, chunk) for chunk in make_chunks(study)]
+        record = make_record(config, study.dataset, described)
+        record = folder.claim(record, overwrite)
+        sweep = _Sweep(study, _recorded_chunks(study, record), folder.path, stop)
+        return sweep.run()
+
+
+def run_columns(study: Study, group: Group, run: Run) -> dict[str, Any]:
+    """Returns the columns of the results that tell a run from others."""
+    config = study.config
+    return {
+        "run": run.name,
+        "sweep": config.name,
+        "data": config.data.name,
+        "semantics": config.semantics.bundle,
+        "init": run.init,
+        "model": run.model,
+        "sharing": run.sharing,
+        "aug_type": run.augmentation,
+        "aug": run.level,
+        "severing": group.spec.severing,
+        "vcp": run.severing,
+        "num_conv_layers": run.num_layers,
+        "learning_rate": run.learning_rate,
+        "fold": run.fold,
+        "num_folds": num_folds(config),
+        "seed": run.seed,
+    }
+
+
+def _describe(study: Study, chunk: Chunk) -> dict[str, Any]:
+    runs = [run_columns(study, chunk.group, run) for run in chunk.runs]
+    return {"group": chunk.group.name, "index": chunk.index, "runs": runs}
+
+
+def _recorded_chunks(study: Study, record: Mapping[str, Any]) -> list[Chunk]:
+    """Rebuilds the chunks as the sweep was begun, maybe on another machine."""
+    groups = {group.name: group for group in study.groups}
+    chunks = []
+    for entry in record["chunks"]:
+        group = groups[entry["group"]]
+        runs = {run.name: run for run in group.runs}
+        chosen = tuple(runs[described["run"]] for described in entry["runs"])
+        chunks.append(Chunk(group, entry["index"], chosen))
+    return chunks
+
+
+class _Sweep:
+    """The host's loop over chunks and epochs."""
+
+    def __init__(
+        self,
+        study: Study,
+        chunks: Sequence[Chunk],
+        path: Path,
+        stop: threading.Event,
+    ):
+        self.study = study
+        self.chunks = chunks
+        self.path = path
+        self.stop = stop
+        self.rows: list[dict[str, Any]] = []
+        self.epochs = study.config.train.epochs
+        self.progress = Progress(
+            run_epochs=study.num_runs * self.epochs,
+            images_per_epoch=max(fold.num_train for fold in study.folds),
+        )
+
+    def run(self) -> Path:
+        try:
+            for chunk in self.chunks:
+                self._run_chunk(chunk)
+                self._write()
+        finally:
+            self.progress.close()
+        return self.path / results.RESULTS_FILE
+
+    def _run_chunk(self, chunk: Chunk) -> None:
+        folder = chunk_folder(self.path, chunk.group.name, chunk.index)
+        with open_chunk(folder, self.study.config.execution.keep) as checkpoints:
+            saved = checkpoints.latest()
+            if saved is not None and saved.done:
+                self.rows += saved.rows
+                self.progress.skip(len(chunk.runs) * self.epochs)
+            else:
+                self._train_chunk(chunk, checkpoints, saved)
+
+    def _train_chunk(
+        self, chunk: Chunk, checkpoints: ChunkCheckpoints, saved: Saved | None
+    ) -> None:
+        mapped = self._mapped(chunk.group)
+        living = LivingRuns(mapped, chunk.runs, self.study.folds)
+        if saved is None:
+            rows, epoch = self._rows(chunk, 0, living.start(), 0.0, living), 0
+        else:
+            rows, epoch = saved.rows, saved.epoch
+            living.resume(checkpoints.restore)
+            self.progress.skip(len(chunk.runs) * epoch)
+        images, labels = self._device_data(mapped)
+        while epoch < self.epochs and living.alive:
+            living.compile(images, labels)
+            started = time.monotonic()
+            metrics = living.train_epoch(images, labels, epoch)
+            epoch += 1
+            seconds = (time.monotonic() - started) / len(living.trained)
+            new_rows = self._rows(chunk, epoch, metrics, seconds, living)
+            rows += new_rows
+            self._show(chunk, epoch, new_rows, living)
+            done = epoch == self.epochs or not living.alive
+            self._maybe_save(checkpoints, living, Saved(epoch, done, rows))
+        self.rows += rows
+
+    def _maybe_save(self, checkpoints, living, saved: Saved) -> None:
+        stopping = self.stop.is_set() and not saved.done
+        due = saved.epoch % self.study.config.execution.checkpoint_every == 0
+        if saved.done:
+            state = living.all_states()
+            kept = {"params": state.params, "model_state": state.model_state}
+            checkpoints.save(kept, saved)
+        elif due or stopping:
+            checkpoints.save(living.all_states(), saved)
+        if self.stop.is_set():
+            checkpoints.close()
+            self.rows += saved.rows
+            self._write()
+            raise Interrupted(
+                "stopped and saved; start the same command again to go on"
+            )
+
+    def _rows(
+        self,
+        chunk: Chunk,
+        epoch: int,
+        metrics: Metrics,
+        seconds: float,
+        living: LivingRuns,
+    ) -> list[dict[str, Any]]:
+        """Makes the rows of an epoch, for the runs that trained in it."""
+        if not metrics:
+            return []
+        means = {name: total.mean() for name, total in metrics.items()}
+        rows = []
+        for place, index in enumerate(living.trained):
+            row = run_columns(self.study, chunk.group, chunk.runs[index])
+            row |= {name: float(values[place]) for name, values in means.items()}
+            status = _STATUS_NAMES[Status(living.status[place])]
+            if status == "running" and epoch == self.epochs:
+                status = "finished"
+            row |= {"epoch": epoch, "seconds": seconds, "status": status}
+            rows.append(row)
+        return rows
+
+    def _show(self, chunk: Chunk, epoch: int, rows, living: LivingRuns) -> None:
+        stopped = len(living.trained) - len(living.alive)
+        accuracies = np.array([row["val_acc"] for row in rows])
+        self.progress.update(
+            chunk.group.name,
+            epoch,
+            len(rows),
+            accuracies,
+            stopped * (self.epochs - epoch),
+        )
+        for row in rows:
+            if row["status"] == "diverged":
+                logging.warning(
+                    "%s: the loss is no longer finite after epoch %d; the run is "
+                    "marked as diverged and the others go on",
+                    row["run"],
+                    epoch,
+                )
+
+    def _write(self) -> None:
+        if not self.rows:
+            return
+        # How a run ended is known at its last epoch, and said in all its rows.
+        ends = {row["run"]: row["status"] for row in self.rows}
+        rows = [{**row, "status": ends[row["run"]]} for row in self.rows]
+        results.write(results.make_frame(rows), self.path)
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019  one group's program at a time
+    def _mapped(self, group: Group) -> MappedProgram:
+        sizes = [len(chunk.runs) for chunk in self.chunks if chunk.group == group]
+        return MappedProgram(self.study.program(group), max(sizes), jax.local_devices())
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019  the data stay on the device
+    def _device_data(self, mapped: MappedProgram):
+        data = self.study.dataset
+        return mapped.replicate((data.images, data.labels))

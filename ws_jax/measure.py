@@ -1,0 +1,80 @@
+"""What is measured on parameters while they train."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+
+def kernel_distance(
+    kernel: Float[Array, "oh ow *kernel"], radius: int
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """Measures how much kernels `radius` sites apart differ.
+
+    The field is divided by its Frobenius norm first. Both figures are means over
+    all sites that have a whole ring of neighbours, and over the 8 * radius sites of
+    that square ring (Chebyshev distance `radius`). They are 0 if all kernels are
+    equal. A kernel of zeros, which has no direction, counts as one at right angles
+    to all that are not zero; a field of nothing but zeros gives NaN.
+
+    Args:
+      kernel: a kernel field [oh, ow, kh, kw, c, o].
+      radius: in sites, at least 1.
+    Returns:
+      (euclidean, cosine): the mean norm of the difference, and the mean of one minus
+      the cosine of the angle.
+    Raises:
+      ValueError: if `kernel` is no kernel field, or no site has a whole ring.
+    Source: Ott et al. 2020, Section 5.4.
+    """
+    _check(kernel.shape, radius)
+    field = kernel.reshape(*kernel.shape[:2], -1).astype(jnp.float32)
+    field = field / jnp.sqrt(jnp.sum(field**2))
+    norm = jnp.sqrt(jnp.sum(field**2, axis=-1, keepdims=True))
+    empty = (norm == 0).astype(jnp.float32)
+    unit = jnp.concatenate([field / (norm + empty), empty], axis=-1)
+
+    def one_shift(offset):
+        # From differences, not from products of kernels, which cancel where kernels
+        # are nearly equal; 1 - cos is half the squared distance of unit vectors.
+        euclidean = jnp.mean(jnp.sqrt(_squared_distance(field, offset, radius)))
+        cosine = jnp.mean(_squared_distance(unit, offset, radius)) / 2
+        return euclidean, cosine
+
+    euclidean, cosine = lax.map(one_shift, _ring(radius))
+    return jnp.mean(euclidean), jnp.mean(cosine)
+
+
+def _squared_distance(field, offset, radius):
+    """From each site with a whole ring to the one `offset` away, [oh - 2r, ow - 2r]."""
+    oh, ow, size = field.shape
+    inner = (oh - 2 * radius, ow - 2 * radius, size)
+    centre = jnp.array([radius, radius], offset.dtype)
+    here, there = (
+        lax.dynamic_slice(field, (*start, 0), inner)
+        for start in (centre, centre + offset)
+    )
+    return jnp.sum((there - here) ** 2, axis=-1)
+
+
+def _check(shape: tuple[int, ...], radius: int) -> None:
+    if len(shape) != 6:
+        raise ValueError(
+            f"needs a kernel field [oh, ow, kh, kw, c, o], got shape {shape}"
+        )
+    if radius < 1:
+        raise ValueError(f"the radius is {radius}, must be at least 1")
+    if min(shape[:2]) <= 2 * radius:
+        raise ValueError(
+            f"a field of {shape[0]}x{shape[1]} sites is too small for radius {radius}: "
+            f"it needs at least {2 * radius + 1} sites a side"
+        )
+
+
+def _ring(radius: int) -> np.ndarray:
+    """The offsets at Chebyshev distance `radius`, int32 [8 * radius, 2]."""
+    side = np.arange(-radius, radius + 1, dtype=np.int32)
+    offsets = np.stack(np.meshgrid(side, side, indexing="ij"), axis=-1).reshape(-1, 2)
+    return offsets[np.abs(offsets).max(axis=1) == radius]

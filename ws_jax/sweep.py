@@ -1,0 +1,292 @@
+"""The run axis: runs stacked, mapped over a chunk, sharded, compiled and compacted.
+
+`train` knows one run; here its functions are mapped over the runs of a chunk, a set
+of runs that train in step. All chunks of a group use the same compiled program. When
+runs stop, the living are gathered into a smaller program out of a short list of
+sizes, each of which is compiled at most once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array
+
+from ws_jax.config import DataConfig
+from ws_jax.data import Dataset, Fold, folds, published_split
+from ws_jax.metrics import Metrics
+from ws_jax.plan import Group, Run
+from ws_jax.program import Program, RunInputs, RunState, Status
+from ws_jax.train import init_run, train_epoch
+
+RUN_AXIS = "run"
+
+
+def make_folds(config: DataConfig, dataset: Dataset) -> tuple[Fold, ...]:
+    """Returns the ways in which the data are cut into training and validation."""
+    if config.split == "published":
+        return (published_split(dataset),)
+    return folds(len(dataset), config.num_folds)
+
+
+def stack_inputs(runs: Sequence[Run], all_folds: Sequence[Fold]) -> RunInputs:
+    """Makes the arrays of runs, each with a leading run axis."""
+    bits = np.array([[r.seed, r.stream(), r.evaluation_stream()] for r in runs])
+    seed, stream, evaluation = jnp.asarray(bits.astype(np.uint32)).T
+
+    @jax.vmap
+    def keys(seed, data):
+        return jax.random.fold_in(jax.random.key(seed), data)
+
+    def column(values, dtype):
+        return jnp.asarray(np.array(list(values), dtype))
+
+    return RunInputs(
+        key=keys(seed, stream),
+        evaluation_key=keys(seed, evaluation),
+        level=column((r.level for r in runs), np.float32),
+        severing=column((r.severing for r in runs), np.float32),
+        learning_rate=column((r.learning_rate for r in runs), np.float32),
+        fold_start=column((all_folds[r.fold].start for r in runs), np.int32),
+        fold_stop=column((all_folds[r.fold].stop for r in runs), np.int32),
+    )
+
+
+class MappedProgram:
+    """A program mapped over the runs of a chunk, on all local devices.
+
+    Attributes:
+      program: of one run.
+      sizes: the numbers of places in a chunk for which it may be compiled, falling.
+    """
+
+    def __init__(self, program: Program, chunk: int, devices: Sequence[jax.Device]):
+        """Takes the largest number of runs in a chunk; nothing compiles yet."""
+        self.program = program
+        self.mesh = Mesh(np.array(devices), (RUN_AXIS,))
+        self.sizes = chunk_sizes(chunk, len(devices))
+        self._compiled: dict[int, Any] = {}
+
+    def size_for(self, num_runs: int) -> int:
+        """Returns the smallest size with a place for each of `num_runs` runs."""
+        return min(size for size in self.sizes if size >= num_runs)
+
+    def place(self, tree: Any) -> Any:
+        """Puts a tree with a run axis on the devices, its runs spread over them."""
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec(RUN_AXIS)))
+
+    def replicate(self, tree: Any) -> Any:
+        """Puts a tree that all runs share on every device."""
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+
+    def init(self, inputs: RunInputs) -> tuple[RunState, Metrics]:
+        """Makes the states of stacked runs, and what is measured before training."""
+        return self._init(inputs)
+
+    def epoch(
+        self, images: Array, labels: Array, inputs: RunInputs, state: RunState, epoch
+    ) -> tuple[RunState, Metrics]:
+        """Trains stacked runs for one epoch; `state` is used up."""
+        args = (images, labels, np.int32(epoch), inputs, state)
+        return self.compile(*args)(*args)
+
+    def compile(self, *args) -> Any:
+        """Returns the compiled epoch for these arguments' number of runs."""
+        size = args[-1].status.shape[0]
+        if size not in self._compiled:
+            self._compiled[size] = self._epoch.lower(*args).compile()
+        return self._compiled[size]
+
+    @functools.cached_property
+    def _init(self) -> Callable:
+        one = functools.partial(init_run, self.program)
+        return jax.jit(self._spread(over_runs(one, 0), num_shared=0))
+
+    @functools.cached_property
+    def _epoch(self) -> Callable:
+        def one(images, labels, epoch, inputs, state):
+            return train_epoch(self.program, images, labels, inputs, state, epoch)
+
+        spread = self._spread(over_runs(one, 3), num_shared=3)
+        return jax.jit(spread, donate_argnums=4)
+
+    def _spread(self, function: Callable, num_shared: int) -> Callable:
+        """Cuts the run axis over the devices; each maps over its own part."""
+        if self.mesh.size == 1:
+            return function
+        runs, shared = PartitionSpec(RUN_AXIS), PartitionSpec()
+
+        def spread(*args):
+            specs = (shared,) * num_shared + (runs,) * (len(args) - num_shared)
+            return jax.shard_map(
+                function,
+                mesh=self.mesh,
+                in_specs=specs,
+                out_specs=runs,
+                check_vma=False,
+            )(*args)
+
+        return spread
+
+
+def over_runs(function: Callable, num_shared: int) -> Callable:
+    """Maps a function of one run over the run axis of all but its first arguments.
+
+    A single run is not mapped but unwrapped: its products then are the plain ones,
+    for which a backend has its fastest code.
+    """
+
+    def mapped(*args):
+        shared, stacked = args[:num_shared], args[num_shared:]
+        one = functools.partial(function, *shared)
+        if jax.tree.leaves(stacked)[0].shape[0] > 1:
+            return jax.vmap(one)(*stacked)
+        alone = one(*jax.tree.map(lambda a: a[0], stacked))
+        return jax.tree.map(lambda a: a[None], alone)
+
+    return mapped
+
+
+def chunk_sizes(chunk: int, num_devices: int) -> tuple[int, ...]:
+    """Returns the sizes to which a chunk is compacted: halves, in whole devices.
+
+    Example:
+      >>> chunk_sizes(55, 1)
+      (55, 28, 14, 7, 4, 2, 1)
+      >>> chunk_sizes(10, 4)
+      (12, 8, 4)
+    """
+    per_device = -(-chunk // num_devices)
+    sizes = [per_device]
+    while sizes[-1] > 1:
+        sizes.append(-(-sizes[-1] // 2))
+    return tuple(size * num_devices for size in sizes)
+
+
+def split_runs(runs: Sequence[Run], chunk: int) -> list[tuple[Run, ...]]:
+    """Cuts the runs of a group into chunks of nearly equal size, at most `chunk`."""
+    number = -(-len(runs) // chunk)
+    parts = np.array_split(np.arange(len(runs)), number)
+    return [tuple(runs[i] for i in part) for part in parts]
+
+
+def default_chunk(group: Group) -> int:
+    """Returns how many runs of a group train in one program on this backend.
+
+    On a CPU one after the other: its products fill the cores already, a small working
+    set stays in the caches, and a stopped run costs nothing. Elsewhere all at once.
+    Measured in docs/design/0004.
+    """
+    return 1 if jax.default_backend() == "cpu" else len(group.runs)
+
+
+class LivingRuns:
+    """The runs of a chunk that still train, and the states of those that do not.
+
+    Runs are named by their index in the chunk.
+
+    Attributes:
+      alive: the runs that train on.
+      trained: the runs that trained in the epoch before, or are about to begin.
+      status: of the runs in `trained`, after that epoch.
+    """
+
+    def __init__(
+        self, mapped: MappedProgram, runs: Sequence[Run], all_folds: Sequence[Fold]
+    ):
+        """Takes the runs of a chunk; `start` or `resume` gives them their states."""
+        self._mapped = mapped
+        self._inputs = stack_inputs(runs, all_folds)
+        self._num_runs = len(runs)
+        self._host: RunState | None = None  # all runs, as of the last compaction
+        self.alive = self.trained = list(range(len(runs)))
+        self.status = np.full(len(runs), Status.ALIVE)
+
+    def start(self) -> Metrics:
+        """Draws the initial states; returns what is measured on them."""
+        self._hold(self.alive)
+        state, metrics = self._mapped.init(self._placed)
+        self._state = idle_after(state, len(self._held))
+        return self._rows_of(self.trained, jax.device_get(metrics))
+
+    def resume(self, load: Callable[[RunState], RunState]) -> None:
+        """Goes on from saved states of all runs of the chunk.
+
+        Args:
+          load: from the shapes of the states to the states, as NumPy arrays.
+        """
+        like = jax.eval_shape(self._mapped.init, self._inputs)[0]
+        self._host = load(like)
+        status = self._host.status
+        self.alive = np.flatnonzero(status == Status.ALIVE).tolist()
+        self._compact()
+
+    def compile(self, images: Array, labels: Array) -> None:
+        """Compiles the next epoch's program unless it is, so that epochs tell times."""
+        args = (images, labels, np.int32(0), self._placed, self._state)
+        self._mapped.compile(*args)
+
+    def train_epoch(self, images: Array, labels: Array, epoch: int) -> Metrics:
+        """Trains the living runs for one epoch; returns its metrics, on the host."""
+        self._state, metrics = self._mapped.epoch(
+            images, labels, self._placed, self._state, epoch
+        )
+        metrics, status = jax.device_get((metrics, self._state.status))
+        self.trained = self.alive
+        metrics, self.status = self._rows_of(self.trained, (metrics, status))
+        size = len(status)
+        still = self.status == Status.ALIVE
+        self.alive = [run for run, s in zip(self.trained, still, strict=True) if s]
+        if self.alive and self._mapped.size_for(len(self.alive)) < size:
+            self._host = self.all_states()
+            self._compact()
+        return metrics
+
+    def all_states(self) -> RunState:
+        """Returns the states of all runs of the chunk, in order."""
+        if len(self._held) == self._num_runs == len(self._state.status):
+            return self._state
+        held, number = np.array(self._held), len(self._held)
+        ended = self._host or self._state  # before any compaction, fillers are last
+
+        def merge(old, new):
+            merged = np.array(old[: self._num_runs])
+            merged[held] = np.asarray(new)[:number]
+            return merged
+
+        return jax.tree.map(merge, ended, self._state)
+
+    def _compact(self) -> None:
+        self._hold(self.alive)
+        state = gather_rows(self._host, self._held, len(self._placed.level))
+        self._state = self._mapped.place(
+            jax.tree.map(np.asarray, idle_after(state, len(self._held)))
+        )
+
+    def _hold(self, runs: list[int]) -> None:
+        size = self._mapped.size_for(len(runs))
+        self._held = runs
+        self._placed = self._mapped.place(gather_rows(self._inputs, runs, size))
+
+    def _rows_of(self, runs: list[int], tree: Any) -> Any:
+        rows = [self._held.index(run) for run in runs]
+        return jax.tree.map(lambda a: np.asarray(a)[rows], tree)
+
+
+def gather_rows(tree: Any, rows: Sequence[int], size: int) -> Any:
+    """Takes rows of a stacked tree, filled up to `size` with the first of them."""
+    index = np.array([*rows, *[rows[0]] * (size - len(rows))], np.int32)
+    return jax.tree.map(lambda a: a[index], tree)
+
+
+def idle_after(state: RunState, num_runs: int) -> RunState:
+    """Marks the places of a chunk past its `num_runs` runs as IDLE."""
+    place = np.arange(state.status.shape[0])
+    idle = jnp.int32(Status.IDLE)
+    return state.replace(status=jnp.where(place < num_runs, state.status, idle))

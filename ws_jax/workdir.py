@@ -1,0 +1,173 @@
+"""The folder of a sweep: who may write to it, and what it says of itself."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import ws_jax
+from ws_jax.checkpoint import CHECKPOINT_FOLDER
+from ws_jax.config import ExperimentConfig, differing_fields
+from ws_jax.data import Dataset
+from ws_jax.results import RECORD_FILE, RESULTS_FILE
+
+LOCK_FILE = ".lock"
+# Fields that say how often to save: a sweep may go on under other ones.
+_FREE_FIELDS = ("checkpoint_every", "keep")
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+
+
+class WorkdirError(Exception):
+    """A folder that a sweep cannot or must not write to."""
+
+
+class Interrupted(Exception):
+    """The sweep was asked to stop, and has saved all it has."""
+
+
+class Workdir:
+    """A sweep's folder, held by one process at a time."""
+
+    def __init__(self, path: str | os.PathLike):
+        """Makes the folder if missing.
+
+        Raises:
+          WorkdirError: if it cannot be made or written.
+        """
+        self.path = Path(path).absolute()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.path / LOCK_FILE, "a")
+        except OSError as error:
+            raise WorkdirError(
+                f"cannot write to {self.path}: {error.strerror}; "
+                "name another folder with --workdir"
+            ) from error
+
+    def __enter__(self) -> Workdir:
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise WorkdirError(
+                f"{self.path} is in use by another process: wait for it, or name "
+                "another folder with --workdir"
+            ) from error
+        return self
+
+    def __exit__(self, *exception) -> None:
+        self._lock.close()
+
+    def claim(self, record: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
+        """Writes the record of a sweep, or checks that it is the one that is here.
+
+        Args:
+          record: see `make_record`.
+          overwrite: whether what is here may be removed.
+        Returns:
+          The record that holds: of the sweep that goes on, or `record`.
+        Raises:
+          WorkdirError: if another sweep is here and may not be removed.
+        """
+        path = self.path / RECORD_FILE
+        if overwrite:
+            self._clear()
+        if path.exists():
+            return self._check(json.loads(path.read_text()), record)
+        if (self.path / RESULTS_FILE).exists() or (
+            self.path / CHECKPOINT_FOLDER
+        ).exists():
+            raise WorkdirError(
+                f"{self.path} holds results but no {RECORD_FILE} that says of what: "
+                "name another folder with --workdir, or remove them with --overwrite"
+            )
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(record, indent=1))
+        os.replace(temporary, path)
+        return dict(record)
+
+    def _clear(self) -> None:
+        # The record goes last: without it, nothing here can be taken for a sweep.
+        shutil.rmtree(self.path / CHECKPOINT_FOLDER, ignore_errors=True)
+        for name in (RESULTS_FILE, RECORD_FILE):
+            (self.path / name).unlink(missing_ok=True)
+
+    def _check(self, here: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+        fields = differing_fields(_fixed(here["config"]), _fixed(new["config"]))
+        fields += differing_fields(here["data"], new["data"], "(data) ")
+        if fields:
+            listed = "".join(f"\n  {field}" for field in fields)
+            raise WorkdirError(
+                f"{self.path} holds a sweep with another config (there -> asked):"
+                f"{listed}\nName another folder with --workdir, or remove what is "
+                "there with --overwrite"
+            )
+        return here
+
+
+def make_record(
+    config: ExperimentConfig, dataset: Dataset, chunks: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Returns what a sweep says of itself, fit for JSON.
+
+    Args:
+      config: of the sweep.
+      dataset: its images.
+      chunks: the runs that train together: group, index, and a list of runs.
+    """
+    return {
+        # As JSON has it, so that it equals what is read back: tuples are lists.
+        "config": json.loads(json.dumps(dataclasses.asdict(config))),
+        "digest": config.digest(),
+        "data": dataset.identity,
+        "versions": {
+            "ws_jax": ws_jax.__version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in _PACKAGES},
+        },
+        "device": {
+            "platform": jax.default_backend(),
+            "kind": jax.devices()[0].device_kind,
+            "count": jax.local_device_count(),
+        },
+        "chunks": list(chunks),
+    }
+
+
+def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
+    execution = {k: v for k, v in config["execution"].items() if k not in _FREE_FIELDS}
+    return {**config, "execution": execution}
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[threading.Event]:
+    """Turns the first SIGTERM or SIGINT into an event; the second acts as ever."""
+    event = threading.Event()
+    before = {}
+
+    def request(number, frame):
+        del number, frame
+        event.set()
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+    if threading.current_thread() is threading.main_thread():
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            before[signum] = signal.signal(signum, request)
+    try:
+        yield event
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
