@@ -1,7 +1,7 @@
 """A few short runs, to see that everything works.
 
-CNN and FCN, levels 0 and 0.2 of translation, one fold of `mnist_5k`; under a minute
-on two CPU cores.
+CNN and FCN, levels 0 and 0.2 of translation, one fold of `mnist_5k`; under a minute on
+two CPU cores.
 
 python -m launch.sweep --config=configs/smoke.py --workdir=results/smoke
 """

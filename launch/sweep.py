@@ -8,34 +8,24 @@ from absl import flags
 from ws_jax import cli
 
 CONFIG = cli.define_config()
-WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the sweep, made if missing.")
-DATA_DIR = flags.DEFINE_string(
-    "data_dir",
-    None,
-    "Folder with data that TFDS has prepared, or with raw files; else TFDS_DATA_DIR, "
-    "else TFDS's own folder.",
-)
-OVERWRITE = flags.DEFINE_bool(
-    "overwrite", False, "Remove what another sweep has left in the folder."
-)
+WORKDIR = cli.define_workdir()
+DATA_DIR = cli.define_data_dir()
+OVERWRITE = cli.define_overwrite()
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the plan and train nothing.")
 
 
 def main() -> None:
     """Runs the sweep, or prints its plan."""
     config = cli.read_config(CONFIG)
+    workdir = None if DRY_RUN.value else cli.required(WORKDIR)
     cli.setup_jax()
     from ws_jax import describe, experiment
 
-    if DRY_RUN.value:
-        study = experiment.prepare(config, DATA_DIR.value)
-        print(describe.plan_text(study))
+    if workdir is None:
+        print(describe.plan_text(experiment.prepare(config, DATA_DIR.value)))
         return
     path = experiment.run_sweep(
-        config,
-        cli.required(WORKDIR),
-        data_dir=DATA_DIR.value,
-        overwrite=OVERWRITE.value,
+        config, workdir, data_dir=DATA_DIR.value, overwrite=OVERWRITE.value
     )
     print(f"results: {path}")
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from studies import tiny
 
-from ws_jax import config as config_module
 from ws_jax import experiment, results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import OptimizerConfig, PhaseConfig
@@ -55,8 +54,7 @@ class OneBank(nn.Module):
 
 def study_of(monkeypatch, name, module, **parts):
     """A config whose network is `module`, with one group of two runs."""
-    names = [*config_module.NETWORK_NAMES, name]
-    monkeypatch.setattr(config_module, "NETWORK_NAMES", names)
+    monkeypatch.setattr("ws_jax.config.parts.NETWORK_NAMES", ["convnet", name])
     monkeypatch.setitem(NETWORKS, name, lambda spec, num_classes: module())
     config = tiny(sweep__sharing=("full",), sweep__folds=(0,), evaluation__radii=())
     network = dataclasses.replace(config.network, name=name)

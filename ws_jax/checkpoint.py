@@ -36,10 +36,17 @@ class Saved(NamedTuple):
 class ChunkCheckpoints:
     """The checkpoints of one chunk of runs, in a folder."""
 
-    def __init__(self, folder: Path, keep: int):
-        """Opens the folder, made if missing; half-written checkpoints are cleared."""
+    def __init__(self, folder: Path, keep: int | None):
+        """Opens the folder, made if missing; half-written checkpoints are cleared.
+
+        With `keep` None it is opened for reading: nothing is made or cleared, so a
+        sweep that is writing there is not disturbed.
+        """
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, cleanup_tmp_directories=True
+            max_to_keep=keep,
+            cleanup_tmp_directories=keep is not None,
+            create=keep is not None,
+            read_only=keep is None,
         )
         handlers = {name: kind() for name, kind in _KINDS.items()}
         # Orbax refuses a relative path, but only from its background thread.
@@ -82,7 +89,6 @@ class ChunkCheckpoints:
         step = self._manager.latest_step()
         if step is None:
             raise ResultsError("nothing was saved yet for these runs")
-        args = ocp.args.Composite(state=ocp.args.StandardRestore())
         tree = self._manager.item_metadata(step)["state"].tree
         target = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), tree)
         args = ocp.args.Composite(state=ocp.args.StandardRestore(target))
@@ -96,7 +102,7 @@ class ChunkCheckpoints:
 
 
 @contextlib.contextmanager
-def open_chunk(folder: Path, keep: int = 1) -> Iterator[ChunkCheckpoints]:
+def open_chunk(folder: Path, keep: int | None = None) -> Iterator[ChunkCheckpoints]:
     """Opens a chunk's checkpoints, and waits at the end until all is written."""
     checkpoints = ChunkCheckpoints(folder, keep)
     try:
@@ -127,7 +133,12 @@ def load_run(workdir: str | Path, **which: Any) -> dict[str, Any]:
         raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
     record = json.loads(path.read_text())
     group, chunk, index = _find_run(record["chunks"], which)
-    with open_chunk(chunk_folder(Path(workdir), group, chunk)) as checkpoints:
+    folder = chunk_folder(Path(workdir), group, chunk)
+    if not folder.exists():
+        raise ResultsError(
+            f"nothing was saved yet for these runs: there is no {folder}"
+        )
+    with open_chunk(folder) as checkpoints:
         variables = checkpoints.restore_variables()
     return jax.tree.map(lambda a: a[index], variables)
 

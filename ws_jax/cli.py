@@ -22,6 +22,30 @@ def define_config() -> flags.FlagHolder:
     )
 
 
+def define_workdir() -> flags.FlagHolder:
+    """Defines `--workdir=DIR`."""
+    return flags.DEFINE_string(
+        "workdir", None, "Folder of checkpoints and results, made if missing."
+    )
+
+
+def define_data_dir() -> flags.FlagHolder:
+    """Defines `--data_dir=DIR`."""
+    return flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder with data that TFDS has prepared, or with the original files; else "
+        "TFDS_DATA_DIR, else TFDS's own folder.",
+    )
+
+
+def define_overwrite() -> flags.FlagHolder:
+    """Defines `--overwrite`."""
+    return flags.DEFINE_bool(
+        "overwrite", False, "Remove what another sweep has left in the folder."
+    )
+
+
 def read_config(holder: flags.FlagHolder) -> ExperimentConfig:
     """Returns the config that the flags describe, checked."""
     if holder.value is None:
@@ -105,13 +129,11 @@ def _check_config_file(argv: list[str]) -> None:
     for arg in argv[1:]:
         name, _, value = arg.lstrip("-").partition("=")
         if name == "config" and value and not Path(value).is_file():
-            print(
-                f"error: no config file {value}: {_known_configs(value)}",
-                file=sys.stderr,
-            )
-            sys.exit(1)
+            hint = _known_configs(value)
+            sys.exit(_fail(ConfigError(f"no config file {value}: {hint}")))
 
 
 def _known_configs(name: str = "") -> str:
-    known = [str(path) for path in Path("configs").glob("[!_]*.py")]
+    paths = Path("configs").glob("*.py")
+    known = [str(path) for path in paths if "def get_config" in path.read_text()]
     return nearest(name, known)

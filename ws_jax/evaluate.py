@@ -9,6 +9,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int, UInt8
 
 from ws_jax.augment import PERTURBATIONS
+from ws_jax.config import PERTURBATION_NAMES
 from ws_jax.metrics import Metrics, Total, sum_leading
 from ws_jax.program import Program, RunInputs, RunState, forward, to_float
 
@@ -63,14 +64,14 @@ def _perturb(program: Program, key: Array, plain: Array, start: Array) -> list[A
     semantics = config.semantics.resolve()
     return [
         PERTURBATIONS[name](
-            jax.random.fold_in(key, i),
+            jax.random.fold_in(key, PERTURBATION_NAMES.index(name)),
             plain,
             rotation_centre=semantics.rotation_centre,
             edge_noise=semantics.edge_noise,
             start=start,
             batch_size=config.train.batch_size,
         )
-        for i, name in enumerate(config.evaluation.perturbations)
+        for name in config.evaluation.perturbations
     ]
 
 

@@ -13,7 +13,7 @@ from ws_jax import conv
 from ws_jax.sharing import Sharing
 
 # A layer that severs connections keeps its 0/1 masks in this collection, which the
-# training loop draws for each run (`train.draw_masks`).
+# training loop draws for each run (`program.draw_masks`).
 MASKS = "masks"
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
 from ws_jax.config import (
     ConfigError,
@@ -148,6 +150,22 @@ def _make_group(config, sharing, depth, init, kind, seen) -> Group:
         if run not in seen and run not in runs:
             runs.append(run)
     return Group(spec, tuple(runs))
+
+
+def single_run(config: ExperimentConfig, asked: Mapping[str, Any]) -> ExperimentConfig:
+    """Cuts a sweep down to one run.
+
+    Args:
+      config: of the sweep.
+      asked: from axes of `SweepConfig` to the value wanted; an axis that is absent or
+        None takes the first value that the sweep has.
+    """
+    axes = {}
+    for field in dataclasses.fields(config.sweep):
+        axis, value = getattr(config.sweep, field.name), asked.get(field.name)
+        axes[field.name] = axis[:1] if value is None else (value,)
+    axes["folds"] = axes["folds"] or (0,)
+    return dataclasses.replace(config, sweep=SweepConfig(**axes))
 
 
 def num_folds(config: ExperimentConfig) -> int:

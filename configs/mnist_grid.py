@@ -1,0 +1,26 @@
+r"""Learning rate and depth on MNIST, on its published split.
+
+Reproduces the grid search of Ott et al. 2020, Appendix A.1: six learning rates, two or
+three layers, CNN and FCN without augmentation. 24 runs of up to 100 epochs.
+
+python -m launch.sweep --config=configs/mnist_grid.py \
+    --workdir=results/mnist_grid --data_dir=DIR
+"""
+
+import dataclasses
+
+from ws_jax.config.presets import mnist
+
+
+def get_config():
+    """Returns the config."""
+    config = mnist(
+        "mnist_grid",
+        learning_rates=(1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6),
+        num_layers=(2, 3),
+    )
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, split="published"),
+        train=dataclasses.replace(config.train, epochs=100, patience=25),
+    ).to_config_dict()

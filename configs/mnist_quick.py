@@ -1,0 +1,23 @@
+r"""Real MNIST for a CPU: few epochs, few levels, all five folds.
+
+CNN and FCN at translation levels 0 and 0.2 for three epochs, evaluated plain and
+translated. 20 runs; about 15 minutes on two CPU cores.
+
+python -m launch.sweep --config=configs/mnist_quick.py \
+    --workdir=results/mnist_quick --data_dir=DIR
+"""
+
+import dataclasses
+
+from ws_jax.config import EvaluationConfig
+from ws_jax.config.presets import mnist
+
+
+def get_config():
+    """Returns the config."""
+    config = mnist("mnist_quick", levels=(0.0, 0.2))
+    return dataclasses.replace(
+        config,
+        train=dataclasses.replace(config.train, epochs=3),
+        evaluation=EvaluationConfig(perturbations=("translation",)),
+    ).to_config_dict()

@@ -1,0 +1,42 @@
+"""Trains one run of a config: the first of its sweep, or the one that flags name.
+
+python -m launch.train --config=configs/smoke.py --workdir=results/one --level=0.2
+"""
+
+from absl import flags
+
+from ws_jax import cli, plan
+
+CONFIG = cli.define_config()
+WORKDIR = cli.define_workdir()
+DATA_DIR = cli.define_data_dir()
+OVERWRITE = cli.define_overwrite()
+AXES = {
+    "sharing": flags.DEFINE_string("sharing", None, "Scheme, as free or tiles:2."),
+    "init": flags.DEFINE_string("init", None, "Reading of the initialisation."),
+    "augmentations": flags.DEFINE_string("augmentation", None, "Kind."),
+    "num_layers": flags.DEFINE_integer("num_layers", None, "Layers used."),
+    "levels": flags.DEFINE_float("level", None, "Augmentation level in [0, 1)."),
+    "severing": flags.DEFINE_float("severing", None, "Probability in [0, 1)."),
+    "learning_rates": flags.DEFINE_float("learning_rate", None, "Learning rate."),
+    "folds": flags.DEFINE_integer("fold", None, "Validation fold, from 0."),
+    "seeds": flags.DEFINE_integer("seed", None, "Seed."),
+}
+
+
+def main() -> None:
+    """Trains the run."""
+    asked = {axis: flag.value for axis, flag in AXES.items()}
+    config = plan.single_run(cli.read_config(CONFIG), asked)
+    workdir = cli.required(WORKDIR)
+    cli.setup_jax()
+    from ws_jax import experiment
+
+    path = experiment.run_sweep(
+        config, workdir, data_dir=DATA_DIR.value, overwrite=OVERWRITE.value
+    )
+    print(f"results: {path}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

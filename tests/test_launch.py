@@ -1,0 +1,90 @@
+"""The launchers as a person starts them: what works, and what wrong input says."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ws_jax import results
+
+ROOT = Path(__file__).parents[1]
+TINY = [
+    "--config=configs/smoke.py",
+    "--config.data.name=synthetic:60x10x10x1",
+    "--config.network.features=(4,6)",
+    "--config.network.kernel_sizes=(3,3)",
+    "--config.network.strides=(2,1)",
+    "--config.network.hidden=16",
+    "--config.train.batch_size=16",
+    "--config.train.epochs=1",
+    "--config.evaluation.radii=(1,)",
+]
+
+
+def launch(name, *flags):
+    return subprocess.run(
+        [sys.executable, "-m", f"launch.{name}", *flags],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.slow
+def test_a_sweep_a_plan_and_one_run(tmp_path):
+    plan = launch("sweep", *TINY, "--dry_run")
+    assert plan.returncode == 0, plan.stderr
+    assert "4 runs in 2 groups" in plan.stdout and not list(tmp_path.iterdir())
+
+    sweep = launch("sweep", *TINY, f"--workdir={tmp_path / 'sweep'}")
+    assert sweep.returncode == 0, sweep.stderr
+    assert "val acc best" in sweep.stderr and "orbax" not in sweep.stderr
+    assert len(results.read(tmp_path / "sweep")) == 2 + 2 * 2
+
+    one = launch(
+        "train", *TINY, f"--workdir={tmp_path / 'one'}", "--sharing=free", "--level=0.2"
+    )
+    assert one.returncode == 0, one.stderr
+    (name,) = set(results.read(tmp_path / "one")["run"])
+    whole = results.read(tmp_path / "sweep")
+    columns = ["loss", "acc", "val_acc", "translation", "dist_1"]
+    assert results.read(tmp_path / "one")[columns].equals(
+        whole[whole["run"] == name][columns].reset_index(drop=True)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "flags, message",
+    [
+        (["--config=configs/smok.py"], "did you mean 'configs/smoke.py'"),
+        (["--config=configs/smoke.py", "--config.train.epocs=3"], "epochs"),
+        (["--config=configs/smoke.py", "--config.train.epochs=three"], "three"),
+        (["--config=configs/smoke.py", "--config.sweep.levels=(1.0,)"], "[0, 1)"),
+        (["--config=configs/smoke.py", "--config.data.num_folds=6000"], "6000 folds"),
+        (["--config=configs/smoke.py", "--config.data.name=mnist_5"], "mnist_5k"),
+        ([*TINY, "--config.data.name=synthetic:60x4x4x1"], "too small"),
+        (["--config=configs/paper.py"], "get_config"),
+        ([], "name a config"),
+        (["--config=configs/smoke.py", "--confg.x=1"], "confg"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_wrong_input_is_one_clear_error(flags, message, tmp_path):
+    got = launch("sweep", *flags, f"--workdir={tmp_path / 'new'}")
+    assert got.returncode not in (0, 143)
+    last = got.stderr.strip().splitlines()[-1]
+    assert message in got.stderr and "Traceback" not in got.stderr, got.stderr
+    assert last
+    assert not (tmp_path / "new" / results.RECORD_FILE).exists()
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    got = launch("sweep", *TINY, f"--workdir={tmp_path / 'file'}")
+    assert got.returncode == 1 and "cannot write to" in got.stderr
+    missing = launch("sweep", *TINY)
+    assert missing.returncode == 1 and "--workdir is missing" in missing.stderr
