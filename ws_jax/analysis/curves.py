@@ -1,0 +1,264 @@
+"""Curves over epochs and over levels: the parts that figures are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from ws_jax.analysis import aggregate, labels, published, style
+
+ACCURACIES = (
+    "acc",
+    "val_acc",
+    "translation",
+    "rotation",
+    "noise",
+    "edge_noise",
+    "swap",
+)
+_POINTS = 80  # of a drawn curve; more would not be seen
+
+
+def draw_epochs(axes: Axes, rows: pd.DataFrame, metric: str, **line) -> None:
+    """Draws one measure over epochs: the median over runs, and their whole range.
+
+    Beyond the epoch at which the first of the runs stopped the curve is dotted: there
+    it stands for fewer folds.
+
+    Args:
+      axes: where to draw.
+      rows: tidy rows of the runs that the curve stands for.
+      metric: the measure.
+      **line: of `Axes.plot`, with `color`.
+    """
+    known = rows.dropna(subset=[metric])
+    if known.empty:
+        return
+    epochs = known.groupby("epoch")[metric].agg(["median", "min", "max", "size"])
+    step = -(-len(epochs) // _POINTS)
+    whole = epochs[epochs["size"] == epochs["size"].max()].index.max()
+    keep = np.arange(len(epochs)) % step == 0
+    keep |= epochs.index.isin([whole, epochs.index.max()])
+    epochs = epochs[keep]
+    colour = line["color"]
+    if epochs["size"].max() > 1:
+        axes.fill_between(
+            epochs.index,
+            epochs["min"],
+            epochs["max"],
+            color=colour,
+            alpha=0.16,
+            linewidth=0,
+        )
+    full, rest = epochs.loc[:whole], epochs.loc[whole:]
+    single = {"marker": "o"} if len(epochs) == 1 else {}
+    axes.plot(full.index, full["median"], **line, **single)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    if len(rest) > 1:
+        axes.plot(rest.index, rest["median"], color=colour, linestyle=":")
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One panel of curves over epochs.
+
+    Attributes:
+      title: over the panel.
+      label: of its vertical axis.
+      rows: tidy rows of the runs.
+      metric: the measure.
+    """
+
+    title: str
+    label: str
+    rows: pd.DataFrame
+    metric: str
+
+
+def by_setting(panels: Sequence[Panel], columns: int, by: str) -> Figure:
+    """Draws panels of curves over epochs, coloured by level or by probability.
+
+    Args:
+      panels: row by row.
+      columns: of panels.
+      by: `aug` (level), `vcp` (probability of severing) or `learning_rate`.
+    """
+    settings = sorted({x for panel in panels for x in panel.rows[by].unique()})
+    colours = style.colours(settings, by)
+    figure, axes = style.make_axes(-(-len(panels) // columns), columns)
+    with matplotlib.rc_context(style.STYLE):
+        for place, panel in zip(axes.flat, panels, strict=False):
+            place.set_title(panel.title)
+            place.set_ylabel(panel.label)
+            for setting, part in panel.rows.groupby(by):
+                draw_epochs(place, part, panel.metric, color=colours[setting])
+            if panel.metric in ACCURACIES:
+                style.in_percent(place)
+            _skip_beginning(place, panel)
+        for place in axes[-1]:
+            place.set_xlabel("Epoch")
+        _share_limits(axes, [panel.metric for panel in panels])
+        style.letters(axes)
+        for spare in axes.flat[len(panels) :]:
+            spare.set_axis_off()
+    title = {"aug": "Level", "vcp": "p", "learning_rate": "Rate"}[by]
+    style.legend(figure, style.handles(settings, by), title)
+    return figure
+
+
+def _skip_beginning(axes: Axes, panel: Panel) -> None:
+    """Fits the vertical range to what follows the first tenth of the epochs.
+
+    Otherwise the first epochs leave no room for what tells curves apart. Distances
+    start at a value that is of interest; short trainings are shown whole.
+    """
+    length = panel.rows["epoch"].max()
+    late = panel.rows.loc[panel.rows["epoch"] > length / 10, panel.metric]
+    if panel.metric in ACCURACIES and length >= 20 and late.notna().any():
+        margin = 0.05 * (late.max() - late.min()) + 1e-4
+        axes.set_ylim(late.min() - margin, late.max() + margin)
+
+
+def _share_limits(axes: np.ndarray, metrics: Sequence[str]) -> None:
+    """Gives panels of one measure in one row the same limits."""
+    for row in range(axes.shape[0]):
+        panels = axes[row]
+        measures = metrics[row * axes.shape[1] : (row + 1) * axes.shape[1]]
+        if len(set(measures)) == 1:
+            shown = panels[: len(measures)]
+            low = min(panel.get_ylim()[0] for panel in shown)
+            high = max(panel.get_ylim()[1] for panel in shown)
+            for panel in shown:
+                panel.set_ylim(low, high)
+
+
+def learning_curves(
+    rows: pd.DataFrame, metrics: Sequence[str] = (), by: str = "aug"
+) -> Figure:
+    """Draws learning curves: a row per measure, a column per model.
+
+    Args:
+      rows: tidy rows of one data set.
+      metrics: measures; empty: all accuracies that were evaluated.
+      by: what colours stand for, `aug`, `vcp` or `learning_rate`.
+    """
+    wanted = metrics or [m for m in ACCURACIES if rows[m].notna().any()]
+    columns = _columns(rows)
+    if not columns or not wanted:
+        return style.message("No epochs yet.")
+    panels = [
+        Panel(name, "" if place else labels.metric(metric), part, metric)
+        for metric in wanted
+        for place, (name, part) in enumerate(columns)
+    ]
+    return by_setting(panels, len(columns), by)
+
+
+def _columns(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Parts rows by model, and names the parts by what tells them apart."""
+    keys = ["semantics", "init", "model", "num_conv_layers"]
+    inits = set(rows.loc[rows["model"] != "cnn", "init"])
+    several = {key: rows[key].nunique() > 1 for key in keys}
+    found = []
+    for semantics, init, model in aggregate.variants(rows):
+        for depth in sorted(rows["num_conv_layers"].unique()):
+            values = (semantics, init, model, depth)
+            part = aggregate.matching(rows, **dict(zip(keys, values, strict=True)))
+            name = model_name(model, init, inits)
+            name += f", {depth} layers" if several["num_conv_layers"] else ""
+            name += f" ({semantics})" if several["semantics"] else ""
+            found += [(name, part)] if len(part) else []
+    return found
+
+
+def model_name(model: str, init: str, inits: set[str]) -> str:
+    """Returns a model's label; the initialisation only where it tells two apart."""
+    return labels.variant(model, init, inits if model != "cnn" else ())
+
+
+def level_curves(
+    rows: pd.DataFrame, data: str, kind: str, metrics: Sequence[str]
+) -> Figure:
+    """Draws medians over all epochs and folds against the level, beside the paper's.
+
+    Args:
+      rows: tidy rows of one semantics and setting, as `aggregate.select` picks them.
+      data: names the published table, if there is one.
+      kind: training augmentation.
+      metrics: measures, a panel each.
+    """
+    rows = aggregate.of_kind(rows, kind)
+    rows = rows[rows["vcp"] == 0]
+    models = aggregate.variants(rows)
+    if not models:
+        return style.message("No runs yet.")
+    inits = {init for _, init, model in models if model != "cnn"}
+    figure, axes = style.make_axes(1, len(metrics), height=1.8)
+    handles = []
+    with matplotlib.rc_context(style.STYLE):
+        for panel, metric in zip(axes.flat, metrics, strict=True):
+            cells = aggregate.cells(rows, [metric], "all_epochs")
+            for _, init, model in models:
+                own = aggregate.matching(cells, model=model, init=init)
+                _draw_cells(panel, own, model, init)
+            _draw_published(panel, data, kind, metric)
+            panel.set_title(labels.short_metric(metric))
+            style.over_levels(panel, "Level")
+            style.in_percent(panel)
+        style.letters(axes)
+        for _, init, model in models:
+            line = style.model_style(model, init)
+            name = model_name(model, init, inits)
+            handles.append(Line2D([], [], marker="o", label=name, **line))
+        if data in published.SETTINGS:
+            handles.append(_published_handle())
+    style.legend(figure, handles)
+    return figure
+
+
+def _draw_cells(axes: Axes, cells: pd.DataFrame, model: str, init: str) -> None:
+    """Draws one model; a cell that lacks folds has a hollow marker."""
+    cells = cells.sort_values("aug")
+    line = style.model_style(model, init)
+    axes.plot(cells["aug"], cells["value"], **line)
+    whole = cells["folds"] >= cells["num_folds"]
+    for part, face in ((cells[whole], line["color"]), (cells[~whole], "none")):
+        axes.plot(
+            part["aug"],
+            part["value"],
+            linestyle="none",
+            marker="o",
+            markerfacecolor=face,
+            markeredgecolor=line["color"],
+        )
+
+
+def _draw_published(axes: Axes, data: str, kind: str, metric: str) -> None:
+    if data not in published.SETTINGS or kind == "none":
+        return
+    values = published.table(data, kind).values
+    for model, part in values[values["metric"] == metric].groupby("model"):
+        colour = style.model_style(model, "paper")["color"]
+        axes.plot(
+            part["aug"],
+            part["published"],
+            linestyle="none",
+            marker="x",
+            markersize=4.5,
+            color=colour,
+            alpha=0.75,
+        )
+
+
+def _published_handle() -> Line2D:
+    return Line2D(
+        [], [], linestyle="none", marker="x", color=style.INK, label="published"
+    )

@@ -1,0 +1,103 @@
+"""Words for people: how models, data sets, measures and levels are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+READINGS = {"all_epochs": "all epochs", "best_epoch": "best", "last_epoch": "last"}
+METRICS = {
+    "acc": "Training accuracy",
+    "val_acc": "Validation accuracy",
+    "translation": "Translated validation",
+    "rotation": "Rotated validation",
+    "noise": "Noisy validation",
+    "edge_noise": "Edge-noise validation",
+    "swap": "Quadrant-swapped validation",
+    "loss": "Training loss",
+    "val_loss": "Validation loss",
+    "dist_1": "Euclidean distance, r = 1",
+    "dist_4": "Euclidean distance, r = 4",
+    "cos_1": "Cosine distance, r = 1",
+    "cos_4": "Cosine distance, r = 4",
+}
+# Over a narrow panel.
+SHORT_METRICS = {
+    "acc": "Training",
+    "val_acc": "Validation",
+    "translation": "Translated",
+    "rotation": "Rotated",
+    "noise": "Noise",
+    "edge_noise": "Edge noise",
+    "swap": "Swapped",
+}
+KINDS = {
+    "none": "no augmentation",
+    "translation": "translation",
+    "rotation": "rotation",
+    "noise": "noise",
+    "edge_noise": "edge noise",
+}
+DATA = {"mnist": "MNIST", "cifar10": "CIFAR-10", "mnist_5k": "MNIST, 5,000 digits"}
+MODELS = {"cnn": "CNN", "fcn": "FCN"}
+
+
+def metric(name: str) -> str:
+    """Returns what a measure is called, a column of ours or any other."""
+    return METRICS.get(name, name.replace("_", " "))
+
+
+def short_metric(name: str) -> str:
+    """Returns what a measure is called where there is little room."""
+    return SHORT_METRICS.get(name, metric(name))
+
+
+def kind(name: str) -> str:
+    """Returns what an augmentation is called."""
+    return KINDS.get(name, name.replace("_", " "))
+
+
+def data(name: str) -> str:
+    """Returns what a data set is called."""
+    return DATA.get(name, name)
+
+
+def model(name: str) -> str:
+    """Returns what a model is called: `CNN`, `FCN` or its sharing scheme."""
+    return MODELS.get(name, name.replace(":", " "))
+
+
+def variant(model_name: str, init: str, inits: Iterable[str] = ()) -> str:
+    """Returns a model's name, with its initialisation where several were trained."""
+    several = len(set(inits) | {init}) > 1
+    return f"{model(model_name)}, {init} init" if several else model(model_name)
+
+
+def level(value: float) -> str:
+    """Returns a level, probability or rate in short: `0`, `.2`, `.99`, `1e-3`."""
+    if 0 < value < 0.01:
+        return f"{value:.2g}" if f"{value:e}"[0] != "1" else f"1e{np.log10(value):.0f}"
+    return f"{value:.3g}".replace("0.", ".", 1) if value else "0"
+
+
+def listed(values: Iterable[float]) -> str:
+    """Returns levels in order, runs of equal steps of .1 drawn together.
+
+    Example:
+      >>> listed([0.1, 0.2, 0.3, 0.99])
+      '.1 to .3, .99'
+    """
+    numbers = sorted(set(values))
+    groups: list[list[float]] = []
+    for number in numbers:
+        if groups and np.isclose(number - groups[-1][-1], 0.1):
+            groups[-1].append(number)
+        else:
+            groups.append([number])
+    parts = []
+    for group in groups:
+        long = len(group) > 2
+        ends = [f"{level(group[0])} to {level(group[-1])}"]
+        parts += ends if long else [level(number) for number in group]
+    return ", ".join(parts)

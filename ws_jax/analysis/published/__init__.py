@@ -1,0 +1,118 @@
+"""The tables of "To share or not to share?" as data.
+
+Source: Ott, Linstead, LaHaye, Baldi, "Learning in the machine: To share or not to
+share?", Neural Networks 126 (2020), arXiv 1909.11483. The tables were made with the
+released code's semantics; a cell is the median over all epochs of all five folds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from importlib import resources
+
+import pandas as pd
+
+from ws_jax.config import check_name
+
+PAPER = "Ott et al. 2020, Neural Networks 126, arXiv 1909.11483"
+LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
+# The grid search of Appendix A.1.
+GRID_RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+GRID_DEPTHS = (2, 3)
+# A published table's columns under the names of ours.
+METRICS = {"train_acc": "acc", "val_acc": "val_acc", "translation_acc": "translation"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """How the networks behind the published tables were trained (Table A.2)."""
+
+    num_conv_layers: int
+    learning_rate: float
+    num_folds: int
+    patience: int  # epochs; no run of the paper was shorter
+    max_epochs: int
+
+
+SETTINGS = {
+    "mnist": Setting(3, 1e-3, 5, 50, 250),
+    "cifar10": Setting(3, 1e-4, 5, 100, 500),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedTable:
+    """Medians of one data set and one kind of training augmentation.
+
+    Attributes:
+      name: the paper's number, as in `Table 1`.
+      data: the data set's name.
+      kind: the training augmentation.
+      source: where the numbers stand.
+      values: one row per level, model and metric, with the columns `aug`, `model`,
+        `metric` and `published`; accuracies in [0, 1].
+    """
+
+    name: str
+    data: str
+    kind: str
+    source: str
+    values: pd.DataFrame
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The measures that the table gives, in its order."""
+        return tuple(self.values["metric"].unique())
+
+    def value(self, level: float, model: str, metric: str) -> float:
+        """Returns one cell.
+
+        Raises:
+          KeyError: if the table has no such cell.
+        """
+        return self._cells[level, model, metric]
+
+    @functools.cached_property
+    def _cells(self) -> dict[tuple[float, str, str], float]:
+        keys = self.values[["aug", "model", "metric"]].itertuples(index=False)
+        return dict(zip(map(tuple, keys), self.values["published"], strict=True))
+
+
+_NAMES = {
+    ("mnist", "translation"): "Table 1",
+    ("cifar10", "translation"): "Table 2",
+    ("mnist", "edge_noise"): "Table B.1",
+    ("cifar10", "edge_noise"): "Table B.1",
+    ("mnist", "noise"): "Table B.2",
+    ("cifar10", "noise"): "Table B.2",
+    ("mnist", "rotation"): "Table B.3",
+    ("cifar10", "rotation"): "Table B.3",
+}
+
+
+@functools.cache
+def table(data: str, kind: str) -> PublishedTable:
+    """Reads one published table.
+
+    Args:
+      data: `mnist` or `cifar10`.
+      kind: training augmentation, as `translation`.
+
+    Raises:
+      ConfigError: if the paper has no table for them.
+    """
+    check_name("data set with published tables", data, SETTINGS)
+    check_name("augmentation", kind, sorted({kind for _, kind in _NAMES}))
+    file = resources.files(__name__) / f"{kind}_{data}.csv"
+    with file.open() as lines:
+        wide = pd.read_csv(lines)
+    tall = wide.melt(["aug", "model"], var_name="metric", value_name="published")
+    tall["metric"] = tall["metric"].map(METRICS)
+    name = _NAMES[data, kind]
+    return PublishedTable(name, data, kind, f"{PAPER}, {name}", tall)
+
+
+def tables() -> tuple[PublishedTable, ...]:
+    """Returns all published tables, in the paper's order."""
+    return tuple(table(data, kind) for data, kind in _NAMES)

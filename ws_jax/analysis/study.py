@@ -1,0 +1,108 @@
+"""What was run: one line per sweep, data set and semantics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ws_jax.analysis import aggregate, labels
+
+STATUSES = ("finished", "stopped", "running", "diverged")
+
+
+def summary(
+    frame: pd.DataFrame, records: Sequence[Mapping[str, Any]] = ()
+) -> pd.DataFrame:
+    """Describes the runs of every sweep in words.
+
+    Args:
+      frame: results, as `ws_jax.results.read` gives them.
+      records: of the sweeps, as `ws_jax.results.read_records` gives them; they tell how
+        many runs a sweep was planned to have.
+
+    Returns:
+      Columns `sweep`, `data`, `semantics`, `models`, `augmentation`, `severing`,
+      `folds`, `epochs`, `runs`, `hours`.
+    """
+    planned: dict[str, int] = {}
+    for record in records:
+        name = record["config"]["name"]
+        runs = sum(len(chunk["runs"]) for chunk in record["chunks"])
+        planned[name] = planned.get(name, 0) + runs
+    lines = []
+    if len(frame):
+        for sweep, part in frame.groupby("sweep"):
+            rows = aggregate.tidy(part)
+            for (data, semantics), own in rows.groupby(["data", "semantics"]):
+                line = {"sweep": sweep, "data": labels.data(data)}
+                line |= {"semantics": semantics, **_describe(own)}
+                line["runs"] += _not_begun(planned.get(str(sweep), 0), rows)
+                lines.append(line)
+    columns = ("sweep", "data", "semantics", *_describe(aggregate.tidy(frame[:0])))
+    return pd.DataFrame(lines, columns=list(columns))
+
+
+def _not_begun(planned: int, rows: pd.DataFrame) -> str:
+    missing = planned - rows["training"].nunique()
+    return f", {missing} not begun" if missing > 0 else ""
+
+
+def _describe(rows: pd.DataFrame) -> dict[str, Any]:
+    lengths = rows.groupby("training")["epoch"].max()
+    severed = rows[rows["vcp"] > 0]
+    probabilities = labels.listed(severed["vcp"]) if len(severed) else ""
+    return {
+        "models": _models(rows),
+        "augmentation": _augmentation(rows),
+        "severing": f"p {probabilities}" if probabilities else "none",
+        "folds": _folds(rows),
+        "epochs": _span(lengths),
+        "runs": _runs(rows),
+        "hours": rows["seconds"].sum() / 3600,
+    }
+
+
+def _models(rows: pd.DataFrame) -> str:
+    """Lists models, with the initialisation where it is not that of the semantics."""
+    keys = ["model", "init", "semantics"]
+    inits: dict[str, list[str]] = {}
+    plain: dict[str, bool] = {}
+    cases = rows[keys].drop_duplicates().sort_values(keys)
+    for model, init, semantics in cases.itertuples(index=False, name=None):
+        inits.setdefault(model, []).append(init)
+        plain[model] = model == "cnn" or inits[model] == [semantics]
+    return ", ".join(
+        labels.model(model)
+        if plain[model]
+        else f"{labels.model(model)} ({' and '.join(inits[model])} init)"
+        for model in inits
+    )
+
+
+def _augmentation(rows: pd.DataFrame) -> str:
+    parts = ["level 0"] if (rows["aug"] == 0).any() else []
+    for kind, own in rows[rows["aug"] > 0].groupby("aug_type"):
+        parts.append(f"{labels.kind(str(kind))} {labels.listed(own['aug'])}")
+    return "; ".join(parts)
+
+
+def _folds(rows: pd.DataFrame) -> str:
+    parts = []
+    for count, own in rows.groupby("num_folds"):
+        found = own["fold"].nunique()
+        parts.append(f"{found} of {count}" if count > 1 else "test part")
+    return ", ".join(parts)
+
+
+def _span(lengths: pd.Series) -> str:
+    if lengths.empty:
+        return ""
+    fewest, most = lengths.min(), lengths.max()
+    return f"{most}" if fewest == most else f"{fewest} to {most}"
+
+
+def _runs(rows: pd.DataFrame) -> str:
+    status = rows.groupby("training")["status"].last().value_counts()
+    return ", ".join(f"{status[s]} {s}" for s in STATUSES if s in status)

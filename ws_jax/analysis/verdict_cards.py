@@ -1,0 +1,164 @@
+"""The report's part on claims: an overview and a card for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ws_jax.analysis import evidence, labels, page
+from ws_jax.analysis.verdicts import Verdict
+
+_METHOD = """<p>Only runs with the paper’s depth and learning rate count, each fold
+with the mean over the second half of its epochs (with the last epoch for distances). A
+check passes if the whole 95 % interval of the mean over folds lies on the claim’s side
+of a threshold, fails if all of it lies on the other, and is open otherwise, or when
+runs are missing or too short. Effect d is the mean difference over its standard
+deviation between folds. Intervals are those
+of the corrected resampled t-test (Nadeau and Bengio 2003), since folds share training
+images: with five folds the mean ± 1.86 standard deviations.</p>
+<p>Five folds show differences that are clearly larger than the spread between folds,
+and no smaller ones. They cannot tell the luck of a start from the difficulty of a fold,
+and nothing here is corrected for the number of checks.</p>"""
+
+
+def section(verdicts: Sequence[Verdict]) -> str:
+    """Returns the overview, the cards and how claims are judged, as HTML.
+
+    A data set and reading without any run is named, not shown.
+    """
+    known = [v for v in verdicts if _has_numbers(v)]
+    if not known:
+        return (
+            "<p>None of the paper’s claims can be judged: they are about MNIST "
+            "and CIFAR-10.</p>" + page.folded("What they need", _needs(verdicts))
+        )
+    places = {_where(v) for v in known}
+    empty = dict.fromkeys(_where(v) for v in verdicts if _where(v) not in places)
+    note = f'<p class="note">No runs: {"; ".join(empty)}.</p>' if empty else ""
+    tried = [v for v in verdicts if _where(v) in places]
+    numbers = sorted({v.claim.number for v in tried})
+    cards = [_card([v for v in tried if v.claim.number == n]) for n in numbers]
+    method = page.folded("How claims are judged", _METHOD)
+    return f"{_overview(tried)}{note}{method}{''.join(cards)}"
+
+
+def _has_numbers(verdict: Verdict) -> bool:
+    return any(not math.isnan(check.found.mean) for check in verdict.checks)
+
+
+def _where(verdict: Verdict) -> str:
+    reading = (
+        f"{verdict.semantics} semantics"
+        if verdict.semantics == verdict.init
+        else f"{verdict.semantics} semantics, {verdict.init} init"
+    )
+    return f"{labels.data(verdict.data)}, {reading}"
+
+
+def _overview(verdicts: Sequence[Verdict]) -> str:
+    """Returns a table of claims against data sets and readings."""
+    columns = list(dict.fromkeys(_where(v) for v in verdicts))
+    claims = {v.claim.number: v.claim for v in verdicts}
+    cells = {(v.claim.number, _where(v)): v for v in verdicts}
+    head = "".join(f"<th>{page.escape(text)}</th>" for text in columns)
+    rows = []
+    for number, claim in claims.items():
+        row = f'<th scope="row">{number}. {page.escape(claim.title)}</th>'
+        for column in columns:
+            verdict = cells.get((number, column))
+            row += f"<td>{page.chip(verdict.outcome) if verdict else ''}</td>"
+        rows.append(f"<tr>{row}</tr>")
+    return (
+        '<div class="scroll"><table class="overview"><thead><tr><th></th>'
+        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _card(verdicts: Sequence[Verdict]) -> str:
+    claim = verdicts[0].claim
+    known = [v for v in verdicts if _has_numbers(v)]
+    absent = [_where(v) for v in verdicts if not _has_numbers(v)]
+    findings = "".join(_finding(verdict) for verdict in known)
+    if not known:
+        chip = page.chip(evidence.UNDECIDED)
+        findings = f'<div class="finding">{chip}<p>Needs {claim.needs}.</p></div>'
+    elif absent:
+        text = f"{'; '.join(absent)}: no runs. Needs {claim.needs}."
+        findings += f'<div class="finding soft">{page.escape(text)}</div>'
+    section_name = claim.section
+    if section_name[0].isdigit():
+        section_name = f"Section {section_name}"
+    return (
+        f'<article class="card"><h3><span class="number">{claim.number}</span>'
+        f"{page.escape(claim.title)}</h3>"
+        f"<p>{page.escape(claim.statement)} ({section_name})</p>"
+        f'<div class="findings">{findings}</div></article>'
+    )
+
+
+def _finding(verdict: Verdict) -> str:
+    missing = ""
+    if verdict.missing:
+        text = "; ".join(verdict.missing)
+        missing = f'<p class="note">Missing: {page.escape(text)}.</p>'
+    return (
+        f'<div class="finding"><span class="where">{page.escape(_where(verdict))}'
+        f"</span>{page.chip(verdict.outcome)}"
+        f"<p>{page.escape(verdict.sentence)}</p>"
+        f"{page.folded('All checks', _checks(verdict) + missing)}</div>"
+    )
+
+
+def _checks(verdict: Verdict) -> str:
+    rows = []
+    for check in verdict.checks:
+        found = check.found
+        rows.append(
+            {
+                "Check": check.what,
+                "Outcome": page.chip(check.outcome),
+                "Mean": _number(check.show(found.mean)),
+                "95 % interval": _number(
+                    f"{check.show(found.low)} to {check.show(found.high)}"
+                ),
+                "Asked for": check.asked,
+                "Paper": _number(check.show(check.published)),
+                "Effect d": _effect(check),
+                "Folds": found.folds,
+                "Epochs": check.epochs,
+            }
+        )
+    numbers = (
+        "Mean",
+        "95 % interval",
+        "Asked for",
+        "Paper",
+        "Effect d",
+        "Folds",
+        "Epochs",
+    )
+    return page.words_table(pd.DataFrame(rows), numbers, markup=("Outcome",))
+
+
+def _effect(check: evidence.Check) -> str:
+    """Returns a difference's effect size; an accuracy by itself has none."""
+    effect = check.found.effect
+    if math.isnan(effect) or check.unit == "percent":
+        return "–"
+    text = f"{effect:.1f}" if abs(effect) < 100 else f"{math.copysign(100, effect):.0f}"
+    return ("beyond " if abs(effect) >= 100 else "") + text.replace("-", "−")
+
+
+def _number(text: str) -> str:
+    return "–" if "nan" in text else text
+
+
+def _needs(verdicts: Sequence[Verdict]) -> str:
+    claims = {v.claim.number: v.claim for v in verdicts}
+    items = "".join(
+        f"<li>{page.escape(c.title)}: {page.escape(c.needs)}.</li>"
+        for c in claims.values()
+    )
+    return f"<ol>{items}</ol>"
