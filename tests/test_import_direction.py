@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     "config data augment sharing conv initializers layers plan models optimizers "
     "phases metrics measure program evaluate train sweep results checkpoint workdir "
-    "progress experiment describe cli analysis"
+    "progress experiment describe search cli analysis"
 ).split()
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")
 
