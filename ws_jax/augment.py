@@ -8,7 +8,7 @@ Resampling follows Keras's `ImageDataGenerator` with `fill_mode="nearest"`: bili
 and a point outside the image takes the nearest edge pixel. Where the paper and its
 released code differ there are two readings, `paper` and `released`.
 
-Source: Ott et al. 2020, Section 4.1; keras-preprocessing 1.1.2,
+Source: Ott et al. 2020, and keras-preprocessing 1.1.2, whose matrices are in
 `affine_transformations.py`.
 """
 
@@ -230,7 +230,7 @@ def augment_batch(
 
 
 # Levels of the evaluations after every epoch: shifts within 25 % of the side, turns
-# within 45 degrees, noise with standard deviation 0.15 (Ott et al. 2020, Section 4.1).
+# within 45 degrees, noise with standard deviation 0.15 (Ott et al. 2020).
 PERTURBATION_LEVELS = {
     "translation": 0.25,
     "rotation": 45 / 360,
