@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from studies import tiny
 
 from ws_jax import experiment, results
 from ws_jax.checkpoint import load_run
+from ws_jax.measure import kernel_distance
 from ws_jax.results import ResultsError
 from ws_jax.workdir import Workdir, WorkdirError
 
@@ -109,9 +111,8 @@ def test_one_run_is_lifted_out_of_a_checkpoint(done):
     with pytest.raises(ResultsError, match="did you mean 'fold'"):
         load_run(workdir, folds=1)
     # The measured distance is that of the kernel that was saved.
-    from ws_jax.measure import kernel_distance
-
-    euclidean, _ = kernel_distance(run["params"]["conv_0"]["kernel"], 1)
+    kernel = jnp.asarray(run["params"]["conv_0"]["kernel"])
+    euclidean, _ = kernel_distance(kernel, 1)
     row = frame.query("model == 'fcn' and aug == 0.3 and fold == 1 and epoch == 3")
     np.testing.assert_allclose(float(euclidean), row["dist_1"].item(), rtol=1e-5)
 
@@ -153,6 +154,13 @@ def start(workdir):
     )
 
 
+def go_on(workdir):
+    """Starts the sweep again and lets it end."""
+    process = start(workdir)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+
+
 def wait_for(condition, process):
     """Waits until something is there, or the process ends."""
     while not condition() and process.poll() is None:
@@ -171,7 +179,7 @@ def test_killed_and_started_again_gives_the_same_numbers(done, tmp_path, moment)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
-    assert start(tmp_path).wait() == 0
+    go_on(tmp_path)
     frame = results.read(tmp_path)
     np.testing.assert_array_equal(frame[NUMBERS], done[1][NUMBERS])
 
@@ -185,14 +193,15 @@ def test_sigterm_saves_and_the_next_start_goes_on(done, tmp_path):
     assert process.returncode != 0 and "start the same command again" in errors
     record = json.loads((tmp_path / results.RECORD_FILE).read_text())
     assert len(record["chunks"]) == 4
-    assert start(tmp_path).wait() == 0
+    go_on(tmp_path)
     np.testing.assert_array_equal(results.read(tmp_path)[NUMBERS], done[1][NUMBERS])
 
 
 @pytest.mark.slow
 def test_two_devices_give_what_one_gives(done, tmp_path):
     script = SCRIPT.format(tests=str(ROOT / "tests"))
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    devices = "--xla_force_host_platform_device_count=2"
+    flags = {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {devices}"}
     subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
         cwd=ROOT,

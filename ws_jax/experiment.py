@@ -188,6 +188,8 @@ class _Sweep:
         self.path = path
         self.stop = stop
         self.rows: list[dict[str, Any]] = []
+        runs = [run.name for group in study.groups for run in group.runs]
+        self.places = {name: place for place, name in enumerate(runs)}
         self.epochs = study.config.train.epochs
         self.progress = Progress(
             run_epochs=study.num_runs * self.epochs,
@@ -303,6 +305,8 @@ class _Sweep:
         # How a run ended is known at its last epoch, and said in all its rows.
         ends = {row["run"]: row["status"] for row in self.rows}
         rows = [{**row, "status": ends[row["run"]]} for row in self.rows]
+        # In the order of the plan, however the runs were cut into chunks.
+        rows.sort(key=lambda row: (self.places[row["run"]], row["epoch"]))
         results.write(results.make_frame(rows), self.path)
 
     @functools.lru_cache(maxsize=1)  # noqa: B019  one group's program at a time

@@ -50,7 +50,7 @@ class Workdir:
         self.path = Path(path).absolute()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = open(self.path / LOCK_FILE, "a")
+            (self.path / LOCK_FILE).touch()
         except OSError as error:
             raise WorkdirError(
                 f"cannot write to {self.path}: {error.strerror}; "
@@ -58,9 +58,11 @@ class Workdir:
             ) from error
 
     def __enter__(self) -> Workdir:
+        self._lock = open(self.path / LOCK_FILE, "a")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            self._lock.close()
             raise WorkdirError(
                 f"{self.path} is in use by another process: wait for it, or name "
                 "another folder with --workdir"

@@ -52,8 +52,8 @@ class ExperimentConfig:
         return ml_collections.ConfigDict(dataclasses.asdict(self))
 
     @classmethod
-    def from_config_dict(cls, values: Mapping[str, Any]) -> ExperimentConfig:
-        """Builds the config from a (nested) mapping, strictly.
+    def from_config_dict(cls, values: Any) -> ExperimentConfig:
+        """Builds the config from a `ConfigDict` or nested mapping, strictly.
 
         Raises:
           ConfigError: for an unknown field (the nearest known one is named), a value
@@ -84,7 +84,7 @@ def differing_fields(a: Mapping, b: Mapping, prefix: str = "") -> list[str]:
     return found
 
 
-def _build(cls: type[T], values: Mapping[str, Any], path: str) -> T:
+def _build(cls: type[T], values: Any, path: str) -> T:
     """Makes the dataclass `cls` from a mapping whose place in the config is `path`."""
     hints = get_type_hints(cls)
     known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
