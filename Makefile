@@ -7,7 +7,7 @@
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV := .venv
 RUN := $(VENV)/bin/python
-EXTRAS := dev,search,tensorflow,cuda12,cuda13,tpu
+EXTRAS := dev,tensorflow,cuda12,cuda13,tpu
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile

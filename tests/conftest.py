@@ -8,6 +8,11 @@ _CACHE = Path(__file__).parents[1] / ".cache"
 os.environ["WS_JAX_CACHE"] = str(_CACHE)
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE / "xla"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+# Tests compile many small programs and run each a few times: quick code would cost more
+# than it saves.
+os.environ["XLA_FLAGS"] = " ".join(
+    [os.environ.get("XLA_FLAGS", ""), "--xla_backend_optimization_level=0"]
+)
 
 import jax  # noqa: E402
 
