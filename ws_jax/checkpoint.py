@@ -36,17 +36,10 @@ class Saved(NamedTuple):
 class ChunkCheckpoints:
     """The checkpoints of one chunk of runs, in a folder."""
 
-    def __init__(self, folder: Path, keep: int | None):
-        """Opens the folder, made if missing; half-written checkpoints are cleared.
-
-        With `keep` None it is opened for reading: nothing is made or cleared, so a
-        sweep that is writing there is not disturbed.
-        """
+    def __init__(self, folder: Path, keep: int):
+        """Opens the folder, made if missing; half-written checkpoints are cleared."""
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep,
-            cleanup_tmp_directories=keep is not None,
-            create=keep is not None,
-            read_only=keep is None,
+            max_to_keep=keep, cleanup_tmp_directories=True
         )
         handlers = {name: kind() for name, kind in _KINDS.items()}
         # Orbax refuses a relative path, but only from its background thread.
@@ -84,17 +77,6 @@ class ChunkCheckpoints:
         args = ocp.args.Composite(state=ocp.args.StandardRestore(target))
         return self._manager.restore(step, args=args)["state"]
 
-    def restore_variables(self) -> dict[str, Any]:
-        """Returns the newest parameters and other network state, as NumPy arrays."""
-        step = self._manager.latest_step()
-        if step is None:
-            raise ResultsError("nothing was saved yet for these runs")
-        tree = self._manager.item_metadata(step)["state"].tree
-        target = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), tree)
-        args = ocp.args.Composite(state=ocp.args.StandardRestore(target))
-        state = self._manager.restore(step, args=args)["state"]
-        return {"params": state["params"], **(state["model_state"] or {})}
-
     def close(self) -> None:
         """Waits until all is written; raises what went wrong while writing."""
         self._manager.wait_until_finished()
@@ -102,7 +84,7 @@ class ChunkCheckpoints:
 
 
 @contextlib.contextmanager
-def open_chunk(folder: Path, keep: int | None = None) -> Iterator[ChunkCheckpoints]:
+def open_chunk(folder: Path, keep: int) -> Iterator[ChunkCheckpoints]:
     """Opens a chunk's checkpoints, and waits at the end until all is written."""
     checkpoints = ChunkCheckpoints(folder, keep)
     try:
@@ -133,14 +115,25 @@ def load_run(workdir: str | Path, **which: Any) -> dict[str, Any]:
         raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
     record = json.loads(path.read_text())
     group, chunk, index = _find_run(record["chunks"], which)
-    folder = chunk_folder(Path(workdir), group, chunk)
-    if not folder.exists():
-        raise ResultsError(
-            f"nothing was saved yet for these runs: there is no {folder}"
-        )
-    with open_chunk(folder) as checkpoints:
-        variables = checkpoints.restore_variables()
+    variables = _load_variables(chunk_folder(Path(workdir), group, chunk))
     return jax.tree.map(lambda a: a[index], variables)
+
+
+def _load_variables(folder: Path) -> dict[str, Any]:
+    """Reads a chunk's newest parameters and other network state, stacked by run.
+
+    It goes past the manager, which would clear what a running sweep is writing.
+    """
+    # What is half written has a longer name.
+    steps = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
+    if not steps:
+        raise ResultsError(f"nothing was saved yet for these runs: {folder} is empty")
+    path = folder.absolute() / str(max(steps)) / "state"
+    with ocp.StandardCheckpointer() as checkpointer:
+        tree = checkpointer.metadata(path).item_metadata.tree
+        target = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), tree)
+        state = checkpointer.restore(path, target)
+    return {"params": state["params"], **(state["model_state"] or {})}
 
 
 def _find_run(
