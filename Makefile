@@ -1,6 +1,7 @@
 # Set-up and the everyday commands. Each target makes the environment it needs.
 .DEFAULT_GOAL := help
-.PHONY: help study test test-slow test-all doctest lint types check format lock clean
+.PHONY: help study test test-slow test-all doctest lint types check notebooks format \
+  lock clean
 .DELETE_ON_ERROR:
 
 # Tried in this order; `make PYTHON=/a/python study` names another.
@@ -35,6 +36,10 @@ types: $(VENV)/dev.stamp ## static types
 	$(RUN) -m pyrefly check
 
 check: lint types doctest test-all ## everything that must pass
+
+notebooks: $(VENV)/dev.stamp ## execute the notebooks on the stored results
+	@test -e results/study/results.parquet || $(MAKE) study
+	$(RUN) tools/notebooks.py
 
 format: $(VENV)/dev.stamp ## format and mend what can be mended
 	$(RUN) -m ruff format .

@@ -1,0 +1,1 @@
+"""Thin programs: flags in, one call."""

@@ -30,7 +30,7 @@ def main() -> None:
         data_dir=DATA_DIR.value,
         seed=SEED.value,
     )
-    for trial in sorted(study.trials, key=lambda trial: -trial.value):
+    for trial in sorted(study.trials, key=lambda t: t.value or 0.0, reverse=True):
         point = trial.params
         rate, depth = point["learning_rate"], point["num_layers"]
         print(f"{trial.value:.4f}  learning rate {rate:.2e}, {depth} layers")

@@ -130,4 +130,4 @@ def test_full_coupling_under_sgd_follows_a_convolution():
     # A shared kernel's gradient is the sum over sites; its rate is divided by them.
     shared = start - 0.1 / 6 * grads.sum(axis=(0, 1))
     np.testing.assert_allclose(coupled, np.broadcast_to(shared, grads.shape), atol=1e-6)
-    np.testing.assert_array_equal(couple(grads, sharing, 0.0), grads)
+    np.testing.assert_array_equal(couple(jnp.asarray(grads), sharing, 0.0), grads)

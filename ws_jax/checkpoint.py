@@ -128,11 +128,12 @@ def _load_variables(folder: Path) -> dict[str, Any]:
     steps = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
     if not steps:
         raise ResultsError(f"nothing was saved yet for these runs: {folder} is empty")
-    path = folder.absolute() / str(max(steps)) / "state"
-    with ocp.StandardCheckpointer() as checkpointer:
-        tree = checkpointer.metadata(path).item_metadata.tree
-        target = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), tree)
-        state = checkpointer.restore(path, target)
+    path: Any = folder.absolute() / str(max(steps)) / "state"
+    handler = ocp.StandardCheckpointHandler()
+    tree = handler.metadata(path).tree
+    target = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), tree)
+    state = handler.restore(path, args=ocp.args.StandardRestore(target))
+    handler.close()
     return {"params": state["params"], **(state["model_state"] or {})}
 
 

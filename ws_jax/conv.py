@@ -17,7 +17,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ws_jax.config import nearest
-from ws_jax.sharing import Sharing, expand, free
+from ws_jax.sharing import Sharing, Size, expand, free
 
 Padding = str | Sequence[tuple[int, int]]
 
@@ -25,12 +25,12 @@ Padding = str | Sequence[tuple[int, int]]
 class Geometry(NamedTuple):
     """The static part of a convolution: window, strides, padding, precision."""
 
-    window: tuple[int, int]
-    strides: tuple[int, int]
+    window: Size
+    strides: Size
     pads: tuple[tuple[int, int], tuple[int, int]]
-    precision: lax.Precision
+    precision: lax.PrecisionLike
 
-    def sites(self, size: tuple[int, int]) -> tuple[int, int]:
+    def sites(self, size: Size) -> Size:
         """Returns the output sites (oh, ow) over an input of (h, w) units."""
         triples = zip(size, self.window, self.strides, self.pads, strict=True)
         down, across = ((n + sum(p) - k) // s + 1 for n, k, s, p in triples)
@@ -41,7 +41,7 @@ def local_conv(
     x: Float[Array, "..."],
     kernel: Float[Array, "oh ow kh kw c o"],
     *,
-    strides: tuple[int, int] = (1, 1),
+    strides: Size = (1, 1),
     padding: Padding = "VALID",
     lowering: str | None = None,
     precision: lax.PrecisionLike = None,
@@ -92,7 +92,7 @@ def shared_conv(
     bank: Float[Array, "k kh kw c o"],
     sharing: Sharing,
     *,
-    strides: tuple[int, int] = (1, 1),
+    strides: Size = (1, 1),
     padding: Padding = "VALID",
     lowering: str | None = None,
     precision: lax.PrecisionLike = None,
@@ -145,9 +145,9 @@ _FROM_HWNC = {"NHWC": (2, 0, 1, 3), "HWNC": (0, 1, 2, 3)}
 
 
 def make_geometry(
-    size: tuple[int, int],
-    window: tuple[int, int],
-    strides: tuple[int, int],
+    size: Size,
+    window: Size,
+    strides: Size,
     padding: Padding,
     precision: lax.PrecisionLike = None,
 ) -> Geometry:

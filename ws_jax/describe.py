@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +37,7 @@ def group_cost(study: Study, group: Group, chunk: int) -> GroupCost:
     state = jax.eval_shape(init, inputs)
     step = jax.jit(over_runs(lambda i, s: _step(program, i, s), 0), donate_argnums=1)
     lowered = step.lower(inputs, state)
-    memory = lowered.compile().memory_analysis()
+    memory: Any = lowered.compile().memory_analysis()
     return GroupCost(
         name=group.name,
         num_runs=len(group.runs),
@@ -70,7 +71,8 @@ def plan_text(study: Study) -> str:
         f"batches of {config.train.batch_size}; evaluated each epoch: plain"
         + "".join(f", {name}" for name in config.evaluation.perturbations),
         "",
-        f"{'group':{width}}  runs  mapped  parameters  steps/epoch  GFLOP/epoch  memory",
+        f"{'group':{width}}  runs  mapped  parameters  steps/epoch  GFLOP/epoch"
+        "  memory",
     ]
     lines += [_cost_line(cost, width) for cost in costs]
     total = sum(c.flops_per_epoch * c.num_runs for c in costs) * config.train.epochs
@@ -120,8 +122,9 @@ def _flops_per_epoch(program: Program, lowered_step, chunk: int) -> float:
     ).lower(state, masks, x)
     sets = 1 + len(program.spec.config.evaluation.perturbations)
     batches = -(-program.num_validation // size)
-    step = lowered_step.cost_analysis()["flops"] / chunk
-    return (
-        program.steps_per_epoch * step
-        + sets * batches * (lowered.cost_analysis()["flops"])
-    )
+    steps = program.steps_per_epoch * _flops(lowered_step) / chunk
+    return steps + sets * batches * _flops(lowered)
+
+
+def _flops(lowered: Any) -> float:
+    return lowered.cost_analysis()["flops"]

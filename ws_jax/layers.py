@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ws_jax import conv
-from ws_jax.sharing import Sharing
+from ws_jax.sharing import Sharing, Size
 
 # A layer that severs connections keeps its 0/1 masks in this collection, which the
 # training loop draws for each run (`program.draw_masks`).
@@ -39,10 +39,10 @@ class SharedConv(nn.Module):
     """
 
     features: int
-    window: tuple[int, int]
-    strides: tuple[int, int]
+    window: Size
+    strides: Size
     padding: str
-    make_sharing: Callable[[tuple[int, int]], Sharing]
+    make_sharing: Callable[[Size], Sharing]
     kernel_init: Callable[..., Array]
     severing: str = "none"
     lowering: str | None = None

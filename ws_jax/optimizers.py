@@ -40,21 +40,21 @@ def scale_by_keras_adam(
         zeros = jax.tree.map(jnp.zeros_like, params)
         return KerasAdamState(jnp.zeros((), jnp.int32), zeros, zeros)
 
-    def update(grads, state, params=None):
+    def update(updates, state, params=None):
         del params
         count = state.count + 1
         t = count.astype(jnp.float32)
         # 1 - b**t by expm1: in float32 the plain form loses four digits at t = 1.
         scale = jnp.sqrt(-jnp.expm1(t * math.log(b2))) / -jnp.expm1(t * math.log(b1))
-        mu = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mu, grads)
-        nu = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.nu, grads)
-        updates = jax.tree.map(lambda m, v: scale * m / (jnp.sqrt(v) + eps), mu, nu)
-        return updates, KerasAdamState(count, mu, nu)
+        mu = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, state.mu, updates)
+        nu = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, state.nu, updates)
+        steps = jax.tree.map(lambda m, v: scale * m / (jnp.sqrt(v) + eps), mu, nu)
+        return steps, KerasAdamState(count, mu, nu)
 
     return optax.GradientTransformation(init, update)
 
 
-def make_schedule(config: OptimizerConfig, num_steps: int) -> Callable[[Array], Array]:
+def make_schedule(config: OptimizerConfig, num_steps: int) -> Callable[[Any], Any]:
     """Returns step -> factor of the learning rate, over training of `num_steps`."""
     schedule = SCHEDULES[config.schedule](config, num_steps)
     # optax would mix an integer step with its floats.

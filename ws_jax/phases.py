@@ -65,7 +65,7 @@ def map_fields(function: Callable[[Array], Array], params: Params) -> Params:
     """Applies `function` to every kernel field and bias field of a params tree."""
 
     def visit(path, leaf):
-        name = getattr(path[-1], "key", None)
+        name = getattr(path[-1], "key", "")
         return function(leaf) if FIELD_RANKS.get(name) == leaf.ndim else leaf
 
     return jax.tree_util.tree_map_with_path(visit, params)

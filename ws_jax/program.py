@@ -20,7 +20,6 @@ from ws_jax.optimizers import make_optimizer
 from ws_jax.phases import Phase, make_phase
 from ws_jax.plan import Spec
 
-
 # An Array; but its shape, or a NumPy array, where JAX or Orbax rebuilds a tree.
 Leaf = Any
 
@@ -105,7 +104,9 @@ def to_float(images: UInt8[Array, "n h w c"]) -> Float[Array, "n h w c"]:
     return images.astype(jnp.float32) * jnp.float32(1 / 255)
 
 
-def forward(program: Program, params, model_state, masks, x, *, train: bool):
+def forward(
+    program: Program, params, model_state, masks, x, *, train: bool
+) -> tuple[Any, Any]:
     """Returns the logits of a batch and the network's state after it."""
     variables = {"params": params, MASKS: masks, **model_state}
     if not train:
@@ -121,7 +122,7 @@ def first_stored_kernel(params) -> Array | None:
 def init_variables(program: Program, key: Array) -> dict[str, Any]:
     """Draws the network's parameters and makes its other collections."""
     x = jnp.zeros((1, *program.image_shape), jnp.float32)
-    return program.module.init(key, x, False)
+    return dict(program.module.init(key, x, False))
 
 
 def draw_masks(program: Program, key: Array, probability: Array):

@@ -62,7 +62,7 @@ def search(
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     depths = config.sweep.num_layers or (config.network.num_layers,)
-    space = {
+    space: dict[str, optuna.distributions.BaseDistribution] = {
         "learning_rate": optuna.distributions.FloatDistribution(*rates, log=True),
         "num_layers": optuna.distributions.CategoricalDistribution(depths),
     }

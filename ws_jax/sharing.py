@@ -17,6 +17,8 @@ from jaxtyping import Array, Float
 
 from ws_jax.config import parse_scheme
 
+Size = tuple[int, ...]  # down and across
+
 
 class Sharing:
     """A map from the sites of a layer to the kernels of a bank; static and hashable.
@@ -58,7 +60,7 @@ class Sharing:
         return f"Sharing({self.num_kernels} kernels at {self.shape} sites)"
 
     @property
-    def shape(self) -> tuple[int, int]:
+    def shape(self) -> Size:
         """Sites down and across, (oh, ow)."""
         return self.sites.shape
 
@@ -87,17 +89,17 @@ class Sharing:
         return table
 
 
-def full(shape: tuple[int, int]) -> Sharing:
+def full(shape: Size) -> Sharing:
     """Returns one kernel for all sites of `shape`: a convolution."""
     return Sharing(np.zeros(shape, np.int32))
 
 
-def free(shape: tuple[int, int]) -> Sharing:
+def free(shape: Size) -> Sharing:
     """Returns an own kernel for every site of `shape` (Ott et al. 2020)."""
     return Sharing(np.arange(shape[0] * shape[1], dtype=np.int32).reshape(shape))
 
 
-def tiles(shape: tuple[int, int], size: int) -> Sharing:
+def tiles(shape: Size, size: int) -> Sharing:
     """Returns one kernel for each tile of `size` x `size` neighbouring sites.
 
     Tiles at the lower and right border are smaller where `size` does not divide the
@@ -108,7 +110,7 @@ def tiles(shape: tuple[int, int], size: int) -> Sharing:
     return Sharing(rows[:, None] * (columns[-1] + 1) + columns)
 
 
-def periodic(shape: tuple[int, int], period: int) -> Sharing:
+def periodic(shape: Size, period: int) -> Sharing:
     """Returns one kernel for each class of sites `period` apart.
 
     Site (h, w) uses kernel (h mod period, w mod period): what the lateral wiring of
@@ -132,7 +134,7 @@ SCHEMES = {
 }
 
 
-def layer_sharing(scheme: str, layer: int, shape: tuple[int, int]) -> Sharing:
+def layer_sharing(scheme: str, layer: int, shape: Size) -> Sharing:
     """Returns the sharing of one layer under a scheme such as `full/tiles:2`.
 
     Args:

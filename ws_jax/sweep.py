@@ -8,6 +8,7 @@ sizes, each of which is compiled at most once.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -104,12 +105,12 @@ class MappedProgram:
         return self._compiled[size]
 
     @functools.cached_property
-    def _init(self) -> Callable:
+    def _init(self) -> Any:
         one = functools.partial(init_run, self.program)
         return jax.jit(self._spread(over_runs(one, 0), num_shared=0))
 
     @functools.cached_property
-    def _epoch(self) -> Callable:
+    def _epoch(self) -> Any:
         def one(images, labels, epoch, inputs, state):
             return train_epoch(self.program, images, labels, inputs, state, epoch)
 
@@ -289,4 +290,5 @@ def idle_after(state: RunState, num_runs: int) -> RunState:
     """Marks the places of a chunk past its `num_runs` runs as IDLE."""
     place = np.arange(state.status.shape[0])
     idle = jnp.int32(Status.IDLE)
-    return state.replace(status=jnp.where(place < num_runs, state.status, idle))
+    status = jnp.where(place < num_runs, state.status, idle)
+    return dataclasses.replace(state, status=status)

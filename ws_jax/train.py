@@ -6,6 +6,7 @@ the device, evaluations and measures included; only totals come back.
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -194,7 +195,8 @@ def train_step(
     params = jax.tree.map(
         lambda p, u: p - inputs.learning_rate * u, state.params, updates
     )
-    new = state.replace(
+    new = dataclasses.replace(
+        state,
         params=program.phase(number, params),
         model_state=model_state,
         opt_state=opt_state,
@@ -222,7 +224,8 @@ def judge(
         jnp.where(spent, jnp.int32(Status.STOPPED), before.status),
         jnp.int32(Status.DIVERGED),
     )
-    judged = trained.replace(
+    judged = dataclasses.replace(
+        trained,
         best_correct=jnp.maximum(correct, before.best_correct),
         epochs_since_best=since,
         status=status,
@@ -230,7 +233,8 @@ def judge(
     alive = before.status == Status.ALIVE
     keep = partial(jnp.where, alive)
     # The parameters of a run that is not alive were not changed by its steps.
-    return judged.replace(
+    return dataclasses.replace(
+        judged,
         best_correct=keep(judged.best_correct, before.best_correct),
         epochs_since_best=keep(judged.epochs_since_best, before.epochs_since_best),
         status=keep(judged.status, before.status),

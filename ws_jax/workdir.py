@@ -34,7 +34,7 @@ class WorkdirError(Exception):
     """A folder that a sweep cannot or must not write to."""
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818  nothing is wrong
     """The sweep was asked to stop, and has saved all it has."""
 
 

@@ -34,7 +34,7 @@ def mnist(name: str, **sweep: Any) -> ExperimentConfig:
         network=mnist_network(),
         train=TrainConfig(epochs=250, patience=50, batch_size=256),
         evaluation=EVERYTHING,
-        sweep=SweepConfig(**{"learning_rates": (1e-3,), **sweep}),
+        sweep=_sweep(1e-3, sweep),
     )
 
 
@@ -46,5 +46,10 @@ def cifar10(name: str, **sweep: Any) -> ExperimentConfig:
         network=cifar10_network(),
         train=TrainConfig(epochs=500, patience=100, batch_size=128),
         evaluation=EVERYTHING,
-        sweep=SweepConfig(**{"learning_rates": (1e-4,), **sweep}),
+        sweep=_sweep(1e-4, sweep),
     )
+
+
+def _sweep(learning_rate: float, axes: dict[str, Any]) -> SweepConfig:
+    axes.setdefault("learning_rates", (learning_rate,))
+    return SweepConfig(**axes)

@@ -1,0 +1,143 @@
+"""The notebooks: they run on a small sweep, and lie executed beside their sources."""
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+from studies import tiny
+
+from ws_jax import experiment, results
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
+# On the small sweep: one data set, one semantics, everything evaluated and measured.
+PICTURES = {
+    "first_look": 2,
+    "overfitting": 1,
+    "translation": 2,
+    "approximate_sharing": 2,
+    "using_free_networks": 4,
+}
+
+
+def modules():
+    """jupytext and nbformat, which are not in the extra `test`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import jupytext
+        import nbformat
+    return jupytext, nbformat
+
+
+def execute(folder, output, workdir, names=()):
+    """Executes notebooks in processes of their own and returns them by name."""
+    output.mkdir()
+    env = {**os.environ, "WS_JAX_RESULTS": folder, "WS_JAX_WORKDIR": workdir}
+    done = subprocess.run(
+        [sys.executable, "tools/notebooks.py", f"--output={output}", *names],
+        cwd=ROOT,
+        env={name: str(value) for name, value in env.items()},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return {path.stem: read(path) for path in output.glob("*.ipynb")}
+
+
+def read(path):
+    return modules()[1].read(path, as_version=4)
+
+
+def outputs(notebook, kind):
+    """What cells showed of a MIME type, or wrote to a stream."""
+    code = (cell for cell in notebook.cells if cell.cell_type == "code")
+    found = [output for cell in code for output in cell.outputs]
+    if kind in ("stdout", "stderr"):
+        return [o.text for o in found if o.get("name") == kind]
+    return [o.data[kind] for o in found if kind in o.get("data", ())]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """The folder of a small sweep, with checkpoints."""
+    workdir = tmp_path_factory.mktemp("sweep")
+    config = tiny(
+        evaluation__perturbations=(
+            "translation",
+            "rotation",
+            "noise",
+            "edge_noise",
+            "swap",
+        ),
+        sweep__levels=(0.0, 0.2),
+        sweep__severing=(0.0, 0.5),
+    )
+    experiment.run_sweep(config, workdir)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def as_mnist(sweep, tmp_path_factory):
+    """The sweep's results as if they were MNIST's, so that claims are judged."""
+    folder = tmp_path_factory.mktemp("results")
+    frame = results.read(sweep).assign(data="mnist", num_conv_layers=3)
+    results.write(frame, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def executed(sweep, as_mnist, tmp_path_factory):
+    return execute(as_mnist, tmp_path_factory.mktemp("out") / "all", sweep)
+
+
+def test_every_notebook_is_known():
+    assert {path.stem for path in SOURCES} == set(PICTURES)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_notebooks_run_on_a_small_sweep(executed, name):
+    notebook = executed[name]
+    assert not outputs(notebook, "stderr")
+    assert len(outputs(notebook, "image/png")) == PICTURES[name]
+
+
+def test_what_the_notebooks_say(executed):
+    first_look = "".join(outputs(executed["first_look"], "text/html"))
+    assert "recorded" in first_look and "Euclidean distance, r = 1" in first_look
+    for name in PICTURES:
+        said = "\n".join(outputs(executed[name], "text/markdown"))
+        assert "No " not in said and "no runs" not in said
+        if name != "first_look":
+            assert "**not enough data**" in said
+
+
+def test_what_is_missing_is_said(as_mnist, tmp_path):
+    frame = results.read(as_mnist)
+    bare = frame[(frame["model"] == "cnn") & (frame["aug"] == 0)]
+    results.write(bare.assign(swap=float("nan")), tmp_path)
+    names = [name for name in PICTURES if name != "first_look"]
+    found = execute(tmp_path, tmp_path / "out", tmp_path / "nowhere", names)
+    said = {k: "\n".join(outputs(v, "text/markdown")) for k, v in found.items()}
+    assert "No free networks" in said["overfitting"]
+    assert "[missing]" in said["translation"]
+    assert "No distances" in said["approximate_sharing"]
+    assert "`make study`" in said["approximate_sharing"]
+    assert "No runs with severed connections" in said["using_free_networks"]
+    assert all("FCN" in text for text in said.values())
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_stored_notebooks_are_their_sources_with_pictures(source):
+    jupytext, _ = modules()
+    stored = read(source.with_suffix(".ipynb"))
+    written = jupytext.read(source, fmt="py:percent")
+    cells = [[(c.cell_type, c.source) for c in n.cells] for n in (stored, written)]
+    assert cells[0] == cells[1], "stale: `make notebooks` executes the sources anew"
+    assert outputs(stored, "image/png") and not outputs(stored, "stderr")
+    code = [cell for cell in stored.cells if cell.cell_type == "code"]
+    assert [c.execution_count for c in code] == list(range(1, len(code) + 1))
