@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -214,3 +215,19 @@ def test_two_devices_give_what_one_gives(done, tmp_path):
     np.testing.assert_allclose(
         results.read(tmp_path)[numbers], done[1][numbers], rtol=2e-3, atol=1e-3
     )
+
+
+def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path, monkeypatch):
+    config = tiny(train__epochs=2, sweep__folds=(0,), execution__chunk=1)
+    real = shutil.disk_usage
+
+    def nearly_full(path):
+        # Room for the first chunk alone.
+        full = any(Path(tmp_path).rglob("chunk_000/*/state"))
+        return real(path)._replace(free=100) if full else real(path)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk is full"):
+        patch.setattr("ws_jax.checkpoint.shutil.disk_usage", nearly_full)
+        experiment.run_sweep(config, tmp_path)
+    experiment.run_sweep(config, tmp_path)
+    assert len(results.read(tmp_path)) == 2 * 2 + 2 * 3

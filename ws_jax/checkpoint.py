@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,8 +44,9 @@ class ChunkCheckpoints:
         )
         handlers = {name: kind() for name, kind in _KINDS.items()}
         # Orbax refuses a relative path, but only from its background thread.
+        self._folder = Path(folder).absolute()
         self._manager = ocp.CheckpointManager(
-            Path(folder).absolute(), options=options, item_handlers=handlers
+            self._folder, options=options, item_handlers=handlers
         )
 
     def save(self, state: Any, saved: Saved) -> None:
@@ -53,13 +55,27 @@ class ChunkCheckpoints:
         Args:
           state: a tree of arrays with a run axis.
           saved: epochs done, and the rows so far.
+        Raises:
+          OSError: if the disk has no room for it; what was saved before stays.
         """
+        self._check_room(state)
         table = {"done": saved.done, "columns": _to_columns(saved.rows)}
         args = {"state": ocp.args.StandardSave(state), "rows": ocp.args.JsonSave(table)}
         # A chunk can be done at an epoch that was saved already, by SIGTERM say.
         step = 2 * saved.epoch + saved.done
         if step != self._manager.latest_step():
             self._manager.save(step, args=ocp.args.Composite(**args))
+
+    def _check_room(self, state: Any) -> None:
+        # Asked beforehand, since Orbax would meet a full disk in many threads at once.
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+        free = shutil.disk_usage(self._folder).free
+        if free < needed:
+            raise OSError(
+                f"the disk is full: a checkpoint in {self._folder} needs "
+                f"{needed / 2**20:.0f} MiB, {free / 2**20:.0f} MiB are free; make room "
+                "and start the same command again to go on from the last one"
+            )
 
     def latest(self) -> Saved | None:
         """Returns what the newest checkpoint says, or None if there is none."""
