@@ -172,11 +172,21 @@ def test_bfloat16_to_its_precision(name):
     scheme = SCHEMES[name]
     x = draw(BATCH, *SIZE, 2).astype(jnp.bfloat16)
     bank = draw(scheme.num_kernels, 3, 3, 2, 4, seed=1).astype(jnp.bfloat16)
-    y = conv.shared_conv(x, bank, scheme)
-    assert y.dtype == jnp.bfloat16
-    want = conv.shared_conv(x.astype(jnp.float32), bank.astype(jnp.float32), scheme)
-    # Products are summed in float32: one rounding, of half a unit in 2**-8.
+
+    def ours(x, b):
+        return conv.shared_conv(x, b, scheme)
+
+    y, grads = value_and_gradients(ours, x, bank)
+    assert y.dtype == grads[0].dtype == grads[1].dtype == jnp.bfloat16
+    want, want_grads = value_and_gradients(
+        ours, x.astype(jnp.float32), bank.astype(jnp.float32)
+    )
+    # Products are summed in float32, so a response is rounded once, by half a unit in
+    # 2**-8. A gradient starts from rounded weights, and the input's adds up windows.
     np.testing.assert_allclose(y.astype(jnp.float32), want, rtol=2**-8, atol=2**-8)
+    for got, exact in zip(grads, want_grads, strict=True):
+        scale = float(jnp.abs(exact).max())
+        np.testing.assert_allclose(got.astype(jnp.float32), exact, atol=2**-6 * scale)
 
 
 def test_layouts_agree():

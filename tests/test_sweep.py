@@ -181,3 +181,21 @@ def test_chunks_that_do_not_divide_the_runs(chunk, tmp_path):
     assert list(mine["run"]) == list(whole["run"])
     numbers = ["epoch", "loss", "acc", "val_loss", "val_acc", "translation", "dist_1"]
     np.testing.assert_allclose(mine[numbers], whole[numbers], rtol=2e-3, atol=1e-3)
+
+
+def test_a_stopped_run_is_left_as_it_is_while_others_train():
+    study, group, mapped, data = mapped_group(tiny())
+    living = LivingRuns(mapped, group.runs, study.folds)
+    living.start()
+    status = living._state.status.at[1].set(int(Status.STOPPED))
+    living._state = dataclasses.replace(living._state, status=status)
+    before = jax.tree.map(np.array, living.all_states())
+    living.train_epoch(*data, 0)
+    after = jax.tree.map(np.asarray, living.all_states())
+    for run in range(len(group.runs)):
+        old, new = (jax.tree.map(lambda a: a[run], s) for s in (before, after))  # noqa: B023
+        if run == 1:
+            chex.assert_trees_all_equal(old, new)
+        else:
+            moved = old.params["hidden"]["kernel"] != new.params["hidden"]["kernel"]
+            assert moved.any()
