@@ -1,7 +1,12 @@
 """Tiny studies that the tests of the engine share."""
 
+import contextlib
 import dataclasses
+import threading
 
+import pytest
+
+from ws_jax import experiment
 from ws_jax.config import (
     DataConfig,
     EvaluationConfig,
@@ -11,6 +16,7 @@ from ws_jax.config import (
     SweepConfig,
     TrainConfig,
 )
+from ws_jax.workdir import Interrupted
 
 TINY_NETWORK = NetworkConfig(
     features=(4, 6), kernel_sizes=(3, 3), strides=(2, 1), hidden=16
@@ -37,3 +43,17 @@ def tiny(**parts) -> ExperimentConfig:
             value = dataclasses.replace(getattr(config, part), **{field: value})
         config = dataclasses.replace(config, **{part: value})
     return config
+
+
+def stop_at_once(config, workdir, monkeypatch):
+    """Runs a sweep that is asked to stop before its first epoch has ended."""
+
+    @contextlib.contextmanager
+    def asked_at_once():
+        stop = threading.Event()
+        stop.set()
+        yield stop
+
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+        patch.setattr(experiment, "stop_requests", asked_at_once)
+        experiment.run_sweep(config, workdir)

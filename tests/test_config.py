@@ -149,3 +149,12 @@ def test_shared_kernels_have_one_initialisation_and_are_not_severed():
     assert len(groups["free", "paper"].runs) == 8
     assert groups["full", "paper"].spec.severing == "none"
     assert groups["free", "paper"].spec.severing == "paper"
+
+
+def test_run_names_are_unique_and_equal_configs_are_drawn_alike():
+    close = tiny(sweep__levels=(0.1, 0.1000001), sweep__folds=(0,))
+    runs = [run for group in make_plan(close) for run in group.runs]
+    assert len({run.name for run in runs}) == len(runs) == 4
+    whole, real = (tiny(sweep__levels=(zero,)) for zero in (0, 0.0))
+    assert whole.digest() == real.digest()
+    assert make_plan(whole)[0].runs[0].stream() == make_plan(real)[0].runs[0].stream()

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
-from studies import tiny
+from studies import stop_at_once, tiny
 
 from ws_jax import experiment, results
 from ws_jax.checkpoint import load_run
@@ -138,7 +138,7 @@ def test_folders_that_cannot_serve(tmp_path):
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-from studies import tiny
+from studies import stop_at_once, tiny
 from ws_jax import experiment
 experiment.run_sweep(tiny(execution__chunk=2, train__epochs=3), sys.argv[1])
 """
@@ -199,6 +199,32 @@ def test_sigterm_saves_and_the_next_start_goes_on(done, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_sweep_goes_on_with_another_number_of_devices(tmp_path, monkeypatch):
+    # Three runs in a chunk, which two devices cannot share evenly.
+    parts = {"sweep__levels": (0.3,), "sweep__folds": (0, 1, 2), "execution__chunk": 3}
+    experiment.run_sweep(tiny(**parts), tmp_path / "whole")
+    stop_at_once(tiny(**parts), tmp_path / "moved", monkeypatch)
+    script = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from studies import stop_at_once, tiny
+from ws_jax import experiment
+experiment.run_sweep(tiny(**{parts!r}), sys.argv[1])
+"""
+    devices = "--xla_force_host_platform_device_count=2"
+    subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "moved")],
+        cwd=ROOT,
+        env={**os.environ, "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {devices}"},
+        check=True,
+    )
+    moved, whole = (results.read(tmp_path / name) for name in ("moved", "whole"))
+    assert list(moved["run"]) == list(whole["run"])
+    numbers = ["epoch", "loss", "acc", "val_acc", "translation", "dist_1"]
+    np.testing.assert_allclose(moved[numbers], whole[numbers], rtol=2e-3, atol=1e-3)
+
+
+@pytest.mark.slow
 def test_two_devices_give_what_one_gives(done, tmp_path):
     script = SCRIPT.format(tests=str(ROOT / "tests"))
     devices = "--xla_force_host_platform_device_count=2"
@@ -215,6 +241,23 @@ def test_two_devices_give_what_one_gives(done, tmp_path):
     np.testing.assert_allclose(
         results.read(tmp_path)[numbers], done[1][numbers], rtol=2e-3, atol=1e-3
     )
+
+
+def test_a_restart_never_shrinks_the_results(tmp_path, monkeypatch):
+    config = tiny(execution__chunk=1, train__epochs=2, sweep__sharing=("full",))
+    stop_at_once(config, tmp_path, monkeypatch)
+    sizes = [len(results.read(tmp_path))]
+    write = results.write
+
+    def watched(frame, workdir):
+        sizes.append(len(frame))
+        return write(frame, workdir)
+
+    monkeypatch.setattr(results, "write", watched)
+    experiment.run_sweep(config, tmp_path)
+    assert sizes == [1, 2, 4, 6, 8]
+    experiment.run_sweep(config, tmp_path)
+    assert len(sizes) == 5, "a finished sweep was written again"
 
 
 def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path, monkeypatch):

@@ -3,15 +3,13 @@
 Each goes through the real sweep, from config to results and back from a checkpoint.
 """
 
-import contextlib
 import dataclasses
-import threading
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from studies import tiny
+from studies import stop_at_once, tiny
 
 from ws_jax import experiment, results
 from ws_jax.checkpoint import load_run
@@ -21,7 +19,6 @@ from ws_jax.initializers import glorot_uniform
 from ws_jax.models import NETWORKS
 from ws_jax.phases import couple
 from ws_jax.sharing import full
-from ws_jax.workdir import Interrupted
 
 
 class TwoBlocks(nn.Module):
@@ -63,16 +60,7 @@ def study_of(monkeypatch, name, module, **parts):
 
 def run_in_halves(config, workdir, monkeypatch):
     """Runs a sweep that is stopped after its first epoch, and goes on."""
-
-    @contextlib.contextmanager
-    def asked_at_once():
-        stop = threading.Event()
-        stop.set()
-        yield stop
-
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
-        patch.setattr(experiment, "stop_requests", asked_at_once)
-        experiment.run_sweep(config, workdir)
+    stop_at_once(config, workdir, monkeypatch)
     experiment.run_sweep(config, workdir)
     return results.read(workdir)
 

@@ -52,6 +52,11 @@ class Chunk:
     index: int
     runs: tuple[Run, ...]
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells a chunk from others of its sweep."""
+        return self.group.name, self.index
+
 
 @dataclasses.dataclass(frozen=True)
 class Study:
@@ -187,7 +192,7 @@ class _Sweep:
         self.chunks = chunks
         self.path = path
         self.stop = stop
-        self.rows: list[dict[str, Any]] = []
+        self.rows: dict[tuple[str, int], list[dict[str, Any]]] = {}
         runs = [run.name for group in study.groups for run in group.runs]
         self.places = {name: place for place, name in enumerate(runs)}
         self.epochs = study.config.train.epochs
@@ -197,23 +202,38 @@ class _Sweep:
         )
 
     def run(self) -> Path:
+        unfinished = [chunk for chunk in self.chunks if not self._read(chunk)]
+        path = self.path / results.RESULTS_FILE
         try:
-            for chunk in self.chunks:
-                self._run_chunk(chunk)
+            for chunk in unfinished:
+                with self._open(chunk) as checkpoints:
+                    self._train_chunk(chunk, checkpoints, checkpoints.latest())
                 self._write()
         finally:
             self.progress.close()
-        return self.path / results.RESULTS_FILE
+        if not path.exists():
+            self._write()
+        return path
 
-    def _run_chunk(self, chunk: Chunk) -> None:
+    def _open(self, chunk: Chunk):
         folder = chunk_folder(self.path, chunk.group.name, chunk.index)
-        with open_chunk(folder, self.study.config.execution.keep) as checkpoints:
+        return open_chunk(folder, self.study.config.execution.keep)
+
+    def _read(self, chunk: Chunk) -> bool:
+        """Reads the rows that a chunk has saved; returns whether it is done.
+
+        All chunks are read before any trains, so that the table only ever grows.
+        """
+        if not chunk_folder(self.path, chunk.group.name, chunk.index).exists():
+            return False
+        with self._open(chunk) as checkpoints:
             saved = checkpoints.latest()
-            if saved is not None and saved.done:
-                self.rows += saved.rows
-                self.progress.skip(len(chunk.runs) * self.epochs)
-            else:
-                self._train_chunk(chunk, checkpoints, saved)
+        if saved is None:
+            return False
+        self.rows[chunk.key] = saved.rows
+        if saved.done:
+            self.progress.skip(len(chunk.runs) * self.epochs)
+        return saved.done
 
     def _train_chunk(
         self, chunk: Chunk, checkpoints: ChunkCheckpoints, saved: Saved | None
@@ -237,8 +257,8 @@ class _Sweep:
             rows += new_rows
             self._show(chunk, epoch, new_rows, living)
             done = epoch == self.epochs or not living.alive
+            self.rows[chunk.key] = rows
             self._maybe_save(checkpoints, living, Saved(epoch, done, rows))
-        self.rows += rows
 
     def _maybe_save(self, checkpoints, living, saved: Saved) -> None:
         stopping = self.stop.is_set() and not saved.done
@@ -251,7 +271,6 @@ class _Sweep:
             checkpoints.save(living.all_states(), saved)
         if self.stop.is_set():
             checkpoints.close()
-            self.rows += saved.rows
             self._write()
             raise Interrupted(
                 "stopped and saved; start the same command again to go on"
@@ -300,11 +319,12 @@ class _Sweep:
                 )
 
     def _write(self) -> None:
-        if not self.rows:
+        rows = [row for chunk_rows in self.rows.values() for row in chunk_rows]
+        if not rows:
             return
         # How a run ended is known at its last epoch, and said in all its rows.
-        ends = {row["run"]: row["status"] for row in self.rows}
-        rows = [{**row, "status": ends[row["run"]]} for row in self.rows]
+        ends = {row["run"]: row["status"] for row in rows}
+        rows = [{**row, "status": ends[row["run"]]} for row in rows]
         # In the order of the plan, however the runs were cut into chunks.
         rows.sort(key=lambda row: (self.places[row["run"]], row["epoch"]))
         results.write(results.make_frame(rows), self.path)

@@ -42,8 +42,8 @@ class Run:
         """A readable name, unique in a sweep and fit for a file."""
         return (
             f"{_slug(self.sharing)}-{self.init}-{self.num_layers}layers-"
-            f"{self.augmentation}{self.level:g}-p{self.severing:g}-"
-            f"lr{self.learning_rate:g}-fold{self.fold}-seed{self.seed}"
+            f"{self.augmentation}{_short(self.level)}-p{_short(self.severing)}-"
+            f"lr{_short(self.learning_rate)}-fold{self.fold}-seed{self.seed}"
         )
 
     @property
@@ -212,14 +212,22 @@ def layer_sites(
 
 def check_fits(config: ExperimentConfig, image_shape: tuple[int, int, int]) -> None:
     """Raises `ConfigError` if the network or its measures do not suit the images."""
+    schemes = [parse_scheme(scheme) for scheme in config.sweep.sharing]
+    measured = any(scheme[0][0] != "full" for scheme in schemes)
     for depth in config.sweep.num_layers or (config.network.num_layers,):
         first = layer_sites(config, depth, image_shape)[0]
-        for radius in config.evaluation.radii:
+        for radius in config.evaluation.radii if measured else ():
             if min(first) <= 2 * radius:
                 raise ConfigError(
                     f"evaluation.radii: {radius} needs more than {2 * radius} sites a "
                     f"side, the first layer has {first[0]}x{first[1]}"
                 )
+
+
+def _short(number: float) -> str:
+    """Formats a number, as short as can be read back."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
 
 
 def _slug(scheme: str) -> str:

@@ -222,7 +222,9 @@ class LivingRuns:
         Args:
           load: from the shapes of the states to the states, as NumPy arrays.
         """
-        like = jax.eval_shape(self._mapped.init, self._inputs)[0]
+        # Not by the mapped program: it wants as many runs as its devices can share.
+        init = over_runs(functools.partial(init_run, self._mapped.program), 0)
+        like = jax.eval_shape(init, self._inputs)[0]
         self._host = load(like)
         status = self._host.status
         self.alive = np.flatnonzero(status == Status.ALIVE).tolist()

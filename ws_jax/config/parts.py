@@ -202,6 +202,10 @@ class SweepConfig:
             require(spare or len(axis) > 0, f"sweep.{field.name} is empty")
             repeated = len(set(axis)) < len(axis)
             require(not repeated, f"sweep.{field.name} repeats a value: {axis}")
+        for name in ("levels", "severing", "learning_rates"):
+            # So that equal configs are written, hashed and drawn alike.
+            floats = tuple(float(value) for value in getattr(self, name))
+            object.__setattr__(self, name, floats)
         for scheme in self.sharing:
             parse_scheme(scheme)
         for name in self.init:
