@@ -1,7 +1,8 @@
 r"""The first paper in small: CIFAR-10, CNN and FCN, with and without translation.
 
 Two of five folds, levels 0 and 0.2, three epochs where the paper has up to 500; the FCN
-under both readings of its initialisation. 12 runs; about 25 minutes on two CPU cores.
+under both readings of its initialisation. 12 runs; an estimated 25 minutes on two idle
+CPU cores, not timed.
 
 python -m launch.sweep --config=configs/cifar10_reduced.py \
     --workdir=results/cifar10_reduced --data_dir=DIR

@@ -1,7 +1,7 @@
 r"""Real MNIST for a CPU: few epochs, few levels, all five folds.
 
 CNN and FCN at translation levels 0 and 0.2 for three epochs, evaluated plain and
-translated. 20 runs; about 15 minutes on two CPU cores.
+translated. 20 runs; 27 minutes on one busy CPU core.
 
 python -m launch.sweep --config=configs/mnist_quick.py \
     --workdir=results/mnist_quick --data_dir=DIR

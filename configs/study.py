@@ -1,7 +1,7 @@
 """The main job in small, on the embedded digits: no download, no GPU.
 
 CNN and FCN on `mnist_5k`, with and without translation, two of five folds, with every
-evaluation and the kernel distances. 8 runs; about two minutes on two CPU cores.
+evaluation and the kernel distances. 8 runs; three minutes on two CPU cores.
 
 python -m launch.sweep --config=configs/study.py --workdir=results/study
 """

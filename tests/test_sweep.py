@@ -100,7 +100,10 @@ def test_stopped_runs_are_compacted_with_equal_results():
     (history, states), (full_history, full_states) = results
     assert [h[:2] for h in history] == [h[:2] for h in full_history]
     np.testing.assert_allclose(
-        [h[2] for h in history], [h[2] for h in full_history], atol=0.051
+        # One image of the 20 in a fold may fall otherwise by rounding.
+        [h[2] for h in history],
+        [h[2] for h in full_history],
+        atol=0.051,
     )
     chex.assert_trees_all_close(states.status, full_states.status)
 
