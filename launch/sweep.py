@@ -19,10 +19,10 @@ def main() -> None:
     config = cli.read_config(CONFIG)
     workdir = None if DRY_RUN.value else cli.required(WORKDIR)
     cli.setup_jax()
-    from ws_jax import describe, experiment
+    from ws_jax import describe, experiment, study
 
     if workdir is None:
-        print(describe.plan_text(experiment.prepare(config, DATA_DIR.value)))
+        print(describe.plan_text(study.prepare(config, DATA_DIR.value)))
         return
     path = experiment.run_sweep(
         config, workdir, data_dir=DATA_DIR.value, overwrite=OVERWRITE.value

@@ -65,32 +65,13 @@ if not shown:
 # folds (corrected resampled t-test). Below 0: the kernels have grown alike.
 
 # %%
-lines = []
-keys = ["data", "semantics", "FCN init", "augmentation", "level", "r"]
-for (data, semantics), part in studies.items():
-    part = part[(part["vcp"] == 0) & (part["num_folds"] > 1)]
-    cells = part[part["model"] == "fcn"].groupby(["init", "aug_type", "aug"])
-    for (init, kind, level), free in cells:
-        ratio = statistics.test_train_ratio(free["num_folds"].iloc[0])
-        for radius in (1, 4):
-            start = statistics.fold_values(free, f"dist_{radius}", "start")
-            end = statistics.fold_values(free, f"dist_{radius}", "last_epoch")
-            found = statistics.corrected_t_test(end - start, ratio)
-            place = (
-                labels.data(data),
-                semantics,
-                init,
-                labels.kind(kind),
-                level,
-                radius,
-            )
-            line = dict(zip(keys, place, strict=True))
-            line |= {"before": start.mean(), "after": end.mean(), "change": found.mean}
-            line |= {"before": start.mean(), "after": end.mean(), "change": found.mean}
-            line |= {"from": found.low, "to": found.high, "folds": found.folds}
-            lines.append(line)
-table = pd.DataFrame(lines).set_index(keys).round(4) if lines else None
-display(Markdown("No free networks here.") if table is None else table)
+free = aggregate.matching(pd.concat(studies.values()), model="fcn", vcp=0)
+parts = []
+for radius in (1, 4):
+    found = statistics.compare(free, free, f"dist_{radius}", "last_epoch", "start")
+    parts.append(study.comparison(found, "after", "before").assign(r=radius))
+table = pd.concat(parts).set_index("r", append=True).sort_index().round(4)
+display(table if len(table) else Markdown("No free networks with distances here."))
 
 # %% [markdown]
 # ## Looking at kernels

@@ -65,22 +65,11 @@ for data, semantics in studies:
 # includes 0 tells no difference.
 
 # %%
-lines = []
-keys = ["data", "semantics", "FCN init", "augmentation", "level"]
-for (data, semantics), part in studies.items():
-    part = part[(part["vcp"] == 0) & (part["num_folds"] > 1)]
-    cells = part[part["model"] == "fcn"].groupby(["init", "aug_type", "aug"])
-    for (init, kind, level), free in cells:
-        shared = aggregate.matching(part, model="cnn", aug_type=kind, aug=level)
-        found = statistics.paired(free, shared, "Gap", "second_half")
-        place = (labels.data(data), semantics, init, labels.kind(kind), level)
-        line = dict(zip(keys, place, strict=True))
-        for name, own in (("CNN", shared), ("FCN", free)):
-            line[name] = 100 * statistics.fold_values(own, "Gap", "second_half").mean()
-        line |= {"FCN - CNN": 100 * found.mean, "from": 100 * found.low}
-        lines.append(line | {"to": 100 * found.high, "folds": found.folds})
-table = pd.DataFrame(lines).set_index(keys).round(2) if lines else None
-display(Markdown("No free networks here.") if table is None else table)
+chosen = aggregate.matching(pd.concat(studies.values()), vcp=0)
+free, shared = (chosen[chosen["model"] == name] for name in ("fcn", "cnn"))
+found = statistics.compare(free, shared, "Gap", "second_half")
+table = study.comparison(found, "FCN", "CNN", scale=100).round(2)
+display(table if len(table) else Markdown("No free networks beside a CNN here."))
 
 # %% [markdown]
 # ## What these results say

@@ -66,22 +66,11 @@ if not shown:
 # interval (corrected resampled t-test).
 
 # %%
-lines = []
-keys = ["data", "semantics", "FCN init", "augmentation", "level"]
-for (data, semantics), part in studies.items():
-    part = part[(part["vcp"] == 0) & (part["num_folds"] > 1) & part["swap"].notna()]
-    cells = part[part["model"] == "fcn"].groupby(["init", "aug_type", "aug"])
-    for (init, kind, level), free in cells:
-        shared = aggregate.matching(part, model="cnn", aug_type=kind, aug=level)
-        found = statistics.paired(shared, free, "swap", "second_half")
-        place = (labels.data(data), semantics, init, labels.kind(kind), level)
-        line = dict(zip(keys, place, strict=True))
-        for name, own in (("CNN", shared), ("FCN", free)):
-            line[name] = 100 * statistics.fold_values(own, "swap", "second_half").mean()
-        line |= {"CNN - FCN": 100 * found.mean, "from": 100 * found.low}
-        lines.append(line | {"to": 100 * found.high, "folds": found.folds})
-table = pd.DataFrame(lines).set_index(keys).round(2) if lines else None
-display(Markdown("No free networks were tested so.") if table is None else table)
+chosen = aggregate.matching(pd.concat(studies.values()), vcp=0)
+free, shared = (chosen[chosen["model"] == name] for name in ("fcn", "cnn"))
+found = statistics.compare(shared, free, "swap", "second_half")
+table = study.comparison(found, "CNN", "FCN", scale=100).round(2)
+display(table if len(table) else Markdown("No free networks were tested beside a CNN."))
 
 # %% [markdown]
 # ## Connections that are cut

@@ -177,6 +177,30 @@ def test_gallery_has_the_papers_figures(mixed):
     assert gallery.items(EMPTY) == []
 
 
+def test_gallery_skips_kinds_that_an_initialisation_was_not_run_under():
+    # The released initialisation has translation, and rotation only when severed.
+    both = study_frames.study(models=(("fcn", "paper"), ("fcn", "released")), epochs=2)
+    turned, severed = (
+        study_frames.study(
+            kinds=("rotation", "noise"),
+            levels=(0.2,),
+            models=(("fcn", init),),
+            epochs=2,
+            vcp=vcp,
+        )
+        for init, vcp in (("paper", 0.0), ("released", 0.5))
+    )
+    frame = pd.concat([both, turned, severed], ignore_index=True)
+    items = [i for i in gallery.items(frame) if i.title.startswith("Distances")]
+    found = [(item.name, item.title.split(", ")[-1]) for item in items]
+    assert found == [
+        ("Figure 5", "paper init"),
+        ("Figure B.6", "paper init"),
+        ("Figure B.7", "paper init"),
+        ("Figure 5", "released init"),
+    ]
+
+
 def test_curves_of_no_rows():
     rows = aggregate.tidy(EMPTY)
     assert isinstance(curves.learning_curves(rows), Figure)

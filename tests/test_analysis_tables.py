@@ -124,6 +124,26 @@ def test_settings_are_never_mixed():
     assert "2 runs with another setting" in table.note
 
 
+def test_ways_to_train_are_never_mixed():
+    papers = study_frames.study(levels=(0.0,), epochs=3)
+    other = study_frames.study(
+        levels=(0.0,), epochs=3, sweep="sgd", optimizer="sgd", learning_rate=1
+    )
+    coupled = study_frames.study(
+        levels=(0.0,), epochs=3, sweep="coupled", phase="couple", coupling=0.5
+    )
+    frame = pd.concat([papers, other, coupled], ignore_index=True)
+    assert aggregate.repeats(frame) == 0
+    chosen = aggregate.select(frame, "mnist")
+    assert set(chosen.rows["phase"]) == {"none"} and chosen.left_out == 20
+    # Without the paper's, what most runs have.
+    chosen = aggregate.select(frame[frame["optimizer"] == "sgd"], "mnist")
+    assert chosen.learning_rate == 1 and chosen.left_out == 0
+    table = tables.grid_table(frame, "mnist")
+    plain = tables.grid_table(papers, "mnist")
+    pd.testing.assert_frame_equal(table.cells, plain.cells)
+
+
 def test_repeated_runs_count_once_and_the_longest_counts():
     short = study_frames.study(levels=(0.0,), epochs=2, sweep="a", folds=(0,))
     short["val_acc"] = 0.1

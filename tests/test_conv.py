@@ -189,12 +189,19 @@ def test_bfloat16_to_its_precision(name):
         np.testing.assert_allclose(got.astype(jnp.float32), exact, atol=2**-6 * scale)
 
 
-def test_layouts_agree():
-    scheme = SCHEMES["tiles2"]
+@pytest.mark.parametrize("lowering", sorted(conv.LOWERINGS))
+@pytest.mark.parametrize("name", ["full", "tiles2"])
+def test_layouts_agree(name, lowering):
+    scheme = SCHEMES[name]
     x, bank = draw(BATCH, *SIZE, 2), draw(scheme.num_kernels, 3, 3, 2, 4, seed=1)
-    want = conv.shared_conv(x, bank, scheme)
-    got = conv.shared_conv(x.transpose(1, 2, 0, 3), bank, scheme, layout="HWNC")
-    np.testing.assert_array_equal(got.transpose(2, 0, 1, 3), want)
+    want = conv.shared_conv(x, bank, scheme, lowering=lowering)
+    for layout in ("HWNC", "CHWN", conv.natural_layout(lowering, scheme.is_full)):
+        there = ["NHWC".index(axis) for axis in layout]
+        back = [layout.index(axis) for axis in "NHWC"]
+        got = conv.shared_conv(
+            x.transpose(there), bank, scheme, lowering=lowering, layout=layout
+        )
+        np.testing.assert_array_equal(got.transpose(back), want)
 
 
 def test_a_site_sees_its_window_only():
@@ -227,7 +234,7 @@ def test_masked_taps_and_units_have_no_effect_and_no_gradient():
         ({"kernel": (6, 6, 3, 3, 2, 4)}, r"kernels for \(6, 6\) sites do not fit"),
         ({"kernel": (7, 6, 3, 3, 1, 4)}, "over 1 channels does not fit"),
         ({"lowering": "patch"}, "did you mean 'patches'"),
-        ({"layout": "NCHW"}, "unknown layout"),
+        ({"layout": "NHWD"}, "unknown layout"),
         ({"dtype": jnp.bfloat16}, "cast one"),
     ],
 )

@@ -1,5 +1,6 @@
 """From config to results: resuming, refusing, and what stands in the folder."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -17,10 +18,12 @@ from studies import stop_at_once, tiny
 
 from ws_jax import experiment, results
 from ws_jax.checkpoint import load_run
+from ws_jax.config import OptimizerConfig, PhaseConfig, TrainConfig
 from ws_jax.measure import kernel_distance
 from ws_jax.results import ResultsError
 from ws_jax.workdir import Workdir, WorkdirError
 
+YOUNG = ("optimizer", "phase", "coupling")
 ROOT = Path(__file__).parents[1]
 CONFIG = tiny(execution__chunk=2, train__epochs=3)
 NUMBERS = [name for name in results.EPOCH_COLUMNS if name not in ("seconds", "status")]
@@ -62,6 +65,41 @@ def test_the_record_says_what_was_run(done):
     assert record["data"]["name"].startswith("synthetic")
     assert {"jax", "flax", "ws_jax", "python"} <= set(record["versions"])
     assert record["device"]["platform"] == "cpu"
+
+
+@pytest.mark.parametrize(
+    "name, strength, coupling",
+    [("none", 0.4, 0.0), ("couple", 0.4, 0.4), ("group_mean", 0.4, 1.0)],
+)
+def test_columns_say_how_runs_were_trained(name, strength, coupling):
+    train = TrainConfig(phase=PhaseConfig(name=name, strength=strength))
+    columns = results.training_columns(dataclasses.asdict(train))
+    assert columns == {"optimizer": "adam", "phase": name, "coupling": coupling}
+
+
+def test_tables_and_sweeps_older_than_a_column_are_read_and_go_on(
+    tmp_path, monkeypatch
+):
+    config = tiny(
+        sweep__sharing=("full",),
+        sweep__folds=(0,),
+        train__optimizer=OptimizerConfig(name="sgd"),
+    )
+    with monkeypatch.context() as old:
+        old.setattr("ws_jax.study.training_columns", lambda train: {})
+        old.setattr(results, "training_columns", lambda train: {})
+        columns = {c: t for c, t in results.COLUMNS.items() if c not in YOUNG}
+        old.setattr(results, "COLUMNS", columns)
+        stop_at_once(config, tmp_path, monkeypatch)
+    path = tmp_path / results.RESULTS_FILE
+    assert not set(YOUNG) & set(pd.read_parquet(path).columns)
+    started = results.read(tmp_path)
+    experiment.run_sweep(config, tmp_path)
+    for frame in (started, results.read(tmp_path)):
+        assert list(frame.columns) == list(results.COLUMNS)
+        assert set(frame["optimizer"]) == {"sgd"} and set(frame["phase"]) == {"none"}
+        assert frame.dtypes.equals(results.make_frame(frame.to_dict("records")).dtypes)
+    assert set(frame["epoch"]) == {1, 2}
 
 
 def test_a_finished_sweep_is_not_trained_again(done, monkeypatch):
@@ -130,7 +168,7 @@ def test_folders_that_cannot_serve(tmp_path):
         Workdir(tmp_path / "old") as folder,
         pytest.raises(WorkdirError, match="says of what"),
     ):
-        folder.claim({}, overwrite=False)
+        folder.find({}, overwrite=False)
     with pytest.raises(ResultsError, match="no results"):
         results.read(tmp_path / "used")
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from studies import tiny
 
-from ws_jax import experiment, train
+from ws_jax import train
 from ws_jax.config import PERTURBATION_NAMES, EvaluationConfig, SemanticsConfig
 from ws_jax.program import Status, draw_masks, forward
+from ws_jax.study import prepare
 from ws_jax.sweep import LivingRuns, MappedProgram
 
 SEVERED = {
@@ -23,7 +24,7 @@ SEVERED = {
 
 def started(which=0, **parts):
     """The living runs of a study's group, its program, and its data."""
-    study = experiment.prepare(tiny(**parts))
+    study = prepare(tiny(**parts))
     group = study.groups[which]
     mapped = MappedProgram(
         study.program(group), len(group.runs), jax.local_devices()[:1]
@@ -150,6 +151,6 @@ def test_both_initialisations_differ_by_their_scale_alone():
 def test_a_field_overrides_the_bundle():
     released = SemanticsConfig(bundle="released", severing="paper")
     config = tiny(semantics=released, **SEVERED)
-    (group,) = experiment.prepare(config).groups
+    (group,) = prepare(config).groups
     assert group.spec.severing == "paper" and group.spec.init == "released"
     assert dataclasses.replace(released, severing="").resolve().severing == "released"

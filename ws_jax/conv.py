@@ -55,17 +55,17 @@ def local_conv(
     the arguments.
 
     Args:
-      x: [n, h, w, c], or [h, w, n, c] if `layout` says so.
+      x: [n, h, w, c], or with its axes in the order of `layout`.
       kernel: a kernel field, one HWIO kernel per site.
       strides: steps of the window down and across.
       padding: 'VALID', 'SAME', or ((top, bottom), (left, right)).
       lowering: how it is computed, one of `LOWERINGS`; None takes the fastest known.
       precision: of the products; None is `HIGHEST`, which keeps float32.
-      layout: 'NHWC' or 'HWNC'.
+      layout: order of the axes of `x` and of the result.
       kernel_mask: 0/1 array of the kernel's shape, multiplied with it.
       input_mask: 0/1 array [h, w, c], multiplied with every image.
     Returns:
-      One response per site and feature, [n, oh, ow, o] or [oh, ow, n, o].
+      One response per site and feature, [n, oh, ow, o], in the order of `layout`.
     Raises:
       ValueError: if `kernel` has other sites or channels than `x`, `strides` and
         `padding` imply.
@@ -103,45 +103,68 @@ def shared_conv(
     """Convolves with the kernel that `sharing` gives each output site.
 
     Args:
-      x: [n, h, w, c], or [h, w, n, c] if `layout` says so.
+      x: [n, h, w, c], or with its axes in the order of `layout`.
       bank: [num_kernels, kh, kw, c, o].
       sharing: which kernel of the bank each site uses.
       strides: steps of the window down and across.
       padding: 'VALID', 'SAME', or ((top, bottom), (left, right)).
       lowering: how it is computed, one of `LOWERINGS`; None takes the fastest known.
       precision: of the products; None is `HIGHEST`, which keeps float32.
-      layout: 'NHWC' or 'HWNC'; the second saves the transposes between layers.
+      layout: order of the axes of `x` and of the result; that of `natural_layout`
+        saves the transposes between layers.
       kernel_mask: 0/1 array of the bank's shape, multiplied with it.
       input_mask: 0/1 array [h, w, c], multiplied with every image.
     Returns:
-      [n, oh, ow, o], or [oh, ow, n, o]. Products are summed in float32.
+      [n, oh, ow, o], its axes in the order of `layout`. Products are summed in
+      float32.
     Raises:
       ValueError: if shapes, dtypes or names do not fit together.
     Source: `docs/design/0001-one-algebra.md`.
     """
-    if layout not in _TO_HWNC:
-        raise ValueError(f"unknown layout {layout!r}: {nearest(layout, _TO_HWNC)}")
+    if sorted(layout) != sorted(_AXES):
+        raise ValueError(f"unknown layout {layout!r}: needs the letters N, H, W and C")
     if bank.ndim != 5 or x.ndim != 4:
         raise ValueError(
             "needs four axes of x and five of the bank (six of a kernel field), got "
             f"shapes {x.shape} and {bank.shape}"
         )
-    x = jnp.transpose(x, _TO_HWNC[layout])
-    geometry = make_geometry(x.shape[:2], bank.shape[1:3], strides, padding, precision)
-    _check(x, bank, sharing, geometry)
+    name = lowering or default_lowering(jax.default_backend())
+    own = natural_layout(name, sharing.is_full)
+    x = _permute(x, layout, own)
+    size = (x.shape[own.index("H")], x.shape[own.index("W")])
+    geometry = make_geometry(size, bank.shape[1:3], strides, padding, precision)
+    _check(x.shape[own.index("C")], size, x.dtype, bank, sharing, geometry)
     if kernel_mask is not None:
         bank = bank * kernel_mask.astype(bank.dtype)
     if input_mask is not None:
-        x = x * jnp.expand_dims(input_mask.astype(x.dtype), 2)
-    name = lowering or default_lowering(jax.default_backend(), sharing)
+        mask = _permute(input_mask.astype(x.dtype)[None], "NHWC", own)
+        x = x * mask
+    y = LOWERINGS[name](x, bank, sharing, geometry)
+    return _permute(y, own, layout)
+
+
+_AXES = "NHWC"
+
+
+def _permute(x: Array, source: str, target: str) -> Array:
+    return jnp.transpose(x, [source.index(axis) for axis in target])
+
+
+def natural_layout(lowering: str | None, is_full: bool) -> str:
+    """Returns the layout in which a lowering needs no transposes between layers.
+
+    Args:
+      lowering: one of `LOWERINGS`; None is the default of this backend.
+      is_full: whether all sites share one kernel.
+    Raises:
+      ValueError: if there is no such lowering.
+    """
+    name = lowering or default_lowering(jax.default_backend())
     if name not in LOWERINGS:
         raise ValueError(f"unknown lowering {name!r}: {nearest(name, LOWERINGS)}")
-    y = LOWERINGS[name](x, bank, sharing, geometry)
-    return jnp.transpose(y, _FROM_HWNC[layout])
-
-
-_TO_HWNC = {"NHWC": (1, 2, 0, 3), "HWNC": (0, 1, 2, 3)}
-_FROM_HWNC = {"NHWC": (2, 0, 1, 3), "HWNC": (0, 1, 2, 3)}
+    if name != "columns":
+        return "HWNC"
+    return "CHWN" if is_full else "HWCN"
 
 
 def make_geometry(
@@ -160,27 +183,26 @@ def make_geometry(
     return Geometry(tuple(window), tuple(strides), (top_bottom, left_right), precision)
 
 
-def _check(x, bank, sharing, geometry) -> None:
-    sites = geometry.sites(x.shape[:2])
+def _check(channels, size, dtype, bank, sharing, geometry) -> None:
+    sites = geometry.sites(size)
     if sites != sharing.shape:
         raise ValueError(
             f"kernels for {sharing.shape} sites do not fit: a {geometry.window} window "
             f"with strides {geometry.strides} and padding {geometry.pads} has {sites} "
-            f"sites on an input of {x.shape[:2]}"
+            f"sites on an input of {size}"
         )
-    if bank.shape[0] != sharing.num_kernels or bank.shape[3] != x.shape[3]:
+    if bank.shape[0] != sharing.num_kernels or bank.shape[3] != channels:
         raise ValueError(
             f"a bank of {bank.shape[0]} kernels over {bank.shape[3]} channels does not "
-            f"fit {sharing!r} on {x.shape[3]} channels"
+            f"fit {sharing!r} on {channels} channels"
         )
-    if x.dtype != bank.dtype:
-        raise ValueError(f"x is {x.dtype}, the kernels are {bank.dtype}: cast one")
+    if dtype != bank.dtype:
+        raise ValueError(f"x is {dtype}, the kernels are {bank.dtype}: cast one")
 
 
-def default_lowering(backend: str, sharing: Sharing) -> str:
+def default_lowering(backend: str) -> str:
     """Returns the lowering that was measured fastest (docs/design/0002)."""
-    del backend, sharing  # `patches` won everywhere it was measured
-    return "patches"
+    return "columns" if backend == "cpu" else "patches"
 
 
 def extract_patches(x: Float[Array, "h w n c"], geometry: Geometry) -> Array:
@@ -189,16 +211,27 @@ def extract_patches(x: Float[Array, "h w n c"], geometry: Geometry) -> Array:
     Taps are ordered (kh, kw, c), as in an HWIO kernel. With sites leading, each of
     the kh * kw pieces is a strided slice of leading axes, and nothing is transposed.
     """
-    (oh, ow), (sh, sw) = geometry.sites(x.shape[:2]), geometry.strides
-    kh, kw = geometry.window
+    return jnp.concatenate(_pieces(x, geometry, "HWNC"), axis=-1)
+
+
+def _pieces(x: Array, geometry: Geometry, layout: str) -> list[Array]:
+    """Cuts what each tap sees at all sites, in the order (kh, kw)."""
+    down, across = layout.index("H"), layout.index("W")
+    size = (x.shape[down], x.shape[across])
     if any(map(any, geometry.pads)):
-        x = jnp.pad(x, (*geometry.pads, (0, 0), (0, 0)))
-    pieces = [
-        x[i : i + (oh - 1) * sh + 1 : sh, j : j + (ow - 1) * sw + 1 : sw]
-        for i in range(kh)
-        for j in range(kw)
-    ]
-    return jnp.concatenate(pieces, axis=-1)
+        pads = [(0, 0)] * x.ndim
+        pads[down], pads[across] = geometry.pads
+        x = jnp.pad(x, pads)
+    (oh, ow), (sh, sw) = geometry.sites(size), geometry.strides
+
+    def piece(i: int, j: int) -> Array:
+        window = [slice(None)] * x.ndim
+        window[down] = slice(i, i + (oh - 1) * sh + 1, sh)
+        window[across] = slice(j, j + (ow - 1) * sw + 1, sw)
+        return x[tuple(window)]
+
+    kh, kw = geometry.window
+    return [piece(i, j) for i in range(kh) for j in range(kw)]
 
 
 def _patches(x, bank, sharing: Sharing, geometry: Geometry):
@@ -216,6 +249,58 @@ def _patches(x, bank, sharing: Sharing, geometry: Geometry):
     )
     y = _ungroup(y.astype(x.dtype), sharing, n)
     return y.reshape(oh, ow, n, features)
+
+
+def _columns(x, bank, sharing: Sharing, geometry: Geometry):
+    """As `_patches` with the batch innermost, so that all that moves is long rows.
+
+    Sites that share a kernel each get a copy of it: the batch alone makes products
+    large enough, and kernels are less to move than patches.
+    """
+    layout = natural_layout("columns", sharing.is_full)
+    columns = jnp.concatenate(_pieces(x, geometry, layout), axis=layout.index("C"))
+    features, n = bank.shape[-1], x.shape[-1]
+    bank = bank.reshape(sharing.num_kernels, -1, features)
+    if sharing.is_full:
+        y = _product(bank[0], columns.reshape(bank.shape[1], -1), geometry)
+        return y.reshape(features, *sharing.shape, n)
+    columns = columns.reshape(-1, *columns.shape[2:])
+    y = _product(_unfold(bank, sharing), columns, geometry)
+    return y.reshape(*sharing.shape, features, n)
+
+
+def _unfold(bank, sharing: Sharing):
+    """Copies kernels to their sites: [k, ...] to [sites, ...].
+
+    Its gradient gathers each kernel's sites, where autodiff would scatter.
+    """
+    if sharing.is_free:
+        return bank
+    sites, groups = sharing.sites.ravel(), sharing.groups
+
+    @jax.custom_vjp
+    def unfold(a):
+        return jnp.take(a, sites, axis=0)
+
+    def pull(_, g):
+        rows = jnp.take(g, groups.ravel(), axis=0, mode="fill", fill_value=0)
+        return (rows.reshape(*groups.shape, *g.shape[1:]).sum(axis=1),)
+
+    unfold.defvjp(lambda a: (unfold(a), None), pull)
+    return unfold(bank)
+
+
+def _product(bank, columns, geometry: Geometry):
+    """[taps, o] and [taps, m] to [o, m], or the same for each of k kernels."""
+    lead = tuple(range(bank.ndim - 2))
+    taps = (bank.ndim - 2,)
+    return lax.dot_general(
+        bank,
+        columns,
+        dimension_numbers=((taps, taps), (lead, lead)),
+        precision=geometry.precision,
+        preferred_element_type=jnp.float32,
+    ).astype(bank.dtype)
 
 
 def _group(patches, sharing: Sharing):
@@ -286,4 +371,5 @@ def _lax(x, bank, sharing: Sharing, geometry: Geometry):
 LOWERINGS: dict[str, Callable[[Array, Array, Sharing, Geometry], Array]] = {
     "lax": _lax,
     "patches": _patches,
+    "columns": _columns,
 }

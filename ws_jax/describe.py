@@ -9,10 +9,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ws_jax.experiment import Study, make_chunks
+from ws_jax import memory
 from ws_jax.plan import Group
 from ws_jax.program import Program, RunInputs, forward
-from ws_jax.sweep import over_runs, stack_inputs
+from ws_jax.study import Study, group_need, make_chunks, map_groups
+from ws_jax.sweep import MappedProgram, over_runs, stack_inputs
 from ws_jax.train import init_run, run_masks, train_step
 
 
@@ -26,18 +27,19 @@ class GroupCost:
     num_parameters: int  # of one run
     steps_per_epoch: int
     flops_per_epoch: float  # of one run: steps, and all evaluations
-    memory_bytes: int  # of one chunk: states, and what a step needs at its peak
+    memory_bytes: float  # of one chunk's epoch, on each device; inf if too much
 
 
-def group_cost(study: Study, group: Group, chunk: int) -> GroupCost:
-    """Computes what a group costs: shapes traced, one step compiled, nothing run."""
+def group_cost(
+    study: Study, group: Group, mapped: MappedProgram, chunk: int
+) -> GroupCost:
+    """Computes what a group costs: shapes traced, an epoch compiled, nothing run."""
     program = study.program(group)
     inputs = jax.eval_shape(lambda: stack_inputs(group.runs[:chunk], study.folds))
     init = over_runs(lambda i: init_run(program, i)[0], 0)
     state = jax.eval_shape(init, inputs)
     step = jax.jit(over_runs(lambda i, s: _step(program, i, s), 0), donate_argnums=1)
     lowered = step.lower(inputs, state)
-    memory: Any = lowered.compile().memory_analysis()
     return GroupCost(
         name=group.name,
         num_runs=len(group.runs),
@@ -45,7 +47,7 @@ def group_cost(study: Study, group: Group, chunk: int) -> GroupCost:
         num_parameters=count_parameters(program),
         steps_per_epoch=program.steps_per_epoch,
         flops_per_epoch=_flops_per_epoch(program, lowered, chunk),
-        memory_bytes=memory.argument_size_in_bytes + memory.temp_size_in_bytes,
+        memory_bytes=group_need(study, group, mapped, chunk),
     )
 
 
@@ -56,13 +58,18 @@ def count_parameters(program: Program) -> int:
 
 
 def plan_text(study: Study) -> str:
-    """Returns the plan of a sweep for a person to read."""
+    """Returns the plan of a sweep for a person to read.
+
+    Raises:
+      ConfigError: if the memory does not suffice for one run a device.
+    """
     config, data = study.config, study.dataset
-    chunks = make_chunks(study)
+    mapped = map_groups(study)
+    chunks = make_chunks(study, mapped)
     costs = []
     for group in study.groups:
         largest = max(len(c.runs) for c in chunks if c.group == group)
-        costs.append(group_cost(study, group, largest))
+        costs.append(group_cost(study, group, mapped[group.name], largest))
     width = max(len(cost.name) for cost in costs)
     lines = [
         f"{config.name}: {study.num_runs} runs in {len(costs)} groups, on "
@@ -76,7 +83,13 @@ def plan_text(study: Study) -> str:
     ]
     lines += [_cost_line(cost, width) for cost in costs]
     total = sum(c.flops_per_epoch * c.num_runs for c in costs) * config.train.epochs
-    lines += ["", f"in all at most {total / 1e12:,.1f} TFLOP; nothing was trained"]
+    available = memory.available_bytes(jax.local_devices())
+    lines += [
+        "",
+        "memory on each device, of the runs that are mapped in one program; "
+        f"{memory.mebibytes(available)} can be used",
+        f"in all at most {total / 1e12:,.1f} TFLOP; nothing was trained",
+    ]
     return "\n".join(lines)
 
 
@@ -84,7 +97,7 @@ def _cost_line(cost: GroupCost, width: int) -> str:
     return (
         f"{cost.name:{width}}  {cost.num_runs:4d}  {cost.chunk:6d}  "
         f"{cost.num_parameters:10,d}  {cost.steps_per_epoch:11d}  "
-        f"{cost.flops_per_epoch / 1e9:11,.0f}  {cost.memory_bytes / 2**20:,.0f} MiB"
+        f"{cost.flops_per_epoch / 1e9:11,.0f}  {memory.mebibytes(cost.memory_bytes)}"
     )
 
 

@@ -12,29 +12,31 @@ import dataclasses
 import functools
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from absl import logging
 
 from ws_jax import results
 from ws_jax.checkpoint import ChunkCheckpoints, Saved, chunk_folder, open_chunk
 from ws_jax.config import ExperimentConfig
-from ws_jax.data import Dataset, Fold, load
 from ws_jax.metrics import Metrics
-from ws_jax.plan import Group, Run, check_fits, make_plan, num_folds
-from ws_jax.program import Program, Status, make_program
+from ws_jax.plan import Group
+from ws_jax.program import Status
 from ws_jax.progress import Progress
-from ws_jax.sweep import (
-    LivingRuns,
-    MappedProgram,
-    default_chunk,
-    make_folds,
-    split_runs,
+from ws_jax.study import (
+    Chunk,
+    Study,
+    describe_chunks,
+    make_chunks,
+    map_groups,
+    prepare,
+    recorded_chunks,
+    run_columns,
 )
+from ws_jax.sweep import LivingRuns, MappedProgram
 from ws_jax.workdir import Interrupted, Workdir, make_record, stop_requests
 
 _STATUS_NAMES = {
@@ -42,69 +44,6 @@ _STATUS_NAMES = {
     Status.STOPPED: "stopped",
     Status.DIVERGED: "diverged",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Chunk:
-    """Runs of a group that train in step."""
-
-    group: Group
-    index: int
-    runs: tuple[Run, ...]
-
-    @property
-    def key(self) -> tuple[str, int]:
-        """What tells a chunk from others of its sweep."""
-        return self.group.name, self.index
-
-
-@dataclasses.dataclass(frozen=True)
-class Study:
-    """A sweep made ready: its data, folds and plan. Nothing has compiled."""
-
-    config: ExperimentConfig
-    dataset: Dataset
-    folds: tuple[Fold, ...]
-    groups: tuple[Group, ...]
-
-    @property
-    def num_runs(self) -> int:
-        """Trainings in the sweep."""
-        return sum(len(group.runs) for group in self.groups)
-
-    def program(self, group: Group) -> Program:
-        """Returns the static program of a group."""
-        data = self.dataset
-        return make_program(group.spec, data.image_shape, data.num_classes, self.folds)
-
-
-def prepare(config: ExperimentConfig, data_dir: str | None = None) -> Study:
-    """Loads the data and plans the sweep; every error in a config shows here.
-
-    Raises:
-      ConfigError: if the config does not suit the data.
-      DataError: if the data are not to be had.
-    """
-    dataset = load(config.data.name, data_dir)
-    if config.data.num_images:
-        dataset = dataset.first(config.data.num_images)
-    check_fits(config, dataset.image_shape)
-    return Study(
-        config=config,
-        dataset=dataset,
-        folds=make_folds(config.data, dataset),
-        groups=make_plan(config),
-    )
-
-
-def make_chunks(study: Study) -> list[Chunk]:
-    """Cuts each group of a sweep into chunks of runs that train in step."""
-    chunks = []
-    for group in study.groups:
-        limit = study.config.execution.chunk or default_chunk(group)
-        for index, runs in enumerate(split_runs(group.runs, limit)):
-            chunks.append(Chunk(group, index, runs))
-    return chunks
 
 
 def run_sweep(
@@ -124,58 +63,21 @@ def run_sweep(
     Returns:
       The path of the results.
     Raises:
-      ConfigError, DataError: as `prepare`.
+      ConfigError, DataError: as `prepare`; ConfigError also as `make_chunks`.
       WorkdirError: if the folder cannot be written, is in use, or holds another
         sweep and `overwrite` is not set.
       Interrupted: after SIGTERM or SIGINT, once all is saved.
     """
     study = prepare(config, data_dir)
+    mapped = map_groups(study)
     with Workdir(workdir) as folder, stop_requests() as stop:
-        described = [_describe(study, chunk) for chunk in make_chunks(study)]
-        record = make_record(config, study.dataset, described)
-        record = folder.claim(record, overwrite)
-        sweep = _Sweep(study, _recorded_chunks(study, record), folder.path, stop)
-        return sweep.run()
-
-
-def run_columns(study: Study, group: Group, run: Run) -> dict[str, Any]:
-    """Returns the columns of the results that tell a run from others."""
-    config = study.config
-    return {
-        "run": run.name,
-        "sweep": config.name,
-        "data": config.data.name,
-        "semantics": config.semantics.bundle,
-        "init": run.init,
-        "model": run.model,
-        "sharing": run.sharing,
-        "aug_type": run.augmentation,
-        "aug": run.level,
-        "severing": group.spec.severing,
-        "vcp": run.severing,
-        "num_conv_layers": run.num_layers,
-        "learning_rate": run.learning_rate,
-        "fold": run.fold,
-        "num_folds": num_folds(config),
-        "seed": run.seed,
-    }
-
-
-def _describe(study: Study, chunk: Chunk) -> dict[str, Any]:
-    runs = [run_columns(study, chunk.group, run) for run in chunk.runs]
-    return {"group": chunk.group.name, "index": chunk.index, "runs": runs}
-
-
-def _recorded_chunks(study: Study, record: Mapping[str, Any]) -> list[Chunk]:
-    """Rebuilds the chunks as the sweep was begun, maybe on another machine."""
-    groups = {group.name: group for group in study.groups}
-    chunks = []
-    for entry in record["chunks"]:
-        group = groups[entry["group"]]
-        runs = {run.name: run for run in group.runs}
-        chosen = tuple(runs[described["run"]] for described in entry["runs"])
-        chunks.append(Chunk(group, entry["index"], chosen))
-    return chunks
+        new = make_record(config, study.dataset)
+        record = folder.find(new, overwrite)
+        if record is None:
+            chunks = describe_chunks(study, make_chunks(study, mapped))
+            record = folder.begin({**new, "chunks": chunks})
+        chunks = recorded_chunks(study, record)
+        return _Sweep(study, chunks, mapped, folder.path, stop).run()
 
 
 class _Sweep:
@@ -185,11 +87,13 @@ class _Sweep:
         self,
         study: Study,
         chunks: Sequence[Chunk],
+        mapped: dict[str, MappedProgram],
         path: Path,
         stop: threading.Event,
     ):
         self.study = study
         self.chunks = chunks
+        self.mapped = mapped
         self.path = path
         self.stop = stop
         self.rows: dict[tuple[str, int], list[dict[str, Any]]] = {}
@@ -324,15 +228,18 @@ class _Sweep:
             return
         # How a run ended is known at its last epoch, and said in all its rows.
         ends = {row["run"]: row["status"] for row in rows}
-        rows = [{**row, "status": ends[row["run"]]} for row in rows]
+        # What a former version saved may lack columns that are new.
+        new = results.training_columns(dataclasses.asdict(self.study.config.train))
+        rows = [{**new, **row, "status": ends[row["run"]]} for row in rows]
         # In the order of the plan, however the runs were cut into chunks.
         rows.sort(key=lambda row: (self.places[row["run"]], row["epoch"]))
         results.write(results.make_frame(rows), self.path)
 
     @functools.lru_cache(maxsize=1)  # noqa: B019  one group's program at a time
     def _mapped(self, group: Group) -> MappedProgram:
-        sizes = [len(chunk.runs) for chunk in self.chunks if chunk.group == group]
-        return MappedProgram(self.study.program(group), max(sizes), jax.local_devices())
+        mapped = self.mapped.pop(group.name)
+        mapped.resize(max(len(c.runs) for c in self.chunks if c.group == group))
+        return mapped
 
     @functools.lru_cache(maxsize=1)  # noqa: B019  the data stay on the device
     def _device_data(self, mapped: MappedProgram):

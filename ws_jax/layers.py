@@ -36,6 +36,7 @@ class SharedConv(nn.Module):
         layer's input units). Shared kernels are never severed.
       lowering: see `conv.LOWERINGS`; None takes the fastest known.
       precision: of the products.
+      layout: order of the axes of input and output, see `conv.natural_layout`.
     """
 
     features: int
@@ -47,19 +48,21 @@ class SharedConv(nn.Module):
     severing: str = "none"
     lowering: str | None = None
     precision: Any = None
+    layout: str = "NHWC"
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Maps [h, w, n, c] to [oh, ow, n, features], before any activation."""
+        """Maps [n, h, w, c] to [n, oh, ow, features], before any activation."""
+        h, w, channels = (x.shape[self.layout.index(axis)] for axis in "HWC")
         geometry = conv.make_geometry(
-            x.shape[:2], self.window, self.strides, self.padding, self.precision
+            (h, w), self.window, self.strides, self.padding, self.precision
         )
-        sharing = self.make_sharing(geometry.sites(x.shape[:2]))
+        sharing = self.make_sharing(geometry.sites((h, w)))
         lead = stored_axes(sharing)
-        one = (*self.window, x.shape[-1], self.features)
+        one = (*self.window, channels, self.features)
         kernel = self.param("kernel", self.kernel_init, (*lead, *one))
         bias = self.param("bias", nn.initializers.zeros, (*lead, self.features))
-        kernel_mask, input_mask = self._masks(sharing, kernel.shape, x.shape)
+        kernel_mask, input_mask = self._masks(sharing, kernel.shape, (h, w, channels))
         if kernel_mask is not None:
             kernel = kernel * kernel_mask
         y = conv.shared_conv(
@@ -70,19 +73,18 @@ class SharedConv(nn.Module):
             padding=self.padding,
             lowering=self.lowering,
             precision=self.precision,
-            layout="HWNC",
+            layout=self.layout,
             input_mask=input_mask,
         )
-        return y + site_bias(bias, sharing)
+        return y + site_bias(bias, sharing, self.layout)
 
-    def _masks(self, sharing, kernel_shape, input_shape):
+    def _masks(self, sharing, kernel_shape, image_shape):
         if self.severing == "none" or sharing.is_full:
             return None, None
         if self.severing == "paper":
             mask = self.variable(MASKS, "kernel", jnp.ones, kernel_shape).value
             return mask, None
-        h, w, _, c = input_shape
-        return None, self.variable(MASKS, "inputs", jnp.ones, (h, w, c)).value
+        return None, self.variable(MASKS, "inputs", jnp.ones, image_shape).value
 
 
 def stored_axes(sharing: Sharing) -> tuple[int, ...]:
@@ -107,8 +109,10 @@ def stored_field(stored: Array, sharing: Sharing) -> Array:
     return bank[sharing.sites]
 
 
-def site_bias(bias: Array, sharing: Sharing) -> Array:
-    """Makes a stored bias fit a response [oh, ow, n, o]: [oh or 1, ow or 1, 1, o]."""
+def site_bias(bias: Array, sharing: Sharing, layout: str = "NHWC") -> Array:
+    """Makes a stored bias fit a response: [1, oh or 1, ow or 1, o], in `layout`."""
     if sharing.is_full:
-        return bias.reshape(1, 1, 1, -1)
-    return jnp.expand_dims(stored_field(bias, sharing), 2)
+        field = bias.reshape(1, 1, -1)
+    else:
+        field = stored_field(bias, sharing)
+    return jnp.transpose(field[None], ["NHWC".index(axis) for axis in layout])

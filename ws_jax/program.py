@@ -76,6 +76,13 @@ class Program:
         """Steps in an epoch; the last batch may be smaller than the others."""
         return -(-self.num_train // self.spec.config.train.batch_size)
 
+    @property
+    def last_batch_may_be_empty(self) -> bool:
+        """Whether a smaller training set than the largest fills one batch less."""
+        batch = self.spec.config.train.batch_size
+        smallest = self.num_images - self.num_validation
+        return -(-smallest // batch) < self.steps_per_epoch
+
 
 def make_program(
     spec: Spec,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from ws_jax.config import TrainConfig
 
 RESULTS_FILE = "results.parquet"
 RECORD_FILE = "sweep.json"
@@ -31,6 +34,9 @@ RUN_COLUMNS = {
     "fold": "int64",
     "num_folds": "int64",
     "seed": "int64",
+    "optimizer": "str",
+    "phase": "str",
+    "coupling": "float64",  # part of the way to its mean that a phase moves a kernel
 }
 EPOCH_COLUMNS = {
     "epoch": "int64",  # 0: before training, only the distances
@@ -55,6 +61,21 @@ COLUMNS = {**RUN_COLUMNS, **EPOCH_COLUMNS}
 
 class ResultsError(Exception):
     """Results that are not there or cannot be read."""
+
+
+def training_columns(train: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the columns that say how the runs of a sweep are trained.
+
+    Args:
+      train: the part `train` of a config, as nested mappings.
+    """
+    phase = train["phase"]
+    strengths = {"none": 0.0, "couple": phase["strength"]}
+    return {
+        "optimizer": train["optimizer"]["name"],
+        "phase": phase["name"],
+        "coupling": strengths.get(phase["name"], 1.0),
+    }
 
 
 def make_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -97,8 +118,21 @@ def read(
                 f"no results in {folder}: there is no {RESULTS_FILE} at or below it; "
                 "a sweep writes one when its first runs are done"
             )
-        frames += [pd.read_parquet(path) for path in found]
+        frames += [_read_table(path) for path in found]
     return pd.concat(frames, ignore_index=True)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Reads one table; columns that are younger than it come from its record."""
+    frame = pd.read_parquet(path)
+    if set(RUN_COLUMNS) <= set(frame.columns):
+        return frame
+    train, record = dataclasses.asdict(TrainConfig()), path.with_name(RECORD_FILE)
+    if record.exists():
+        train = json.loads(record.read_text())["config"]["train"]
+    frame = frame.assign(**{**training_columns(train), **frame})
+    extra = [name for name in frame.columns if name not in COLUMNS]
+    return frame[[*COLUMNS, *extra]].astype(COLUMNS)
 
 
 def read_records(workdir: str | os.PathLike) -> list[dict[str, Any]]:

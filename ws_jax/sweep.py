@@ -16,24 +16,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array
 
-from ws_jax.config import DataConfig
-from ws_jax.data import Dataset, Fold, folds, published_split
+from ws_jax.data import Fold
 from ws_jax.metrics import Metrics
-from ws_jax.plan import Group, Run
+from ws_jax.plan import Run
 from ws_jax.program import Program, RunInputs, RunState, Status
 from ws_jax.train import init_run, train_epoch
 
 RUN_AXIS = "run"
-
-
-def make_folds(config: DataConfig, dataset: Dataset) -> tuple[Fold, ...]:
-    """Returns the ways in which the data are cut into training and validation."""
-    if config.split == "published":
-        return (published_split(dataset),)
-    return folds(len(dataset), config.num_folds)
 
 
 def stack_inputs(runs: Sequence[Run], all_folds: Sequence[Fold]) -> RunInputs:
@@ -68,11 +61,26 @@ class MappedProgram:
     """
 
     def __init__(self, program: Program, chunk: int, devices: Sequence[jax.Device]):
-        """Takes the largest number of runs in a chunk; nothing compiles yet."""
+        """Takes the largest number of runs in a chunk; nothing compiles yet.
+
+        Of the devices it takes no more than there are runs in a chunk.
+        """
         self.program = program
-        self.mesh = Mesh(np.array(devices), (RUN_AXIS,))
-        self.sizes = chunk_sizes(chunk, len(devices))
+        self._devices = list(devices)
+        self.resize(chunk)
+
+    def resize(self, chunk: int) -> None:
+        """Takes another largest number of runs; drops what it will not need."""
+        used = self._devices[:chunk]
+        self.sizes = chunk_sizes(chunk, len(used))
+        if "mesh" in vars(self) and self.mesh.size == len(used):
+            kept = self._compiled.items()
+            self._compiled = {n: c for n, c in kept if n in self.sizes}
+            return
+        self.mesh = Mesh(np.array(used), (RUN_AXIS,))
         self._compiled: dict[int, Any] = {}
+        for name in ("_init", "_epoch"):
+            vars(self).pop(name, None)
 
     def size_for(self, num_runs: int) -> int:
         """Returns the smallest size with a place for each of `num_runs` runs."""
@@ -107,18 +115,35 @@ class MappedProgram:
     @functools.cached_property
     def _init(self) -> Any:
         one = functools.partial(init_run, self.program)
-        return jax.jit(self._spread(over_runs(one, 0), num_shared=0))
+        return self.jit(one)
 
     @functools.cached_property
     def _epoch(self) -> Any:
         def one(images, labels, epoch, inputs, state):
             return train_epoch(self.program, images, labels, inputs, state, epoch)
 
-        spread = self._spread(over_runs(one, 3), num_shared=3)
-        return jax.jit(spread, donate_argnums=4)
+        return self.jit(one, num_shared=3, donate_argnums=4)
+
+    def jit(self, function: Callable, num_shared: int = 0, **options: Any) -> Any:
+        """Maps a function of one run and prepares it for compilation.
+
+        The run axis is cut over the devices; each maps over its own part, on a CPU
+        one run after the other.
+
+        Args:
+          function: of arguments that all runs share, then of those of one run.
+          num_shared: how many arguments all runs share.
+          **options: of `jax.jit`.
+        """
+        on_cpu = self.mesh.devices.flat[0].platform == "cpu"
+        mapped = self._spread(over_runs(function, num_shared, on_cpu), num_shared)
+        if on_cpu and self.mesh.size > 1:
+            # Each core has its run: products that spread over cores would only wait.
+            options["compiler_options"] = {"xla_cpu_multi_thread_eigen": False}
+        return jax.jit(mapped, **options)
 
     def _spread(self, function: Callable, num_shared: int) -> Callable:
-        """Cuts the run axis over the devices; each maps over its own part."""
+        """Cuts the run axis over the devices."""
         if self.mesh.size == 1:
             return function
         runs, shared = PartitionSpec(RUN_AXIS), PartitionSpec()
@@ -136,8 +161,11 @@ class MappedProgram:
         return spread
 
 
-def over_runs(function: Callable, num_shared: int) -> Callable:
+def over_runs(function: Callable, num_shared: int, in_turn: bool = False) -> Callable:
     """Maps a function of one run over the run axis of all but its first arguments.
+
+    Either all runs advance together (`vmap`), or one after the other within one
+    program, which is as quick where a run fills the machine, and keeps to the caches.
 
     A single run is not mapped but unwrapped: its products then are the plain ones,
     for which a backend has its fastest code.
@@ -147,6 +175,8 @@ def over_runs(function: Callable, num_shared: int) -> Callable:
         shared, stacked = args[:num_shared], args[num_shared:]
         one = functools.partial(function, *shared)
         if jax.tree.leaves(stacked)[0].shape[0] > 1:
+            if in_turn:
+                return lax.map(lambda run: one(*run), stacked)
             return jax.vmap(one)(*stacked)
         alone = one(*jax.tree.map(lambda a: a[0], stacked))
         return jax.tree.map(lambda a: a[None], alone)
@@ -175,16 +205,6 @@ def split_runs(runs: Sequence[Run], chunk: int) -> list[tuple[Run, ...]]:
     number = -(-len(runs) // chunk)
     parts = np.array_split(np.arange(len(runs)), number)
     return [tuple(runs[i] for i in part) for part in parts]
-
-
-def default_chunk(group: Group) -> int:
-    """Returns how many runs of a group train in one program on this backend.
-
-    On a CPU one after the other: its products fill the cores already, a small working
-    set stays in the caches, and a stopped run costs nothing. Elsewhere all at once.
-    Measured in docs/design/0004.
-    """
-    return 1 if jax.default_backend() == "cpu" else len(group.runs)
 
 
 class LivingRuns:
@@ -230,10 +250,10 @@ class LivingRuns:
         self.alive = np.flatnonzero(status == Status.ALIVE).tolist()
         self._compact()
 
-    def compile(self, images: Array, labels: Array) -> None:
+    def compile(self, images: Array, labels: Array) -> Any:
         """Compiles the next epoch's program unless it is, so that epochs tell times."""
         args = (images, labels, np.int32(0), self._placed, self._state)
-        self._mapped.compile(*args)
+        return self._mapped.compile(*args)
 
     def train_epoch(self, images: Array, labels: Array, epoch: int) -> Metrics:
         """Trains the living runs for one epoch; returns its metrics, on the host."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -164,7 +165,7 @@ def train_step(
     batch: tuple[Array, Array, Array],
     number: Array,
 ) -> tuple[RunState, Metrics]:
-    """Takes one optimiser step, then the phase; a run not ALIVE is left as it is.
+    """Takes one optimiser step, then the phase; a run not ALIVE keeps its network.
 
     Args:
       program: static.
@@ -174,7 +175,8 @@ def train_step(
       batch: images in [0, 1] [n, h, w, c], labels [n], and which of them count [n].
       number: steps taken before, the same for all runs of a sweep.
     Returns:
-      The new state, and `loss` and `acc` of the batch before the step.
+      The new state, and `loss` and `acc` of the batch before the step. The optimiser's
+      state goes on changing in a run that is no longer ALIVE, where nothing reads it.
     """
     x, labels, counted = batch
     weights = counted.astype(jnp.float32)
@@ -191,23 +193,34 @@ def train_step(
     grads, (total, logits, model_state) = jax.grad(mean_loss, has_aux=True)(
         state.params
     )
+    moves = (state.status == Status.ALIVE) & (count > 0)
     updates, opt_state = program.optimizer.update(grads, state.opt_state, state.params)
-    params = jax.tree.map(
-        lambda p, u: p - inputs.learning_rate * u, state.params, updates
-    )
+    if program.last_batch_may_be_empty:
+        opt_state = select(count > 0, opt_state, state.opt_state)
+    params = _move(program, inputs, moves, number, state.params, updates)
     new = dataclasses.replace(
         state,
-        params=program.phase(number, params),
-        model_state=model_state,
+        params=params,
+        model_state=select(moves, model_state, state.model_state),
         opt_state=opt_state,
     )
-    moves = (state.status == Status.ALIVE) & (count > 0)
     right = ((jnp.argmax(logits, axis=-1) == labels) & counted).sum()
     metrics = {
         "loss": Total(total, count),
         "acc": Total(right.astype(jnp.float32), count),
     }
-    return select(moves, new, state), metrics
+    return new, metrics
+
+
+def _move(program, inputs, moves, number, params, updates):
+    """Returns the parameters after a step and the phase, or as they are."""
+    # The update is masked, not the result: where a new value and the old one are both
+    # read, XLA copies the whole state at every step (docs/design/0007).
+    moved = jax.tree.map(
+        lambda p, u: p - jnp.where(moves, inputs.learning_rate * u, 0), params, updates
+    )
+    shared = program.phase(number, moved)
+    return moved if shared is moved else select(moves, shared, params)
 
 
 def judge(
@@ -258,6 +271,6 @@ def measure(program: Program, params) -> Metrics:
     return metrics
 
 
-def select(condition: Array, new: RunState, old: RunState) -> RunState:
-    """Returns `new` where a run moves, else `old`, leaf by leaf."""
+def select(condition: Array, new: Any, old: Any) -> Any:
+    """Returns the tree `new` where the condition holds, else `old`."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)

@@ -12,7 +12,7 @@ import platform
 import shutil
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -72,20 +72,18 @@ class Workdir:
     def __exit__(self, *exception) -> None:
         self._lock.close()
 
-    def claim(self, record: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
-        """Writes the record of a sweep, or checks that it is the one that is here.
+    def find(self, record: Mapping[str, Any], overwrite: bool) -> dict[str, Any] | None:
+        """Returns the record of the sweep that is here and goes on; None if it is new.
 
         Args:
-          record: see `make_record`.
-          overwrite: whether what is here may be removed.
-        Returns:
-          The record that holds: of the sweep that goes on, or `record`.
+          record: of the sweep that is asked for, see `make_record`.
+          overwrite: whether what is here may be removed, which `begin` does.
         Raises:
           WorkdirError: if another sweep is here and may not be removed.
         """
         path = self.path / RECORD_FILE
         if overwrite:
-            self._clear()
+            return None
         if path.exists():
             return self._check(json.loads(path.read_text()), record)
         if (self.path / RESULTS_FILE).exists() or (
@@ -95,6 +93,17 @@ class Workdir:
                 f"{self.path} holds results but no {RECORD_FILE} that says of what: "
                 "name another folder with --workdir, or remove them with --overwrite"
             )
+        return None
+
+    def begin(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Removes what is here, and writes and returns the record of a new sweep.
+
+        Args:
+          record: see `make_record`; and `chunks`, the runs that train together: group,
+            index, and a list of runs.
+        """
+        self._clear()
+        path = self.path / RECORD_FILE
         temporary = path.with_suffix(".tmp")
         temporary.write_text(json.dumps(record, indent=1))
         os.replace(temporary, path)
@@ -119,16 +128,8 @@ class Workdir:
         return here
 
 
-def make_record(
-    config: ExperimentConfig, dataset: Dataset, chunks: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Returns what a sweep says of itself, fit for JSON.
-
-    Args:
-      config: of the sweep.
-      dataset: its images.
-      chunks: the runs that train together: group, index, and a list of runs.
-    """
+def make_record(config: ExperimentConfig, dataset: Dataset) -> dict[str, Any]:
+    """Returns what a sweep says of itself, its chunks left out, fit for JSON."""
     return {
         # As JSON has it, so that it equals what is read back: tuples are lists.
         "config": json.loads(json.dumps(dataclasses.asdict(config))),
@@ -144,7 +145,6 @@ def make_record(
             "kind": jax.devices()[0].device_kind,
             "count": jax.local_device_count(),
         },
-        "chunks": list(chunks),
     }
 
 

@@ -26,8 +26,13 @@ CELL_KEYS = [
     "num_conv_layers",
     "learning_rate",
     "num_folds",
+    "optimizer",
+    "phase",
+    "coupling",
 ]
 TRAINING_KEYS = [*CELL_KEYS, "fold", "seed"]
+# How runs are trained, and how those of the paper were.
+MANNER = {"optimizer": "adam", "phase": "none", "coupling": 0.0}
 MODEL_ORDER = {"cnn": 0, "fcn": 1}  # any other after them, by name
 
 
@@ -235,11 +240,13 @@ def select(frame: pd.DataFrame, data: str) -> Selection:
     """Picks the setting that a table of this data set is about.
 
     That is the paper's (Table A.2), if any run has it; otherwise the one that most
-    runs have. Runs with another learning rate, depth or number of folds are never
-    averaged with these.
+    runs have. Runs with another learning rate, depth or number of folds, optimiser or
+    phase are never averaged with these.
     """
     rows = tidy(frame)
     rows = rows[rows["data"] == data]
+    total = rows["training"].nunique()
+    rows = of_one_manner(rows)
     keys = ("num_conv_layers", "learning_rate", "num_folds")
     counts = rows.groupby(list(keys))["training"].nunique()
     if counts.empty:
@@ -251,8 +258,17 @@ def select(frame: pd.DataFrame, data: str) -> Selection:
         chosen = wanted if wanted in counts.index else chosen
     same = matching(rows, **dict(zip(keys, chosen, strict=True)))
     layers, rate, folds = chosen
-    left_out = int(counts.sum() - counts.loc[chosen])
+    left_out = int(total - counts.loc[chosen])
     return Selection(same, int(layers), float(rate), int(folds), left_out)
+
+
+def of_one_manner(rows: pd.DataFrame) -> pd.DataFrame:
+    """Returns the tidy rows trained as the paper's, else those trained as most were."""
+    counts = rows.groupby(list(MANNER))["training"].nunique()
+    wanted = tuple(MANNER.values())
+    if counts.empty or wanted in counts.index:
+        return matching(rows, **MANNER)
+    return matching(rows, **dict(zip(MANNER, counts.idxmax(), strict=True)))
 
 
 def matching(rows: pd.DataFrame, **values) -> pd.DataFrame:

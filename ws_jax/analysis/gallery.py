@@ -92,12 +92,13 @@ def _accuracies(rows: pd.DataFrame) -> Iterator[Item]:
 def _distances(rows: pd.DataFrame) -> Iterator[Item]:
     for data, semantics in _studies(rows):
         chosen = aggregate.select(rows, data).rows
-        free = chosen[(chosen["semantics"] == semantics) & (chosen["model"] == "fcn")]
+        free = aggregate.matching(chosen, semantics=semantics, model="fcn", vcp=0)
         free = free[free[list(figures.DISTANCES)].notna().any(axis=1)]
-        kinds = [k for k in labels.KINDS if (free["aug_type"] == k).any()]
-        kinds = [k for k in kinds if k != "none"] or kinds
         for init in sorted(free["init"].unique()):
-            for kind in kinds:
+            # One reading may have been run under fewer kinds than the other.
+            own = set(free.loc[free["init"] == init, "aug_type"])
+            kinds = [k for k in labels.KINDS if k in own]
+            for kind in [k for k in kinds if k != "none"] or kinds:
                 yield Item(
                     _DISTANCE.get((data, kind), ""),
                     f"Distances between kernels. {labels.data(data)}, "

@@ -113,43 +113,59 @@ def corrected_t_test(
     return Difference(mean, mean - half, mean + half, t, p, effect, n)
 
 
-def fold_values(frame: pd.DataFrame, metric: str, reading: str) -> pd.Series:
-    """Returns a measure of some runs by fold, the mean over seeds.
-
-    Args:
-      frame: tidy rows of one cell (one model, level and setting).
-      metric: the measure's column.
-      reading: how a run's epochs become one number, see `aggregate.READINGS`.
-
-    Returns:
-      Values indexed by fold; folds without one are absent.
-    """
-    runs = aggregate.run_values(frame, metric, reading).dropna(subset=["value"])
-    return runs.groupby("fold")["value"].mean()
-
-
-def paired(
+def compare(
     first: pd.DataFrame,
     second: pd.DataFrame,
     metric: str,
     reading: str = "all_epochs",
-    **options,
-) -> Difference:
-    """Tests first - second over the folds that both have.
+    second_reading: str = "",
+) -> pd.DataFrame:
+    """Tests first - second in every cell that both have, over the folds that both have.
+
+    Two cells are compared if they differ in nothing but model and initialisation. They
+    must have the same initialisation too, unless one is the CNN: a kernel that all
+    sites share has one reading. Results that are no cross-validation are left out.
 
     Args:
-      first: tidy rows of one cell.
-      second: tidy rows of another, on the same folds of the same data.
+      first: results of one model.
+      second: results of another; or of the same, for another reading of its epochs.
       metric: the measure's column.
-      reading: how a run's epochs become one number.
-      **options: see `corrected_t_test`.
+      reading: how a run's epochs become one number, see `aggregate.run_values`.
+      second_reading: that of the second model, if it is another.
 
-    Raises:
-      ValueError: if the two were cut into different numbers of folds.
+    Returns:
+      One row for each two cells: what they share of `aggregate.CELL_KEYS`; `init`, the
+      CNN's only if both are; `first` and `second`, the means over seeds and folds; and
+      the fields of `Difference`, with a 95 % interval from `corrected_t_test`.
+
+    Source: Nadeau and Bengio, "Inference for the generalization error", Machine
+    Learning 52 (2003), Section 5.
     """
-    counts = sorted({*first["num_folds"], *second["num_folds"]})
-    if len(counts) > 1:
-        raise ValueError(f"folds out of {counts} cannot be paired")
-    gap = fold_values(first, metric, reading) - fold_values(second, metric, reading)
-    ratio = test_train_ratio(int(counts[0])) if counts else math.nan
-    return corrected_t_test(gap.dropna(), ratio, **options)
+    shared = [key for key in aggregate.CELL_KEYS if key not in ("model", "init")]
+    pairs = _fold_values(first, metric, reading).merge(
+        _fold_values(second, metric, second_reading or reading),
+        on=[*shared, "fold"],
+        suffixes=("_first", "_second"),
+    )
+    init = pairs["init_first"].where(
+        pairs["model_first"] != "cnn", pairs["init_second"]
+    )
+    is_cnn = (pairs["model_first"] == "cnn") | (pairs["model_second"] == "cnn")
+    alike = is_cnn | (pairs["init_first"] == pairs["init_second"])
+    pairs = pairs.assign(init=init)[alike & (pairs["num_folds"] > 1)]
+    keys, lines = [*shared, "init"], []
+    for cell, own in pairs.groupby(keys):
+        place = dict(zip(keys, cell, strict=True))
+        a, b = own["value_first"], own["value_second"]
+        found = corrected_t_test(a - b, test_train_ratio(place["num_folds"]))
+        means = {"first": a.mean(), "second": b.mean()}
+        lines.append(place | means | dataclasses.asdict(found))
+    fields = [field.name for field in dataclasses.fields(Difference)]
+    return pd.DataFrame(lines, columns=[*keys, "first", "second", *fields])
+
+
+def _fold_values(frame: pd.DataFrame, metric: str, reading: str) -> pd.DataFrame:
+    """Returns a measure by cell and fold, the mean over seeds; NaN are left out."""
+    runs = aggregate.run_values(frame, metric, reading).dropna(subset=["value"])
+    keys = [*aggregate.CELL_KEYS, "fold"]
+    return runs.groupby(keys, as_index=False)["value"].mean()

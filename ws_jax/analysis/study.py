@@ -1,4 +1,4 @@
-"""What was run: one line per sweep, data set and semantics."""
+"""What was run, and how two models compare, as tables in words."""
 
 from __future__ import annotations
 
@@ -42,6 +42,40 @@ def summary(
                 lines.append(line)
     columns = ("sweep", "data", "semantics", *_describe(aggregate.tidy(frame[:0])))
     return pd.DataFrame(lines, columns=list(columns))
+
+
+def comparison(
+    found: pd.DataFrame, first: str, second: str, scale: float = 1.0
+) -> pd.DataFrame:
+    """Puts what `statistics.compare` found in words, for a notebook.
+
+    Args:
+      found: the differences, one row for each two cells.
+      first: what the first is called.
+      second: what the second is called.
+      scale: what values are multiplied with: 100 gives points.
+
+    Returns:
+      The means of the second and the first, their difference, the ends of its interval
+      and the number of folds, by `data`, `semantics`, `init`, `augmentation`, `level`.
+    """
+    cells = {
+        "data": found["data"].map(labels.data),
+        "semantics": found["semantics"],
+        "init": found["init"],
+        "augmentation": found["aug_type"].map(labels.kind),
+        "level": found["aug"],
+    }
+    values = {
+        second: found["second"],
+        first: found["first"],
+        f"{first} - {second}": found["mean"],
+        "from": found["low"],
+        "to": found["high"],
+    }
+    scaled = {name: scale * value for name, value in values.items()}
+    table = pd.DataFrame({**cells, **scaled, "folds": found["folds"]})
+    return table.set_index(list(cells))
 
 
 def _not_begun(planned: int, rows: pd.DataFrame) -> str:

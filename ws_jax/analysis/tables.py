@@ -153,6 +153,7 @@ def grid_table(frame: pd.DataFrame, data: str, metric: str = "val_acc") -> Table
     """
     rows = aggregate.tidy(frame)
     rows = rows[(rows["data"] == data) & (rows["aug"] == 0) & (rows["vcp"] == 0)]
+    rows = aggregate.of_one_manner(rows)
     rates = rows.groupby("num_folds")["learning_rate"].nunique()
     num_folds = int(rates.idxmax()) if len(rates) else 0
     rows = rows[rows["num_folds"] == num_folds]

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from ws_jax import conv
 from ws_jax.config import NetworkConfig
 from ws_jax.initializers import glorot_uniform
 from ws_jax.layers import SharedConv
@@ -48,7 +49,8 @@ class ConvNet(nn.Module):
         """Maps images in [0, 1] to logits; training changes nothing here."""
         del train
         net = self.network
-        x = jnp.transpose(x, (1, 2, 0, 3))
+        layout = conv.natural_layout(self.lowering, self.scheme == "full")
+        x = jnp.transpose(x, ["NHWC".index(axis) for axis in layout])
         for i in range(self.num_layers):
             x = SharedConv(
                 features=net.features[i],
@@ -60,10 +62,12 @@ class ConvNet(nn.Module):
                 severing=self.severing,
                 lowering=self.lowering,
                 precision=self.precision,
+                layout=layout,
                 name=f"conv_{i}",
             )(x)
             x = nn.relu(x)
-        x = jnp.transpose(x, (2, 0, 1, 3)).reshape(x.shape[2], -1)
+        x = jnp.transpose(x, [layout.index(axis) for axis in "NHWC"])
+        x = x.reshape(x.shape[0], -1)
         x = nn.relu(self._dense(net.hidden, "hidden")(x))
         return self._dense(self.num_classes, "output")(x)
 

@@ -1,0 +1,109 @@
+"""The benchmark: what it counts, how it times, and what it refuses."""
+
+import json
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from ws_jax.benchmark import epochs, layers, suite
+from ws_jax.benchmark.networks import make_benchmark
+from ws_jax.benchmark.peers import PeerError, Peers
+from ws_jax.benchmark.steps import Steps
+from ws_jax.benchmark.timing import Case, carry_case, time_cases
+from ws_jax.config import ConfigError
+
+
+def test_cases_take_turns_and_the_first_call_is_not_counted():
+    calls = []
+
+    def case(name, *seconds):
+        left = iter(seconds)
+
+        def measure():
+            calls.append(name)
+            return next(left)
+
+        return Case(name, measure)
+
+    timings = time_cases([case("a", 90, 3, 1, 2), case("b", 80, 6, 4, 5)], rounds=3)
+    assert calls == ["a", "b"] * 4
+    assert (timings["a"].median, timings["a"].best, timings["a"].worst) == (2, 1, 3)
+    assert timings["b"].median == 5 and timings["b"].rounds == 3
+
+
+def test_a_slow_case_is_timed_twice_only():
+    timings = time_cases([Case("slow", lambda: 9.0)], rounds=7, budget=10)
+    assert timings["slow"].rounds == 2
+
+
+def test_a_carried_state_goes_from_call_to_call():
+    seen = []
+    case = carry_case("count", lambda state: seen.append(state) or state + 1, 0)
+    case.measure(), case.measure(), case.measure()
+    assert seen == [0, 1, 2]
+
+
+@pytest.mark.parametrize("scheme", ["full", "free"])
+def test_products_are_the_operations_of_a_step_as_xla_counts_them(scheme):
+    benchmark = make_benchmark("mnist", scheme)
+    ours = sum(product.flops for product in layers.step_products(benchmark))
+    counted = Steps(benchmark, 1, 1).lower().cost_analysis()["flops"]
+    # The rest is Adam, activations and the loss.
+    assert 1 < counted / ours < 1.08
+
+
+def test_layers_have_the_sites_of_the_network():
+    mnist, cifar = (
+        make_benchmark(name, "free").layers() for name in ("mnist", "cifar10")
+    )
+    assert [layer.sites for layer in mnist] == [(13, 13), (6, 6), (4, 4)]
+    assert [layer.sites for layer in cifar] == [(14, 14), (5, 5), (3, 3)]
+    assert [layer.taps for layer in cifar] == [75, 1600, 1152]
+
+
+def test_an_epoch_is_its_steps_and_forward_passes():
+    whole = object.__new__(epochs.Epochs)
+    whole.evaluations = 6
+    assert whole.bare(step=2.0, forward=0.5) == 16 * 2 + 6 * 4 * 0.5
+
+
+def test_peers_that_are_not_installed_are_named():
+    peers = Peers(sys.executable)
+    assert set(peers.missing) & {"torch", "tf_keras", "tensorflow"}
+    assert peers.cases(make_benchmark("mnist", "free")) == []
+    peers.close()
+
+
+def test_an_environment_without_python_is_refused():
+    with pytest.raises(PeerError, match="cannot start nowhere/python"):
+        Peers("nowhere/python")
+
+
+@pytest.mark.slow
+def test_a_benchmark_prints_and_keeps_what_it_measured():
+    shown = []
+    options = suite.Options(networks=("mnist",), runs=(1,), rounds=2, steps=1)
+    measured = suite.Suite(options, shown.append)
+    measured.ceilings()
+    measured.epochs()
+    record = json.loads(json.dumps(measured.record()))
+    names = [row["name"] for row in record["sections"]["epochs"]]
+    assert names == ["mnist cnn, 1 runs", "mnist fcn, 1 runs"]
+    for row in record["sections"]["epochs"]:
+        assert row["median_s"] > 0 and np.isfinite(row["over_bare"])
+    assert record["machine"]["platform"] == jax.default_backend()
+    assert any("mnist fcn, 1 runs" in line for line in shown)
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (lambda: suite.read_runs(["1", "-8"]), "runs '-8' is no number from 1"),
+        (lambda: suite.Options(networks=("minst",)), "did you mean 'mnist'"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        wrong()

@@ -1,0 +1,253 @@
+"""Chunks fitted to the memory: guesses, limits, and a sweep that is cut."""
+
+import math
+from types import SimpleNamespace
+
+import jax
+import numpy as np
+import pytest
+from studies import tiny
+
+from ws_jax import describe, experiment, memory, results
+from ws_jax.config import ConfigError
+from ws_jax.study import group_need, make_chunks, map_groups, prepare
+
+ONE_GROUP = {
+    "sweep__sharing": ("free",),
+    "sweep__folds": (0,),
+    "sweep__levels": (0.0, 0.1, 0.2, 0.3),
+    "train__epochs": 1,
+    "evaluation__perturbations": (),
+    "execution__chunk": 0,
+}
+NUMBERS = ["epoch", "loss", "acc", "val_loss", "val_acc", "dist_1"]
+
+
+@pytest.mark.parametrize("available", [0, 129, 130, 300, 555, 1099, 1100, 10**6])
+@pytest.mark.parametrize("shared", [0, 60, 100])
+@pytest.mark.parametrize("most", [1, 7, 100])
+def test_the_fewest_equal_parts_that_fit_are_found_with_few_needs(
+    available, shared, most
+):
+    asked = []
+
+    def need(size):
+        asked.append(size)
+        return 100 + 30 * size
+
+    def fits(parts):
+        return 100 + 30 * -(-most // parts) <= available
+
+    found = memory.largest_fit(need, available, most, shared)
+    parts = next(filter(fits, range(1, most + 1)), None)
+    assert found == (-(-most // parts) if parts else 0)
+    assert asked[0] == most and len(asked) == len(set(asked)) <= 4
+
+
+def test_two_needs_tell_what_is_shared_besides():
+    asked = []
+
+    def need(size):
+        asked.append(size)
+        return 10_000 + size
+
+    assert memory.largest_fit(need, 10_010, most=100) == 10
+    assert len(asked) <= 4
+
+
+def test_a_need_that_grows_in_jumps_is_checked_and_shrunk():
+    def need(size):
+        return 1000 * -(-size // 8) + 10 * size
+
+    for available in range(1010, 14000, 500):
+        found = memory.largest_fit(need, available, most=100)
+        assert 1 <= found and need(found) <= available
+
+
+def test_a_need_that_the_compiler_cannot_tell_is_halved():
+    found = memory.largest_fit(
+        lambda size: math.inf if size > 20 else 10 * size, 170, most=100
+    )
+    assert 10 <= found <= 17
+    assert memory.largest_fit(lambda size: math.inf, math.inf, most=8) == 0
+
+
+def files(root, contents):
+    for name, text in contents.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+MEMINFO = {"proc/meminfo": "MemTotal: 900 kB\nMemAvailable:    700 kB\n"}
+V2 = "sys/fs/cgroup/job"
+V1 = "sys/fs/cgroup/memory"
+
+
+@pytest.mark.parametrize(
+    "contents, free",
+    [
+        ({}, 700 * 1024),
+        (
+            {
+                "proc/self/cgroup": "0::/job/step\n",
+                f"{V2}/memory.max": "5000\n",
+                f"{V2}/memory.current": "3000\n",
+                f"{V2}/memory.stat": "anon 1000\ninactive_file 400\n",
+                f"{V2}/step/memory.max": "max\n",
+                f"{V2}/step/memory.current": "10\n",
+                f"{V2}/step/memory.stat": "inactive_file 0\n",
+            },
+            2400,
+        ),
+        (
+            # In a container: the path is that outside, the mount is the own group.
+            {
+                "proc/self/cgroup": "9:name=systemd:/\n4:memory:/outside/a b\n0::/\n",
+                f"{V1}/memory.limit_in_bytes": "9000",
+                f"{V1}/memory.usage_in_bytes": "3000",
+                f"{V1}/memory.stat": "inactive_file 1\ntotal_inactive_file 500\n",
+            },
+            6500,
+        ),
+        (
+            {
+                "proc/self/cgroup": "0::/job\n",
+                f"{V2}/memory.max": "5000\n",
+                f"{V2}/memory.current": "6000\n",
+                f"{V2}/memory.stat": "inactive_file 0\n",
+            },
+            0,
+        ),
+    ],
+    ids=["machine", "cgroup of a parent", "cgroup of a container", "over the limit"],
+)
+def test_what_is_free_on_the_host(contents, free, tmp_path):
+    assert memory.host_free(files(tmp_path, {**MEMINFO, **contents})) == free
+
+
+def test_a_host_without_proc_has_the_memory_of_the_machine(tmp_path):
+    assert memory.host_free(tmp_path) >= memory.host_free() > 2**20
+
+
+def test_what_is_free_on_devices(monkeypatch):
+    assert memory.device_free({"bytes_limit": 1000, "bytes_in_use": 300}) == 700
+    assert memory.device_free(None) == memory.device_free({"pool": 1}) == math.inf
+    monkeypatch.setattr(memory, "host_free", lambda: 1000)
+    cpu = jax.local_devices()[0]
+    assert memory.available_bytes([cpu, cpu]) == pytest.approx(450)
+
+
+def test_one_run_a_device_on_a_cpu_and_all_runs_elsewhere():
+    assert memory.default_chunk(10, "cpu", 1) == 1
+    assert memory.default_chunk(10, "cpu", 4) == 4
+    assert memory.default_chunk(3, "cpu", 4) == 3
+    assert memory.default_chunk(10, "gpu", 4) == 10
+
+
+@pytest.fixture
+def all_at_once(monkeypatch):
+    """As on an accelerator; returns a function that sets the memory there is."""
+    monkeypatch.setattr(memory, "default_chunk", lambda num_runs, *_: num_runs)
+    return lambda available: monkeypatch.setattr(
+        memory, "available_bytes", lambda devices: available
+    )
+
+
+def need_of(config, chunk):
+    """The bytes that a chunk of the first group's runs needs."""
+    study = prepare(config)
+    group = study.groups[0]
+    return group_need(study, group, map_groups(study)[group.name], chunk)
+
+
+def chunk_lengths(config):
+    study = prepare(config)
+    return [len(chunk.runs) for chunk in make_chunks(study, map_groups(study))]
+
+
+def chunk_sizes_in(workdir):
+    (record,) = results.read_records(workdir)
+    return [len(chunk["runs"]) for chunk in record["chunks"]]
+
+
+@pytest.mark.slow
+def test_a_sweep_too_large_for_the_memory_is_cut_with_equal_results(
+    all_at_once, tmp_path, monkeypatch
+):
+    lines = []
+    log = SimpleNamespace(info=lambda text, *args: lines.append(text % args))
+    monkeypatch.setattr(memory, "logging", log)
+    config = tiny(**ONE_GROUP)
+    all_at_once(10**12)
+    experiment.run_sweep(config, tmp_path / "whole")
+    assert chunk_sizes_in(tmp_path / "whole") == [4] and not lines
+
+    all_at_once(need_of(config, 2))
+    experiment.run_sweep(config, tmp_path / "cut")
+    assert chunk_sizes_in(tmp_path / "cut") == [2, 2]
+    (line,) = lines
+    assert "4 runs at once need" in line and "at most 2" in line
+
+    cut, whole = (results.read(tmp_path / name) for name in ("cut", "whole"))
+    assert list(cut["run"]) == list(whole["run"])
+    np.testing.assert_allclose(cut[NUMBERS], whole[NUMBERS], rtol=2e-3, atol=1e-3)
+
+    # What is begun goes on as it was begun, and nothing compiles to decide it.
+    all_at_once(0)
+    monkeypatch.setattr(memory.MappedProgram, "compile", None)
+    experiment.run_sweep(config, tmp_path / "cut")
+
+
+def test_what_was_compiled_to_learn_its_need_trains(all_at_once, tmp_path, monkeypatch):
+    all_at_once(10**12)
+    compiled, compile_ = [], jax.stages.Lowered.compile
+
+    def counted(lowered):
+        compiled.append(lowered)
+        return compile_(lowered)
+
+    monkeypatch.setattr(jax.stages.Lowered, "compile", counted)
+    experiment.run_sweep(tiny(**ONE_GROUP), tmp_path)
+    assert len(compiled) == 1
+
+
+def test_the_chunk_of_the_config_is_taken_as_it_is(all_at_once, monkeypatch):
+    all_at_once(0)
+    monkeypatch.setattr(memory.MappedProgram, "compile", None)
+    assert chunk_lengths(tiny(**{**ONE_GROUP, "execution__chunk": 3})) == [2, 2]
+    assert chunk_lengths(tiny(**{**ONE_GROUP, "execution__chunk": 4})) == [4]
+
+
+def test_memory_too_short_for_one_run_is_one_clear_error(all_at_once, tmp_path):
+    config = tiny(**ONE_GROUP)
+    all_at_once(need_of(config, 1) - 1)
+    with pytest.raises(ConfigError, match=r"one run of free-.* needs .* MiB .*chunk=1"):
+        experiment.run_sweep(config, tmp_path)
+    # Nothing was begun, and what is here is not removed for what cannot start.
+    assert not (tmp_path / results.RECORD_FILE).exists()
+    (tmp_path / results.RESULTS_FILE).touch()
+    with pytest.raises(ConfigError):
+        experiment.run_sweep(config, tmp_path, overwrite=True)
+    assert (tmp_path / results.RESULTS_FILE).exists()
+
+
+def test_the_plan_shows_the_chunk_and_its_need(all_at_once):
+    config = tiny(**ONE_GROUP)
+    need = need_of(config, 2)
+    all_at_once(need)
+    text = describe.plan_text(prepare(config))
+    (line,) = [line for line in text.splitlines() if line.startswith("free-")]
+    assert line.split()[1:3] == ["4", "2"]
+    assert line.endswith(memory.mebibytes(need))
+    assert f"{memory.mebibytes(need)} can be used" in text
+
+
+def test_needs_grow_with_the_runs_and_hold_their_states():
+    config = tiny(**ONE_GROUP)
+    study = prepare(config)
+    parameters = describe.count_parameters(study.program(study.groups[0]))
+    needs = [need_of(config, chunk) for chunk in (1, 2, 4)]
+    assert needs[0] < needs[1] < needs[2]
+    # Parameters, two moments and a gradient.
+    assert needs[2] > 4 * 4 * 4 * parameters

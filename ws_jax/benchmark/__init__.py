@@ -1,0 +1,1 @@
+"""How fast it runs: ceilings, layers, steps, epochs, start-up, and peers."""

@@ -1,0 +1,70 @@
+"""Whole epochs as a sweep trains them, their compilation and their memory."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import jax
+
+from ws_jax.benchmark.networks import Benchmark
+from ws_jax.benchmark.timing import Case
+from ws_jax.data import folds
+from ws_jax.sweep import LivingRuns, MappedProgram
+
+# An epoch of the benchmark: four to one, as in five folds.
+TRAIN_BATCHES, VALIDATION_BATCHES = 16, 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+    """What it took to compile an epoch, and what it needs."""
+
+    seconds: float
+    arguments: int  # bytes
+    temporary: int  # bytes beyond arguments and results
+
+
+class Epochs:
+    """Epochs of a number of runs: augmentation, steps, evaluations, measures."""
+
+    def __init__(self, benchmark: Benchmark, num_runs: int):
+        """Makes data and states, and compiles."""
+        data = benchmark.dataset(TRAIN_BATCHES, VALIDATION_BATCHES)
+        program = benchmark.program(data)
+        self.num_runs = num_runs
+        devices = jax.local_devices()[:num_runs]
+        self.mapped = MappedProgram(program, num_runs, devices)
+        all_folds = folds(len(data), benchmark.config.data.num_folds)
+        runs = benchmark.group.runs[:num_runs]
+        self.living = LivingRuns(self.mapped, runs, all_folds)
+        self.living.start()
+        images, labels = self.mapped.replicate((data.images, data.labels))
+        self._images, self._labels = images, labels
+        self.compiled = self._compile()
+        self.evaluations = 1 + len(benchmark.config.evaluation.perturbations)
+
+    def _compile(self) -> Compiled:
+        started = time.perf_counter()
+        compiled = self.living.compile(self._images, self._labels)
+        seconds = time.perf_counter() - started
+        memory = compiled.memory_analysis()
+        return Compiled(
+            seconds, memory.argument_size_in_bytes, memory.temp_size_in_bytes
+        )
+
+    def case(self, name: str) -> Case:
+        """Epochs; seconds are per run."""
+        epoch = iter(range(10**6))
+
+        def measure() -> float:
+            started = time.perf_counter()
+            self.living.train_epoch(self._images, self._labels, next(epoch))
+            return (time.perf_counter() - started) / self.num_runs
+
+        return Case(name, measure)
+
+    def bare(self, step: float, forward: float) -> float:
+        """Seconds of the steps and forward passes in an epoch, given those of one."""
+        passes = self.evaluations * VALIDATION_BATCHES
+        return TRAIN_BATCHES * step + passes * forward

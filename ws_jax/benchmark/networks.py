@@ -1,0 +1,126 @@
+"""The networks and programs that are timed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ws_jax.config import ExperimentConfig
+from ws_jax.config.presets import cifar10, mnist
+from ws_jax.data import Dataset, folds
+from ws_jax.plan import Group, make_plan
+from ws_jax.program import Program, make_program
+from ws_jax.sharing import Sharing, layer_sharing
+
+PRESETS = {"mnist": (mnist, (28, 28, 1)), "cifar10": (cifar10, (32, 32, 3))}
+NUM_CLASSES = 10
+MODELS = {"full": "cnn", "free": "fcn"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """The shapes of one convolutional layer of a network."""
+
+    index: int
+    size: tuple[int, int]  # of its input
+    channels: int
+    window: int
+    stride: int
+    features: int
+
+    @property
+    def sites(self) -> tuple[int, int]:
+        """Output sites down and across."""
+        down, across = ((n - self.window) // self.stride + 1 for n in self.size)
+        return down, across
+
+    @property
+    def taps(self) -> int:
+        """Inputs of one output."""
+        return self.window**2 * self.channels
+
+    def sharing(self, scheme: str) -> Sharing:
+        """Which kernel each site uses under a scheme."""
+        return layer_sharing(scheme, self.index, self.sites)
+
+
+@dataclasses.dataclass(frozen=True)
+class Benchmark:
+    """A network under one sharing scheme, with its plan over many runs."""
+
+    network: str
+    scheme: str
+    config: ExperimentConfig
+    group: Group
+
+    @property
+    def name(self) -> str:
+        """As it is called in tables."""
+        return f"{self.network} {MODELS.get(self.scheme, self.scheme)}"
+
+    @property
+    def batch(self) -> int:
+        """Images in a batch."""
+        return self.config.train.batch_size
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        return PRESETS[self.network][1]
+
+    def layers(self) -> list[Layer]:
+        """The shapes of the convolutional layers."""
+        h, w, channels = self.image_shape
+        size, net, found = (h, w), self.config.network, []
+        for i, features in enumerate(net.features):
+            layer = Layer(
+                i, size, channels, net.kernel_sizes[i], net.strides[i], features
+            )
+            found.append(layer)
+            size, channels = layer.sites, features
+        return found
+
+    def dense_shapes(self) -> list[tuple[int, int]]:
+        """Inputs and outputs of the dense layers."""
+        last = self.layers()[-1]
+        flat, hidden = (
+            int(np.prod(last.sites)) * last.features,
+            self.config.network.hidden,
+        )
+        return [(flat, hidden), (hidden, NUM_CLASSES)]
+
+    def dataset(self, train_batches: int, validation_batches: int) -> Dataset:
+        """Random images: whole batches to train on, and to validate on, in a fold."""
+        number = self.batch * (train_batches + validation_batches)
+        rng = np.random.default_rng(0)
+        return Dataset(
+            name="random",
+            version="0",
+            images=rng.integers(0, 256, (number, *self.image_shape), np.uint8),
+            labels=rng.integers(0, NUM_CLASSES, number, np.int32),
+            num_classes=NUM_CLASSES,
+            num_train=number,
+        )
+
+    def program(self, dataset: Dataset) -> Program:
+        """The program that trains on a dataset cut into the config's folds."""
+        all_folds = folds(len(dataset), self.config.data.num_folds)
+        return make_program(
+            self.group.spec, dataset.image_shape, NUM_CLASSES, all_folds
+        )
+
+
+def make_benchmark(network: str, scheme: str, lowering: str = "auto") -> Benchmark:
+    """Returns a network of the first paper, trained at translation level 0.2."""
+    preset, _ = PRESETS[network]
+    config = preset(
+        f"benchmark_{network}",
+        sharing=(scheme,),
+        levels=(0.2,),
+        seeds=tuple(range(11)),
+    )
+    execution = dataclasses.replace(config.execution, lowering=lowering)
+    config = dataclasses.replace(config, execution=execution)
+    (group,) = make_plan(config)
+    return Benchmark(network, scheme, config, group)

@@ -1,0 +1,42 @@
+"""From the command to the first step: a new process, with and without its caches."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from ws_jax.benchmark.timing import Case
+
+COMMAND = (sys.executable, "-m", "launch.sweep", "--config=configs/smoke.py")
+
+
+def startup_cases() -> list[Case]:
+    """Returns the smoke sweep as a whole: all caches empty, then all warm.
+
+    Seconds are of the whole command: start, imports, data, compilation, training.
+    """
+    warm = tempfile.mkdtemp(prefix="ws_jax_benchmark_")
+    return [
+        Case("smoke sweep, caches empty", lambda: _run(None)),
+        Case("smoke sweep, caches warm", lambda: _run(warm)),
+        Case("import only", _import),
+    ]
+
+
+def _run(cache: str | None) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "WS_JAX_CACHE": cache or os.path.join(folder, "cache")}
+        return _seconds([*COMMAND, f"--workdir={folder}/sweep"], env)
+
+
+def _import() -> float:
+    return _seconds([sys.executable, "-c", "import ws_jax.experiment"], None)
+
+
+def _seconds(command, env) -> float:
+    started = time.perf_counter()
+    subprocess.run(command, env=env, check=True, capture_output=True)
+    return time.perf_counter() - started

@@ -1,0 +1,84 @@
+"""Timing of calls side by side, so that a ratio of two comes from the same minutes."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Something to time.
+
+    Attributes:
+      name: unique among what is timed together.
+      measure: does it once and returns the seconds that it took.
+    """
+
+    name: str
+    measure: Callable[[], float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """Seconds of one case over the rounds."""
+
+    median: float
+    best: float
+    worst: float
+    rounds: int
+
+
+def time_cases(
+    cases: Sequence[Case], rounds: int, budget: float = 20.0
+) -> dict[str, Timing]:
+    """Times cases in turn, round by round, each after one call that is not counted.
+
+    Args:
+      cases: to compare.
+      rounds: how often each is timed, two at the least.
+      budget: seconds after which a slow case is left out of further rounds.
+    Returns:
+      Timings by name.
+    """
+    seconds: dict[str, list[float]] = {case.name: [] for case in cases}
+    for case in cases:
+        case.measure()
+    for turn in range(rounds):
+        for case in cases:
+            spent = seconds[case.name]
+            if turn < 2 or sum(spent) < budget:
+                spent.append(case.measure())
+    return {name: _summary(values) for name, values in seconds.items()}
+
+
+def _summary(seconds: list[float]) -> Timing:
+    return Timing(statistics.median(seconds), min(seconds), max(seconds), len(seconds))
+
+
+def call_case(name: str, function: Callable, *args: Any, per: float = 1) -> Case:
+    """Returns a case that calls a compiled function; `per` divides its time."""
+
+    def measure() -> float:
+        started = time.perf_counter()
+        jax.block_until_ready(function(*args))
+        return (time.perf_counter() - started) / per
+
+    return Case(name, measure)
+
+
+def carry_case(name: str, function: Callable, state: Any, *, per: float = 1) -> Case:
+    """As `call_case`, for a function that uses up its argument and returns the next."""
+    held = [state]
+
+    def measure() -> float:
+        started = time.perf_counter()
+        held[0] = jax.block_until_ready(function(held[0]))
+        return (time.perf_counter() - started) / per
+
+    return Case(name, measure)
