@@ -3,7 +3,7 @@
 import pytest
 from studies import tiny
 
-from ws_jax import experiment, results, sweep
+from ws_jax import experiment, mapping, results
 from ws_jax.config import EvaluationConfig, ExecutionConfig, SweepConfig
 from ws_jax.config.presets import LEVELS
 
@@ -21,7 +21,7 @@ def traces(monkeypatch):
         return wrapper
 
     for name in counts:
-        monkeypatch.setattr(sweep, name, counted(name, getattr(sweep, name)))
+        monkeypatch.setattr(mapping, name, counted(name, getattr(mapping, name)))
     return counts
 
 

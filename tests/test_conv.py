@@ -10,6 +10,7 @@ import pytest
 from jax import lax
 
 from ws_jax import conv, sharing
+from ws_jax.lowerings import LOWERINGS, natural_layout
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 SIZE, BATCH, FEATURES = (9, 8), 4, 5
@@ -70,7 +71,7 @@ def test_local_conv_equals_lax(strides, padding, window, channels):
                 x,
                 field,
             )
-            for name in conv.LOWERINGS
+            for name in LOWERINGS
         }
         return want, got
 
@@ -79,7 +80,7 @@ def test_local_conv_equals_lax(strides, padding, window, channels):
         chex.assert_trees_all_close(values, want, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("lowering", sorted(conv.LOWERINGS))
+@pytest.mark.parametrize("lowering", sorted(LOWERINGS))
 @pytest.mark.parametrize("padding", ["VALID", "SAME"])
 @pytest.mark.parametrize("strides", [(1, 1), (2, 1)])
 def test_tiled_kernels_equal_a_convolution(strides, padding, lowering):
@@ -146,7 +147,7 @@ def test_shared_conv_equals_lax_on_the_unfolded_bank(name):
     "mapped", [(True, True), (True, False), (False, True)], ids=["both", "x", "kernel"]
 )
 @pytest.mark.parametrize("name", ["full", "free", "tiles2"])
-@pytest.mark.parametrize("lowering", sorted(conv.LOWERINGS))
+@pytest.mark.parametrize("lowering", sorted(LOWERINGS))
 def test_a_run_axis_equals_a_loop(lowering, name, mapped):
     scheme, runs = SCHEMES[name], 3
     x = draw(*([runs] if mapped[0] else []), BATCH, *SIZE, 2)
@@ -189,13 +190,13 @@ def test_bfloat16_to_its_precision(name):
         np.testing.assert_allclose(got.astype(jnp.float32), exact, atol=2**-6 * scale)
 
 
-@pytest.mark.parametrize("lowering", sorted(conv.LOWERINGS))
+@pytest.mark.parametrize("lowering", sorted(LOWERINGS))
 @pytest.mark.parametrize("name", ["full", "tiles2"])
 def test_layouts_agree(name, lowering):
     scheme = SCHEMES[name]
     x, bank = draw(BATCH, *SIZE, 2), draw(scheme.num_kernels, 3, 3, 2, 4, seed=1)
     want = conv.shared_conv(x, bank, scheme, lowering=lowering)
-    for layout in ("HWNC", "CHWN", conv.natural_layout(lowering, scheme.is_full)):
+    for layout in ("HWNC", "CHWN", natural_layout(lowering, scheme.is_full)):
         there = ["NHWC".index(axis) for axis in layout]
         back = [layout.index(axis) for axis in "NHWC"]
         got = conv.shared_conv(

@@ -10,9 +10,10 @@ from studies import tiny
 
 from ws_jax import train
 from ws_jax.config import PERTURBATION_NAMES, EvaluationConfig, SemanticsConfig
+from ws_jax.mapping import MappedProgram
 from ws_jax.program import Status, draw_masks, forward
 from ws_jax.study import prepare
-from ws_jax.sweep import LivingRuns, MappedProgram
+from ws_jax.sweep import LivingRuns
 
 SEVERED = {
     "sweep__sharing": ("free",),

@@ -9,10 +9,11 @@ import pytest
 from studies import tiny
 
 from ws_jax import experiment, train
+from ws_jax.mapping import MappedProgram, chunk_sizes
 from ws_jax.plan import make_plan
 from ws_jax.program import Status
 from ws_jax.study import prepare
-from ws_jax.sweep import LivingRuns, MappedProgram, chunk_sizes, split_runs
+from ws_jax.sweep import LivingRuns, split_runs
 
 
 def mapped_group(config, which=1, devices=1):
@@ -57,7 +58,7 @@ def test_runs_differ_by_what_they_are_told():
 
 def test_epochs_folds_levels_and_rates_never_trace_again(monkeypatch):
     counted = chex.assert_max_traces(train.train_epoch, n=1)
-    monkeypatch.setattr("ws_jax.sweep.train_epoch", counted)
+    monkeypatch.setattr("ws_jax.mapping.train_epoch", counted)
     config = tiny(sweep__learning_rates=(1e-3, 1e-2))
     study, group, mapped, data = mapped_group(config)
     assert len(group.runs) == 8

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from ws_jax import memory
+from ws_jax.mapping import MappedProgram, over_runs, stack_inputs
 from ws_jax.plan import Group
 from ws_jax.program import Program, RunInputs, forward
 from ws_jax.study import Study, group_need, make_chunks, map_groups
-from ws_jax.sweep import MappedProgram, over_runs, stack_inputs
 from ws_jax.train import init_run, run_masks, train_step
 
 

@@ -22,6 +22,7 @@ from absl import logging
 from ws_jax import results
 from ws_jax.checkpoint import ChunkCheckpoints, Saved, chunk_folder, open_chunk
 from ws_jax.config import ExperimentConfig
+from ws_jax.mapping import MappedProgram
 from ws_jax.metrics import Metrics
 from ws_jax.plan import Group
 from ws_jax.program import Status
@@ -36,7 +37,7 @@ from ws_jax.study import (
     recorded_chunks,
     run_columns,
 )
-from ws_jax.sweep import LivingRuns, MappedProgram
+from ws_jax.sweep import LivingRuns
 from ws_jax.workdir import Interrupted, Workdir, make_record, stop_requests
 
 _STATUS_NAMES = {

@@ -34,9 +34,9 @@ class SharedConv(nn.Module):
       kernel_init: a linen initialiser.
       severing: `none`, `paper` (a mask on connections) or `released` (a mask on the
         layer's input units). Shared kernels are never severed.
-      lowering: see `conv.LOWERINGS`; None takes the fastest known.
+      lowering: see `lowerings.LOWERINGS`; None takes the fastest known.
       precision: of the products.
-      layout: order of the axes of input and output, see `conv.natural_layout`.
+      layout: order of the axes of input and output, see `lowerings.natural_layout`.
     """
 
     features: int

@@ -20,8 +20,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from ws_jax.config import ConfigError
 from ws_jax.data import Dataset
+from ws_jax.mapping import RUN_AXIS, MappedProgram, gather_rows, over_runs
 from ws_jax.program import RunInputs
-from ws_jax.sweep import RUN_AXIS, MappedProgram, gather_rows, over_runs
 from ws_jax.train import init_run
 
 MARGIN = 0.1  # of what is free: left to checkpoints, other programs and fragmentation

@@ -10,11 +10,12 @@ import jax
 
 from ws_jax.config import DataConfig, ExperimentConfig
 from ws_jax.data import Dataset, Fold, folds, load, published_split
+from ws_jax.mapping import MappedProgram, chunk_sizes, stack_inputs
 from ws_jax.memory import epoch_need, fitting_chunk
 from ws_jax.plan import Group, Run, check_fits, make_plan, num_folds
 from ws_jax.program import Program, make_program
 from ws_jax.results import training_columns
-from ws_jax.sweep import MappedProgram, chunk_sizes, split_runs, stack_inputs
+from ws_jax.sweep import split_runs
 
 
 @dataclasses.dataclass(frozen=True)

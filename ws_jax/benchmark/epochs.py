@@ -10,7 +10,8 @@ import jax
 from ws_jax.benchmark.networks import Benchmark
 from ws_jax.benchmark.timing import Case
 from ws_jax.data import folds
-from ws_jax.sweep import LivingRuns, MappedProgram
+from ws_jax.mapping import MappedProgram
+from ws_jax.sweep import LivingRuns
 
 # An epoch of the benchmark: four to one, as in five folds.
 TRAIN_BATCHES, VALIDATION_BATCHES = 16, 4

@@ -11,8 +11,9 @@ from jaxtyping import Array
 
 from ws_jax.benchmark.networks import Benchmark, Layer
 from ws_jax.benchmark.timing import Case, call_case
-from ws_jax.conv import LOWERINGS, natural_layout, shared_conv
-from ws_jax.sweep import MappedProgram
+from ws_jax.conv import shared_conv
+from ws_jax.lowerings import LOWERINGS, natural_layout
+from ws_jax.mapping import MappedProgram
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,8 +12,8 @@ from jax import lax
 from ws_jax.benchmark.networks import NUM_CLASSES, Benchmark
 from ws_jax.benchmark.timing import Case, call_case, carry_case
 from ws_jax.data import folds
+from ws_jax.mapping import MappedProgram, stack_inputs
 from ws_jax.program import forward
-from ws_jax.sweep import MappedProgram, stack_inputs
 from ws_jax.train import init_run, train_step
 
 

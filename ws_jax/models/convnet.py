@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from ws_jax import conv
 from ws_jax.config import NetworkConfig
 from ws_jax.initializers import glorot_uniform
 from ws_jax.layers import SharedConv
+from ws_jax.lowerings import natural_layout
 from ws_jax.plan import Spec
 from ws_jax.sharing import layer_sharing
 
@@ -29,7 +29,7 @@ class ConvNet(nn.Module):
       num_classes: outputs.
       reading: of the initialisation, see `initializers.fans`.
       severing: see `layers.SharedConv`.
-      lowering: see `conv.LOWERINGS`; None takes the fastest known.
+      lowering: see `lowerings.LOWERINGS`; None takes the fastest known.
       precision: of all products.
     """
 
@@ -49,7 +49,7 @@ class ConvNet(nn.Module):
         """Maps images in [0, 1] to logits; training changes nothing here."""
         del train
         net = self.network
-        layout = conv.natural_layout(self.lowering, self.scheme == "full")
+        layout = natural_layout(self.lowering, self.scheme == "full")
         x = jnp.transpose(x, ["NHWC".index(axis) for axis in layout])
         for i in range(self.num_layers):
             x = SharedConv(

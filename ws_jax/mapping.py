@@ -1,0 +1,203 @@
+"""The run axis: programs of one run mapped over many, spread over the devices.
+
+`train` knows one run; here its functions are mapped over the runs of a chunk, a set
+of runs that train in step. All chunks of a group use the same compiled program.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array
+
+from ws_jax.data import Fold
+from ws_jax.metrics import Metrics
+from ws_jax.plan import Run
+from ws_jax.program import Program, RunInputs, RunState
+from ws_jax.train import init_run, train_epoch
+
+RUN_AXIS = "run"
+
+
+def stack_inputs(runs: Sequence[Run], all_folds: Sequence[Fold]) -> RunInputs:
+    """Makes the arrays of runs, each with a leading run axis."""
+    bits = np.array([[r.seed, r.stream(), r.evaluation_stream()] for r in runs])
+    seed, stream, evaluation = jnp.asarray(bits.astype(np.uint32)).T
+
+    @jax.vmap
+    def keys(seed, data):
+        return jax.random.fold_in(jax.random.key(seed), data)
+
+    def column(values, dtype):
+        return jnp.asarray(np.array(list(values), dtype))
+
+    return RunInputs(
+        key=keys(seed, stream),
+        evaluation_key=keys(seed, evaluation),
+        level=column((r.level for r in runs), np.float32),
+        severing=column((r.severing for r in runs), np.float32),
+        learning_rate=column((r.learning_rate for r in runs), np.float32),
+        fold_start=column((all_folds[r.fold].start for r in runs), np.int32),
+        fold_stop=column((all_folds[r.fold].stop for r in runs), np.int32),
+    )
+
+
+class MappedProgram:
+    """A program mapped over the runs of a chunk, on all local devices.
+
+    Attributes:
+      program: of one run.
+      sizes: the numbers of places in a chunk for which it may be compiled, falling.
+    """
+
+    def __init__(self, program: Program, chunk: int, devices: Sequence[jax.Device]):
+        """Takes the largest number of runs in a chunk; nothing compiles yet.
+
+        Of the devices it takes no more than there are runs in a chunk.
+        """
+        self.program = program
+        self._devices = list(devices)
+        self.resize(chunk)
+
+    def resize(self, chunk: int) -> None:
+        """Takes another largest number of runs; drops what it will not need."""
+        used = self._devices[:chunk]
+        self.sizes = chunk_sizes(chunk, len(used))
+        if "mesh" in vars(self) and self.mesh.size == len(used):
+            kept = self._compiled.items()
+            self._compiled = {n: c for n, c in kept if n in self.sizes}
+            return
+        self.mesh = Mesh(np.array(used), (RUN_AXIS,))
+        self._compiled: dict[int, Any] = {}
+        for name in ("_init", "_epoch"):
+            vars(self).pop(name, None)
+
+    def size_for(self, num_runs: int) -> int:
+        """Returns the smallest size with a place for each of `num_runs` runs."""
+        return min(size for size in self.sizes if size >= num_runs)
+
+    def place(self, tree: Any) -> Any:
+        """Puts a tree with a run axis on the devices, its runs spread over them."""
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec(RUN_AXIS)))
+
+    def replicate(self, tree: Any) -> Any:
+        """Puts a tree that all runs share on every device."""
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+
+    def init(self, inputs: RunInputs) -> tuple[RunState, Metrics]:
+        """Makes the states of stacked runs, and what is measured before training."""
+        return self._init(inputs)
+
+    def epoch(
+        self, images: Array, labels: Array, inputs: RunInputs, state: RunState, epoch
+    ) -> tuple[RunState, Metrics]:
+        """Trains stacked runs for one epoch; `state` is used up."""
+        args = (images, labels, np.int32(epoch), inputs, state)
+        return self.compile(*args)(*args)
+
+    def compile(self, *args) -> Any:
+        """Returns the compiled epoch for these arguments' number of runs."""
+        size = args[-1].status.shape[0]
+        if size not in self._compiled:
+            self._compiled[size] = self._epoch.lower(*args).compile()
+        return self._compiled[size]
+
+    @functools.cached_property
+    def _init(self) -> Any:
+        one = functools.partial(init_run, self.program)
+        return self.jit(one)
+
+    @functools.cached_property
+    def _epoch(self) -> Any:
+        def one(images, labels, epoch, inputs, state):
+            return train_epoch(self.program, images, labels, inputs, state, epoch)
+
+        return self.jit(one, num_shared=3, donate_argnums=4)
+
+    def jit(self, function: Callable, num_shared: int = 0, **options: Any) -> Any:
+        """Maps a function of one run and prepares it for compilation.
+
+        The run axis is cut over the devices; each maps over its own part, on a CPU
+        one run after the other.
+
+        Args:
+          function: of arguments that all runs share, then of those of one run.
+          num_shared: how many arguments all runs share.
+          **options: of `jax.jit`.
+        """
+        on_cpu = self.mesh.devices.flat[0].platform == "cpu"
+        mapped = self._spread(over_runs(function, num_shared, on_cpu), num_shared)
+        if on_cpu and self.mesh.size > 1:
+            # Each core has its run: products that spread over cores would only wait.
+            options["compiler_options"] = {"xla_cpu_multi_thread_eigen": False}
+        return jax.jit(mapped, **options)
+
+    def _spread(self, function: Callable, num_shared: int) -> Callable:
+        """Cuts the run axis over the devices."""
+        if self.mesh.size == 1:
+            return function
+        runs, shared = PartitionSpec(RUN_AXIS), PartitionSpec()
+
+        def spread(*args):
+            specs = (shared,) * num_shared + (runs,) * (len(args) - num_shared)
+            return jax.shard_map(
+                function,
+                mesh=self.mesh,
+                in_specs=specs,
+                out_specs=runs,
+                check_vma=False,
+            )(*args)
+
+        return spread
+
+
+def over_runs(function: Callable, num_shared: int, in_turn: bool = False) -> Callable:
+    """Maps a function of one run over the run axis of all but its first arguments.
+
+    Either all runs advance together (`vmap`), or one after the other within one
+    program, which is as quick where a run fills the machine, and keeps to the caches.
+
+    A single run is not mapped but unwrapped: its products then are the plain ones,
+    for which a backend has its fastest code.
+    """
+
+    def mapped(*args):
+        shared, stacked = args[:num_shared], args[num_shared:]
+        one = functools.partial(function, *shared)
+        if jax.tree.leaves(stacked)[0].shape[0] > 1:
+            if in_turn:
+                return lax.map(lambda run: one(*run), stacked)
+            return jax.vmap(one)(*stacked)
+        alone = one(*jax.tree.map(lambda a: a[0], stacked))
+        return jax.tree.map(lambda a: a[None], alone)
+
+    return mapped
+
+
+def chunk_sizes(chunk: int, num_devices: int) -> tuple[int, ...]:
+    """Returns the sizes to which a chunk is compacted: halves, in whole devices.
+
+    Example:
+      >>> chunk_sizes(55, 1)
+      (55, 28, 14, 7, 4, 2, 1)
+      >>> chunk_sizes(10, 4)
+      (12, 8, 4)
+    """
+    per_device = -(-chunk // num_devices)
+    sizes = [per_device]
+    while sizes[-1] > 1:
+        sizes.append(-(-sizes[-1] // 2))
+    return tuple(size * num_devices for size in sizes)
+
+
+def gather_rows(tree: Any, rows: Sequence[int], size: int) -> Any:
+    """Takes rows of a stacked tree, filled up to `size` with the first of them."""
+    index = np.array([*rows, *[rows[0]] * (size - len(rows))], np.int32)
+    return jax.tree.map(lambda a: a[index], tree)
