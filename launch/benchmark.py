@@ -1,4 +1,4 @@
-"""Measures how fast it runs here: ceilings, layers, steps, epochs, start-up.
+"""Measures how fast it runs here, from single layers to whole epochs.
 
 python -m launch.benchmark --output=benchmark.json
 
@@ -15,7 +15,9 @@ from ws_jax import cli
 from ws_jax.config import ConfigError, check_name
 
 SECTIONS = flags.DEFINE_list(
-    "sections", "ceilings,layers,steps,epochs,startup", "What to measure, in order."
+    "sections",
+    "ceilings,layers,steps,epochs,compilation,compaction,startup",
+    "What to measure, in order.",
 )
 NETWORKS = flags.DEFINE_list("networks", "mnist,cifar10", "Networks to measure.")
 RUNS = flags.DEFINE_list("runs", "1,8,55", "Numbers of runs that train together.")

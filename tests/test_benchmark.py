@@ -33,9 +33,11 @@ def test_cases_take_turns_and_the_first_call_is_not_counted():
     assert timings["b"].median == 5 and timings["b"].rounds == 3
 
 
-def test_a_slow_case_is_timed_twice_only():
+def test_a_slow_case_is_left_out_of_further_rounds():
     timings = time_cases([Case("slow", lambda: 9.0)], rounds=7, budget=10)
     assert timings["slow"].rounds == 2
+    timings = time_cases([Case("slower", lambda: 11.0)], rounds=7, budget=10)
+    assert timings["slower"].rounds == 1
 
 
 def test_a_carried_state_goes_from_call_to_call():

@@ -79,6 +79,18 @@ class LivingRuns:
         args = (images, labels, np.int32(0), self._placed, self._state)
         return self._mapped.compile(*args)
 
+    @property
+    def places(self) -> int:
+        """Runs that the program of the next epoch has room for."""
+        return self._state.status.shape[0]
+
+    def stop(self, runs: Sequence[int]) -> None:
+        """Stops runs: in the next epoch they are left as they are, then done with."""
+        status = np.array(self._state.status)
+        status[[self._held.index(run) for run in runs]] = Status.STOPPED
+        placed = self._mapped.place(jnp.asarray(status))
+        self._state = dataclasses.replace(self._state, status=placed)
+
     def train_epoch(self, images: Array, labels: Array, epoch: int) -> Metrics:
         """Trains the living runs for one epoch; returns its metrics, on the host."""
         self._state, metrics = self._mapped.epoch(

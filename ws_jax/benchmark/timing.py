@@ -41,7 +41,7 @@ def time_cases(
 
     Args:
       cases: to compare.
-      rounds: how often each is timed, two at the least.
+      rounds: how often each is timed.
       budget: seconds after which a slow case is left out of further rounds.
     Returns:
       Timings by name.
@@ -52,7 +52,7 @@ def time_cases(
     for turn in range(rounds):
         for case in cases:
             spent = seconds[case.name]
-            if turn < 2 or sum(spent) < budget:
+            if not spent or sum(spent) < budget:
                 spent.append(case.measure())
     return {name: _summary(values) for name, values in seconds.items()}
 

@@ -1,0 +1,53 @@
+"""What compaction saves where runs stop one after the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import jax
+import numpy as np
+
+from ws_jax.benchmark.networks import Benchmark
+from ws_jax.data import folds
+from ws_jax.mapping import MappedProgram
+from ws_jax.sweep import LivingRuns
+
+
+@dataclasses.dataclass(frozen=True)
+class Staggered:
+    """A chunk trained to its end while one run after the other stops."""
+
+    seconds: float  # of all epochs, without compilation
+    epochs: int
+    sizes: tuple[int, ...]  # places in the program of each epoch
+    params: object  # of all runs, at the end
+
+
+def train_staggered(benchmark: Benchmark, num_runs: int, compact: bool) -> Staggered:
+    """Trains a chunk for as many epochs as it has runs; one stops in each.
+
+    Args:
+      benchmark: the network.
+      num_runs: runs, and epochs.
+      compact: whether the living are gathered into smaller programs.
+    """
+    data = benchmark.dataset(8, 2)
+    program = benchmark.program(data)
+    mapped = MappedProgram(program, num_runs, jax.local_devices())
+    if not compact:
+        mapped.sizes = mapped.sizes[:1]
+    runs = benchmark.group.runs[:num_runs]
+    living = LivingRuns(mapped, runs, folds(len(data), benchmark.config.data.num_folds))
+    living.start()
+    images, labels = mapped.replicate((data.images, data.labels))
+    seconds, sizes = 0.0, []
+    for epoch in range(num_runs):
+        sizes.append(living.places)
+        living.compile(images, labels)
+        living.stop([living.alive[0]])
+        started = time.perf_counter()
+        living.train_epoch(images, labels, epoch)
+        seconds += time.perf_counter() - started
+    params = jax.tree.map(np.asarray, living.all_states().params)
+    return Staggered(seconds, num_runs, tuple(sizes), params)
