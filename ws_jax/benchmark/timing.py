@@ -49,7 +49,7 @@ def time_cases(
     seconds: dict[str, list[float]] = {case.name: [] for case in cases}
     for case in cases:
         case.measure()
-    for turn in range(rounds):
+    for _ in range(rounds):
         for case in cases:
             spent = seconds[case.name]
             if not spent or sum(spent) < budget:
