@@ -50,9 +50,9 @@ def main() -> None:
     # Fractions of the ceilings need the ceilings.
     for name in dict.fromkeys(["ceilings", *SECTIONS.value]):
         getattr(measured, name)()
-    if output:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(measured.record(), indent=1) + "\n")
+        if output:  # after each section, so that a stop loses one at the most
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.write_text(json.dumps(measured.record(), indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Timing:
 
 
 def time_cases(
-    cases: Sequence[Case], rounds: int, budget: float = 20.0
+    cases: Sequence[Case], rounds: int, budget: float = 12.0
 ) -> dict[str, Timing]:
     """Times cases in turn, round by round, each after one call that is not counted.
 
