@@ -8,19 +8,15 @@ python -m launch.sweep --config=configs/cifar10_reduced.py \
     --workdir=results/cifar10_reduced --data_dir=DIR
 """
 
-import dataclasses
-
 from ws_jax.config.presets import cifar10
 
 
 def get_config():
     """Returns the config."""
-    config = cifar10(
+    return cifar10(
         "cifar10_reduced",
+        epochs=3,
         init=("paper", "released"),
         levels=(0.0, 0.2),
         folds=(0, 1),
-    )
-    return dataclasses.replace(
-        config, train=dataclasses.replace(config.train, epochs=3)
     ).to_config_dict()

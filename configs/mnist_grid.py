@@ -16,11 +16,11 @@ def get_config():
     """Returns the config."""
     config = mnist(
         "mnist_grid",
+        epochs=100,
+        patience=25,
         learning_rates=(1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6),
         num_layers=(2, 3),
     )
     return dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, split="published"),
-        train=dataclasses.replace(config.train, epochs=100, patience=25),
+        config, data=dataclasses.replace(config.data, split="published")
     ).to_config_dict()

@@ -10,20 +10,16 @@ python -m launch.sweep --config=configs/mnist_kinds_reduced.py \
     --workdir=results/mnist_kinds_reduced --data_dir=DIR
 """
 
-import dataclasses
-
 from ws_jax.config.presets import mnist
 
 
 def get_config():
     """Returns the config."""
-    config = mnist(
+    return mnist(
         "mnist_kinds_reduced",
+        epochs=2,
         init=("paper",),
         augmentations=("rotation", "noise", "edge_noise"),
         levels=(0.2,),
         folds=(0, 1),
-    )
-    return dataclasses.replace(
-        config, train=dataclasses.replace(config.train, epochs=2)
     ).to_config_dict()

@@ -15,9 +15,8 @@ from ws_jax.config.presets import mnist
 
 def get_config():
     """Returns the config."""
-    config = mnist("mnist_quick", levels=(0.0, 0.2))
+    config = mnist("mnist_quick", epochs=3, levels=(0.0, 0.2))
     return dataclasses.replace(
         config,
-        train=dataclasses.replace(config.train, epochs=3),
         evaluation=EvaluationConfig(perturbations=("translation",)),
     ).to_config_dict()

@@ -9,14 +9,11 @@ python -m launch.sweep --config=configs/mnist_reduced.py \
     --workdir=results/mnist_reduced --data_dir=DIR
 """
 
-import dataclasses
-
 from ws_jax.config.presets import mnist
 
 
 def get_config():
     """Returns the config."""
-    config = mnist("mnist_reduced", init=("paper", "released"), levels=(0.0, 0.2))
-    return dataclasses.replace(
-        config, train=dataclasses.replace(config.train, epochs=8)
+    return mnist(
+        "mnist_reduced", epochs=8, init=("paper", "released"), levels=(0.0, 0.2)
     ).to_config_dict()

@@ -10,20 +10,16 @@ python -m launch.sweep --config=configs/mnist_vcp_reduced.py \
     --workdir=results/mnist_vcp_reduced --data_dir=DIR
 """
 
-import dataclasses
-
 from ws_jax.config.presets import mnist
 
 
 def get_config():
     """Returns the config."""
-    config = mnist(
+    return mnist(
         "mnist_vcp_reduced",
+        epochs=3,
         sharing=("free",),
         levels=(0.2,),
         severing=(0.0, 0.5, 0.9, 0.99),
         folds=(0,),
-    )
-    return dataclasses.replace(
-        config, train=dataclasses.replace(config.train, epochs=3)
     ).to_config_dict()

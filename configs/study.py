@@ -14,9 +14,9 @@ from ws_jax.config.presets import mnist
 
 def get_config():
     """Returns the config."""
-    config = mnist("study", levels=(0.0, 0.2), folds=(0, 1))
+    config = mnist("study", epochs=10, levels=(0.0, 0.2), folds=(0, 1))
     return dataclasses.replace(
         config,
         data=DataConfig(name="mnist_5k"),
-        train=dataclasses.replace(config.train, epochs=10, batch_size=64),
+        train=dataclasses.replace(config.train, batch_size=64),
     ).to_config_dict()

@@ -26,25 +26,29 @@ SEVERED_LEVELS = LEVELS[:5]
 EVERYTHING = EvaluationConfig(perturbations=tuple(PERTURBATION_NAMES), radii=(1, 4))
 
 
-def mnist(name: str, **sweep: Any) -> ExperimentConfig:
-    """Returns a study of MNIST as in the paper; keywords are axes of its sweep."""
+def mnist(
+    name: str, *, epochs: int = 250, patience: int = 50, **sweep: Any
+) -> ExperimentConfig:
+    """Returns a study of MNIST as in the paper; other keywords are axes of its sweep."""
     return ExperimentConfig(
         name=name,
         data=DataConfig(name="mnist"),
         network=mnist_network(),
-        train=TrainConfig(epochs=250, patience=50, batch_size=256),
+        train=TrainConfig(epochs=epochs, patience=patience, batch_size=256),
         evaluation=EVERYTHING,
         sweep=_sweep(1e-3, sweep),
     )
 
 
-def cifar10(name: str, **sweep: Any) -> ExperimentConfig:
-    """Returns a study of CIFAR-10 as in the paper; keywords are axes of its sweep."""
+def cifar10(
+    name: str, *, epochs: int = 500, patience: int = 100, **sweep: Any
+) -> ExperimentConfig:
+    """Returns a study of CIFAR-10 as in the paper; other keywords are axes of its sweep."""
     return ExperimentConfig(
         name=name,
         data=DataConfig(name="cifar10"),
         network=cifar10_network(),
-        train=TrainConfig(epochs=500, patience=100, batch_size=128),
+        train=TrainConfig(epochs=epochs, patience=patience, batch_size=128),
         evaluation=EVERYTHING,
         sweep=_sweep(1e-4, sweep),
     )
