@@ -10,6 +10,7 @@ from studies import tiny
 
 from ws_jax import describe, experiment, memory, results
 from ws_jax.config import ConfigError
+from ws_jax.mapping import MappedProgram, stack_inputs
 from ws_jax.study import group_need, make_chunks, map_groups, prepare
 
 ONE_GROUP = {
@@ -230,6 +231,23 @@ def test_memory_too_short_for_one_run_is_one_clear_error(all_at_once, tmp_path):
     with pytest.raises(ConfigError):
         experiment.run_sweep(config, tmp_path, overwrite=True)
     assert (tmp_path / results.RESULTS_FILE).exists()
+
+
+def test_cores_share_the_memory_so_that_fewer_of_them_train(monkeypatch):
+    study = prepare(tiny(**ONE_GROUP))
+    four = [jax.local_devices()[0]] * 4
+    mapped = MappedProgram(study.program(study.groups[0]), 4, four)
+    inputs = stack_inputs(study.groups[0].runs, study.folds)
+
+    def chunk(total):
+        monkeypatch.setattr(memory, "available_bytes", lambda d: total / len(d))
+        return memory.fitting_chunk("g", mapped, 9, study.dataset, inputs)
+
+    # Four runs, one on each device, need 100 on each.
+    monkeypatch.setattr(memory, "epoch_need", lambda mapped, size, *_: 25.0 * size)
+    assert [chunk(total) for total in (400, 399, 299, 100)] == [4, 3, 2, 1]
+    with pytest.raises(ConfigError, match=r"one run of g needs .* MiB"):
+        chunk(99)
 
 
 def test_the_plan_shows_the_chunk_and_its_need(all_at_once):

@@ -239,8 +239,8 @@ class _Sweep:
     @functools.lru_cache(maxsize=1)  # noqa: B019  one group's program at a time
     def _mapped(self, group: Group) -> MappedProgram:
         mapped = self.mapped.pop(group.name)
-        mapped.resize(max(len(c.runs) for c in self.chunks if c.group == group))
-        return mapped
+        largest = max(len(c.runs) for c in self.chunks if c.group == group)
+        return mapped.resized(largest)
 
     @functools.lru_cache(maxsize=1)  # noqa: B019  the data stay on the device
     def _device_data(self, mapped: MappedProgram):

@@ -63,21 +63,18 @@ class MappedProgram:
         Of the devices it takes no more than there are runs in a chunk.
         """
         self.program = program
-        self._devices = list(devices)
-        self.resize(chunk)
-
-    def resize(self, chunk: int) -> None:
-        """Takes another largest number of runs; drops what it will not need."""
-        used = self._devices[:chunk]
+        used = list(devices)[:chunk]
         self.sizes = chunk_sizes(chunk, len(used))
-        if "mesh" in vars(self) and self.mesh.size == len(used):
-            kept = self._compiled.items()
-            self._compiled = {n: c for n, c in kept if n in self.sizes}
-            return
         self.mesh = Mesh(np.array(used), (RUN_AXIS,))
         self._compiled: dict[int, Any] = {}
-        for name in ("_init", "_epoch"):
-            vars(self).pop(name, None)
+
+    def resized(self, chunk: int) -> MappedProgram:
+        """Returns the same for at most `chunk` runs, with what is compiled for them."""
+        other = MappedProgram(self.program, chunk, list(self.mesh.devices.flat))
+        if other.mesh == self.mesh:
+            kept = self._compiled.items()
+            other._compiled = {n: c for n, c in kept if n in other.sizes}
+        return other
 
     def size_for(self, num_runs: int) -> int:
         """Returns the smallest size with a place for each of `num_runs` runs."""

@@ -37,9 +37,9 @@ _CGROUPS = (
 def default_chunk(num_runs: int, platform: str, num_devices: int) -> int:
     """Returns how many runs of a group train in one program if memory is no concern.
 
-    On a CPU one a device: its products fill the cores already, a small working set
-    stays in the caches, and a stopped run costs nothing. Elsewhere all at once.
-    Measured in docs/design/0004.
+    On a CPU one on each core, its devices: a run fills a core, a small working set stays
+    in the caches, and a stopped run costs nothing. Elsewhere all at once. Measured in
+    docs/design/0007.
     """
     return min(num_runs, num_devices) if platform == "cpu" else num_runs
 
@@ -56,36 +56,41 @@ def fitting_chunk(
       dataset: the images.
       inputs: of any runs; only their shapes matter.
     Raises:
-      ConfigError: if the memory does not suffice for one run a device.
+      ConfigError: if the memory does not suffice for one run a device; of a CPU, whose
+        devices share its memory, for one run.
     """
     devices = list(mapped.mesh.devices.flat)
     available = available_bytes(devices)
     need = functools.cache(
         lambda places: epoch_need(mapped, places * len(devices), dataset, inputs)
     )
-    chunk = default_chunk(num_runs, devices[0].platform, len(devices))
-    most = -(-chunk // len(devices))
+    platform = devices[0].platform
+    asked = default_chunk(num_runs, platform, len(devices))
+    most = -(-asked // len(devices))
     shared = dataset.images.nbytes + dataset.labels.nbytes
     places = largest_fit(need, available, most, shared)
-    if not places:
+    if places == most:
+        return asked
+    chunk, for_one = places * len(devices), available
+    if not places and platform == "cpu":
+        for_one = available * len(devices)
+        chunk = int(for_one // need(1))  # on fewer cores
+    if not chunk:
         raise ConfigError(
             f"one run of {name} needs {mebibytes(need(1))} of memory, "
-            f"{mebibytes(available)} can be used: take a smaller train.batch_size, "
+            f"{mebibytes(for_one)} can be used: take a smaller train.batch_size, "
             "network or data.num_images, or another device; "
             "--config.execution.chunk=1 tries it all the same"
         )
-    if places < most:
-        asked, chunk = chunk, places * len(devices)
-        logging.info(
-            "%s: %d runs at once need %s of memory on each device, %s can be used: "
-            "they train in chunks of at most %d, which need %s",
-            name,
-            asked,
-            mebibytes(need(most)),
-            mebibytes(available),
-            chunk,
-            mebibytes(need(places)),
-        )
+    logging.info(
+        "%s: %d runs at once need %s of memory, %s can be used: "
+        "they train in chunks of at most %d",
+        name,
+        asked,
+        mebibytes(need(most) * len(devices)),
+        mebibytes(available * len(devices)),
+        chunk,
+    )
     return chunk
 
 
