@@ -1,18 +1,22 @@
 """The benchmark: what it counts, how it times, and what it refuses."""
 
 import json
+import re
 import sys
 
 import jax
 import numpy as np
 import pytest
 
-from ws_jax.benchmark import epochs, layers, suite
+from ws_jax.benchmark import epochs, products, suite
 from ws_jax.benchmark.networks import make_benchmark
-from ws_jax.benchmark.peers import PeerError, Peers
+from ws_jax.benchmark.options import Options, read_runs
+from ws_jax.benchmark.peers.client import PeerError, Peers
+from ws_jax.benchmark.session import Session
 from ws_jax.benchmark.steps import Steps
 from ws_jax.benchmark.timing import Case, carry_case, time_cases
 from ws_jax.config import ConfigError
+from ws_jax.mapping import RunAxis
 
 
 def test_cases_take_turns_and_the_first_call_is_not_counted():
@@ -34,10 +38,15 @@ def test_cases_take_turns_and_the_first_call_is_not_counted():
 
 
 def test_a_slow_case_is_left_out_of_further_rounds():
-    timings = time_cases([Case("slow", lambda: 9.0)], rounds=7, budget=10)
-    assert timings["slow"].rounds == 2
-    timings = time_cases([Case("slower", lambda: 11.0)], rounds=7, budget=10)
-    assert timings["slower"].rounds == 1
+    clock = [0.0]
+
+    def takes(seconds):
+        clock[0] += seconds
+        return seconds / 100  # a mean of many steps: no measure of what it took
+
+    cases = [Case(str(seconds), lambda s=seconds: takes(s)) for seconds in (1, 9, 11)]
+    timings = time_cases(cases, rounds=7, budget=10, clock=lambda: clock[0])
+    assert [timing.rounds for timing in timings.values()] == [7, 2, 1]
 
 
 def test_a_carried_state_goes_from_call_to_call():
@@ -50,7 +59,7 @@ def test_a_carried_state_goes_from_call_to_call():
 @pytest.mark.parametrize("scheme", ["full", "free"])
 def test_products_are_the_operations_of_a_step_as_xla_counts_them(scheme):
     benchmark = make_benchmark("mnist", scheme)
-    ours = sum(product.flops for product in layers.step_products(benchmark))
+    ours = sum(product.flops for product in products.step_products(benchmark))
     counted = Steps(benchmark, 1, 1).lower().cost_analysis()["flops"]
     # The rest is Adam, activations and the loss.
     assert 1 < counted / ours < 1.08
@@ -71,11 +80,40 @@ def test_an_epoch_is_its_steps_and_forward_passes():
     assert whole.bare(step=2.0, forward=0.5) == 16 * 2 + 6 * 4 * 0.5
 
 
-def test_peers_that_are_not_installed_are_named():
-    peers = Peers(sys.executable)
-    assert set(peers.missing) & {"torch", "tf_keras", "tensorflow"}
-    assert peers.cases(make_benchmark("mnist", "free")) == []
-    peers.close()
+@pytest.mark.parametrize("kind", ["output", "weights", "input"])
+def test_a_lone_product_is_that_of_the_layer(kind):
+    product = products.Product("layer", kind, kernels=3, taps=4, features=5, columns=6)
+    axis = RunAxis(jax.local_devices()[:1])
+    w, x, g = np.ones((3, 4, 5)), np.ones((3, 4, 6)), np.ones((3, 5, 6))
+    shapes = {
+        "output": np.einsum("kto,ktm->kom", w, x).shape,
+        "weights": np.einsum("kom,ktm->kot", g, x).shape,
+        "input": np.einsum("kto,kom->ktm", w, g).shape,
+    }
+    a, b = product.operands(axis)
+    lowered = product.compute(axis).lower(a, b)
+    assert lowered.out_info.shape == (1, *shapes[kind])
+    assert product.flops == 2 * 3 * 4 * 5 * 6
+    # It is computed anew each time: it has not moved out of the loop.
+    text = lowered.compile().as_text()
+    (body,) = re.findall(r"body=%([\w.]+)", text)
+    (home,) = [part for part in text.split("\n\n") if " dot(" in part]
+    assert home.startswith(f"%{body} ")
+
+
+def test_peers_that_are_not_installed_are_told():
+    told = {}
+    with Peers(sys.executable) as peers:
+        benchmark = make_benchmark("mnist", "free")
+        assert peers.prepare(benchmark, 1, 1, False, told.__setitem__) == []
+    assert set(told) & {"torch", "tf_keras", "tensorflow"}
+
+
+def test_a_peer_of_another_size_is_refused(monkeypatch):
+    answers = [{"cases": ["torch bmm (fcn)"]}, {"parameters": 7, "loss": 1.0}]
+    with Peers(sys.executable) as peers, pytest.raises(PeerError, match="7 parameters"):
+        monkeypatch.setattr(peers, "_ask", lambda **request: answers.pop(0))
+        peers.prepare(make_benchmark("mnist", "free"), 8, 1, False, print)
 
 
 def test_an_environment_without_python_is_refused():
@@ -86,24 +124,29 @@ def test_an_environment_without_python_is_refused():
 @pytest.mark.slow
 def test_a_benchmark_prints_and_keeps_what_it_measured():
     shown = []
-    options = suite.Options(networks=("mnist",), runs=(1,), rounds=2, steps=1)
-    measured = suite.Suite(options, shown.append)
-    measured.ceilings()
-    measured.epochs()
+    sections = ("epochs",)
+    options = Options(sections, networks=("mnist",), runs=(1,), rounds=2, steps=1)
+    measured = Session(options, shown.append)
+    written = []
+    suite.measure(measured, lambda: written.append(list(measured.sections)))
+    assert written == [["ceilings"], ["ceilings", "epochs"]]
     record = json.loads(json.dumps(measured.record()))
     names = [row["name"] for row in record["sections"]["epochs"]]
     assert names == ["mnist cnn, 1 runs", "mnist fcn, 1 runs"]
     for row in record["sections"]["epochs"]:
         assert row["median_s"] > 0 and np.isfinite(row["over_bare"])
-    assert record["machine"]["platform"] == jax.default_backend()
+    assert record["device"]["platform"] == jax.default_backend()
     assert any("mnist fcn, 1 runs" in line for line in shown)
 
 
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        (lambda: suite.read_runs(["1", "-8"]), "runs '-8' is no number from 1"),
-        (lambda: suite.Options(networks=("minst",)), "did you mean 'mnist'"),
+        (lambda: read_runs(["1", "-8"]), "runs '-8' is no number from 1"),
+        (lambda: read_runs([]), "runs is empty"),
+        (lambda: Options(networks=("minst",)), "did you mean 'mnist'"),
+        (lambda: Options(sections=("step",)), "did you mean 'steps'"),
+        (lambda: Options(peers="nowhere/python"), "'nowhere/python': no such program"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(wrong, message):

@@ -32,7 +32,7 @@ def started(which=0, **parts):
     )
     living = LivingRuns(mapped, group.runs, study.folds)
     living.start()
-    data = mapped.replicate((study.dataset.images, study.dataset.labels))
+    data = mapped.axis.replicate((study.dataset.images, study.dataset.labels))
     return study, living, mapped.program, data
 
 

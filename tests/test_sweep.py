@@ -24,7 +24,7 @@ def mapped_group(config, which=1, devices=1):
         study.program(group), len(group.runs), jax.local_devices()[:devices]
     )
     data = (study.dataset.images, study.dataset.labels)
-    return study, group, mapped, mapped.replicate(data)
+    return study, group, mapped, mapped.axis.replicate(data)
 
 
 def train_runs(config, runs=None, epochs=2, which=1):

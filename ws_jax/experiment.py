@@ -245,4 +245,4 @@ class _Sweep:
     @functools.lru_cache(maxsize=1)  # noqa: B019  the data stay on the device
     def _device_data(self, mapped: MappedProgram):
         data = self.study.dataset
-        return mapped.replicate((data.images, data.labels))
+        return mapped.axis.replicate((data.images, data.labels))

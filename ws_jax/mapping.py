@@ -49,11 +49,80 @@ def stack_inputs(runs: Sequence[Run], all_folds: Sequence[Fold]) -> RunInputs:
     )
 
 
+class RunAxis:
+    """Devices over which the runs of a chunk are spread.
+
+    Attributes:
+      devices: each takes an equal part of the runs.
+      mesh: of the devices, with the one axis `RUN_AXIS`.
+    """
+
+    def __init__(self, devices: Sequence[jax.Device]):
+        """Takes the devices."""
+        self.devices = tuple(devices)
+        self.mesh = Mesh(np.array(self.devices), (RUN_AXIS,))
+
+    def place(self, tree: Any) -> Any:
+        """Puts a tree with a run axis on the devices, its runs spread over them."""
+        return jax.device_put(tree, self.spread)
+
+    def replicate(self, tree: Any) -> Any:
+        """Puts a tree that all runs share on every device."""
+        return jax.device_put(tree, self.shared)
+
+    @property
+    def spread(self) -> NamedSharding:
+        """How arrays with a run axis lie on the devices."""
+        return NamedSharding(self.mesh, PartitionSpec(RUN_AXIS))
+
+    @property
+    def shared(self) -> NamedSharding:
+        """How arrays that all runs share lie on the devices."""
+        return NamedSharding(self.mesh, PartitionSpec())
+
+    def jit(self, function: Callable, num_shared: int = 0, **options: Any) -> Any:
+        """Maps a function of one run and prepares it for compilation.
+
+        The run axis is cut over the devices; each maps over its own part, on a CPU
+        one run after the other.
+
+        Args:
+          function: of arguments that all runs share, then of those of one run.
+          num_shared: how many arguments all runs share.
+          **options: of `jax.jit`.
+        """
+        on_cpu = self.devices[0].platform == "cpu"
+        mapped = self._cut(over_runs(function, num_shared, on_cpu), num_shared)
+        if on_cpu and len(self.devices) > 1:
+            # Each core has its run: products that spread over cores would only wait.
+            options["compiler_options"] = {"xla_cpu_multi_thread_eigen": False}
+        return jax.jit(mapped, **options)
+
+    def _cut(self, function: Callable, num_shared: int) -> Callable:
+        """Cuts the run axis over the devices."""
+        if len(self.devices) == 1:
+            return function
+        runs, shared = PartitionSpec(RUN_AXIS), PartitionSpec()
+
+        def cut(*args):
+            specs = (shared,) * num_shared + (runs,) * (len(args) - num_shared)
+            return jax.shard_map(
+                function,
+                mesh=self.mesh,
+                in_specs=specs,
+                out_specs=runs,
+                check_vma=False,
+            )(*args)
+
+        return cut
+
+
 class MappedProgram:
-    """A program mapped over the runs of a chunk, on all local devices.
+    """A program mapped over the runs of a chunk.
 
     Attributes:
       program: of one run.
+      axis: the devices that the runs are spread over.
       sizes: the numbers of places in a chunk for which it may be compiled, falling.
     """
 
@@ -63,15 +132,14 @@ class MappedProgram:
         Of the devices it takes no more than there are runs in a chunk.
         """
         self.program = program
-        used = list(devices)[:chunk]
-        self.sizes = chunk_sizes(chunk, len(used))
-        self.mesh = Mesh(np.array(used), (RUN_AXIS,))
+        self.axis = RunAxis(devices[:chunk])
+        self.sizes = chunk_sizes(chunk, len(self.axis.devices))
         self._compiled: dict[int, Any] = {}
 
     def resized(self, chunk: int) -> MappedProgram:
         """Returns the same for at most `chunk` runs, with what is compiled for them."""
-        other = MappedProgram(self.program, chunk, list(self.mesh.devices.flat))
-        if other.mesh == self.mesh:
+        other = MappedProgram(self.program, chunk, self.axis.devices)
+        if other.axis.devices == self.axis.devices:
             kept = self._compiled.items()
             other._compiled = {n: c for n, c in kept if n in other.sizes}
         return other
@@ -79,14 +147,6 @@ class MappedProgram:
     def size_for(self, num_runs: int) -> int:
         """Returns the smallest size with a place for each of `num_runs` runs."""
         return min(size for size in self.sizes if size >= num_runs)
-
-    def place(self, tree: Any) -> Any:
-        """Puts a tree with a run axis on the devices, its runs spread over them."""
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec(RUN_AXIS)))
-
-    def replicate(self, tree: Any) -> Any:
-        """Puts a tree that all runs share on every device."""
-        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
 
     def init(self, inputs: RunInputs) -> tuple[RunState, Metrics]:
         """Makes the states of stacked runs, and what is measured before training."""
@@ -108,51 +168,14 @@ class MappedProgram:
 
     @functools.cached_property
     def _init(self) -> Any:
-        one = functools.partial(init_run, self.program)
-        return self.jit(one)
+        return self.axis.jit(functools.partial(init_run, self.program))
 
     @functools.cached_property
     def _epoch(self) -> Any:
         def one(images, labels, epoch, inputs, state):
             return train_epoch(self.program, images, labels, inputs, state, epoch)
 
-        return self.jit(one, num_shared=3, donate_argnums=4)
-
-    def jit(self, function: Callable, num_shared: int = 0, **options: Any) -> Any:
-        """Maps a function of one run and prepares it for compilation.
-
-        The run axis is cut over the devices; each maps over its own part, on a CPU
-        one run after the other.
-
-        Args:
-          function: of arguments that all runs share, then of those of one run.
-          num_shared: how many arguments all runs share.
-          **options: of `jax.jit`.
-        """
-        on_cpu = self.mesh.devices.flat[0].platform == "cpu"
-        mapped = self._spread(over_runs(function, num_shared, on_cpu), num_shared)
-        if on_cpu and self.mesh.size > 1:
-            # Each core has its run: products that spread over cores would only wait.
-            options["compiler_options"] = {"xla_cpu_multi_thread_eigen": False}
-        return jax.jit(mapped, **options)
-
-    def _spread(self, function: Callable, num_shared: int) -> Callable:
-        """Cuts the run axis over the devices."""
-        if self.mesh.size == 1:
-            return function
-        runs, shared = PartitionSpec(RUN_AXIS), PartitionSpec()
-
-        def spread(*args):
-            specs = (shared,) * num_shared + (runs,) * (len(args) - num_shared)
-            return jax.shard_map(
-                function,
-                mesh=self.mesh,
-                in_specs=specs,
-                out_specs=runs,
-                check_vma=False,
-            )(*args)
-
-        return spread
+        return self.axis.jit(one, num_shared=3, donate_argnums=4)
 
 
 def over_runs(function: Callable, num_shared: int, in_turn: bool = False) -> Callable:

@@ -16,11 +16,10 @@ from typing import Any
 import jax
 import numpy as np
 from absl import logging
-from jax.sharding import NamedSharding, PartitionSpec
 
 from ws_jax.config import ConfigError
 from ws_jax.data import Dataset
-from ws_jax.mapping import RUN_AXIS, MappedProgram, gather_rows, over_runs
+from ws_jax.mapping import MappedProgram, gather_rows, over_runs
 from ws_jax.program import RunInputs
 from ws_jax.train import init_run
 
@@ -37,8 +36,8 @@ _CGROUPS = (
 def default_chunk(num_runs: int, platform: str, num_devices: int) -> int:
     """Returns how many runs of a group train in one program if memory is no concern.
 
-    On a CPU one on each core, its devices: a run fills a core, a small working set stays
-    in the caches, and a stopped run costs nothing. Elsewhere all at once. Measured in
+    On a CPU one on each core: a run fills a core, a small working set stays in the
+    caches, and a stopped run costs nothing. Elsewhere all at once. Measured in
     docs/design/0007.
     """
     return min(num_runs, num_devices) if platform == "cpu" else num_runs
@@ -59,7 +58,7 @@ def fitting_chunk(
       ConfigError: if the memory does not suffice for one run a device; of a CPU, whose
         devices share its memory, for one run.
     """
-    devices = list(mapped.mesh.devices.flat)
+    devices = mapped.axis.devices
     available = available_bytes(devices)
     need = functools.cache(
         lambda places: epoch_need(mapped, places * len(devices), dataset, inputs)
@@ -115,8 +114,7 @@ def epoch_need(
 def _shapes(mapped, size: int, dataset: Dataset, inputs: RunInputs) -> tuple:
     """The arguments of a mapped epoch of `size` runs, as shapes."""
 
-    def placed(tree, spec):
-        sharding = NamedSharding(mapped.mesh, spec)
+    def placed(tree, sharding):
         return jax.tree.map(
             lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), tree
         )
@@ -124,8 +122,8 @@ def _shapes(mapped, size: int, dataset: Dataset, inputs: RunInputs) -> tuple:
     inputs = jax.eval_shape(lambda i: gather_rows(i, [0], size), inputs)
     init = over_runs(functools.partial(init_run, mapped.program), 0)
     state, _ = jax.eval_shape(init, inputs)
-    shared = placed((dataset.images, dataset.labels), PartitionSpec())
-    return *shared, np.int32(0), *placed((inputs, state), PartitionSpec(RUN_AXIS))
+    shared = placed((dataset.images, dataset.labels), mapped.axis.shared)
+    return *shared, np.int32(0), *placed((inputs, state), mapped.axis.spread)
 
 
 def largest_fit(

@@ -120,7 +120,7 @@ def group_need(study: Study, group: Group, mapped: MappedProgram, chunk: int) ->
 
     Infinite if the compiler gives up for want of memory.
     """
-    size = chunk_sizes(chunk, mapped.mesh.size)[0]
+    size = chunk_sizes(chunk, len(mapped.axis.devices))[0]
     return epoch_need(mapped, size, study.dataset, _any_inputs(study, group))
 
 

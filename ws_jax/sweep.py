@@ -88,7 +88,7 @@ class LivingRuns:
         """Stops runs: in the next epoch they are left as they are, then done with."""
         status = np.array(self._state.status)
         status[[self._held.index(run) for run in runs]] = Status.STOPPED
-        placed = self._mapped.place(jnp.asarray(status))
+        placed = self._mapped.axis.place(jnp.asarray(status))
         self._state = dataclasses.replace(self._state, status=placed)
 
     def train_epoch(self, images: Array, labels: Array, epoch: int) -> Metrics:
@@ -124,14 +124,14 @@ class LivingRuns:
     def _compact(self) -> None:
         self._hold(self.alive)
         state = gather_rows(self._host, self._held, len(self._placed.level))
-        self._state = self._mapped.place(
+        self._state = self._mapped.axis.place(
             jax.tree.map(np.asarray, idle_after(state, len(self._held)))
         )
 
     def _hold(self, runs: list[int]) -> None:
         size = self._mapped.size_for(len(runs))
         self._held = runs
-        self._placed = self._mapped.place(gather_rows(self._inputs, runs, size))
+        self._placed = self._mapped.axis.place(gather_rows(self._inputs, runs, size))
 
     def _rows_of(self, runs: list[int], tree: Any) -> Any:
         rows = [self._held.index(run) for run in runs]

@@ -135,6 +135,13 @@ def make_record(config: ExperimentConfig, dataset: Dataset) -> dict[str, Any]:
         "config": json.loads(json.dumps(dataclasses.asdict(config))),
         "digest": config.digest(),
         "data": dataset.identity,
+        **environment(),
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Returns the versions and the devices that this process runs on, fit for JSON."""
+    return {
         "versions": {
             "ws_jax": ws_jax.__version__,
             "python": platform.python_version(),

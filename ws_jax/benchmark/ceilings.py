@@ -6,9 +6,26 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ws_jax.benchmark.session import Session, timed_row
 from ws_jax.benchmark.timing import Case, call_case, carry_case
 
 _COPIES = 8  # in one call, in place: fresh memory would time the operating system
+
+
+def measure(session: Session) -> None:
+    """Times a large product and a copy, against which the rest is held."""
+    on_cpu = jax.default_backend() == "cpu"
+    products = product_cases(2048 if on_cpu else 8192)
+    copy, moved = copy_case(128 if on_cpu else 1024)
+    timings = session.time([*products, copy])
+    rates = {case.name: n / timings[case.name].median for case, n in products.items()}
+    for name, rate in rates.items():
+        row = timed_row(name, timings[name], GFLOPs=rate / 1e9)
+        session.keep("ceilings", row, ["ms", "GFLOPs"])
+    session.product_rate = next(iter(rates.values()))  # float32
+    session.bandwidth = moved / timings[copy.name].median
+    row = timed_row(copy.name, timings[copy.name], GBps=session.bandwidth / 1e9)
+    session.keep("ceilings", row, ["ms", "GBps"])
 
 
 def product_cases(size: int) -> dict[Case, float]:

@@ -8,10 +8,33 @@ import time
 import jax
 import numpy as np
 
-from ws_jax.benchmark.networks import Benchmark
+from ws_jax.benchmark.networks import Benchmark, make_benchmark
+from ws_jax.benchmark.session import Session
 from ws_jax.data import folds
 from ws_jax.mapping import MappedProgram
 from ws_jax.sweep import LivingRuns
+
+
+def measure(session: Session) -> None:
+    """Times a chunk in which one run stops in each epoch."""
+    runs = session.options.several
+    for network in session.options.networks:
+        benchmark = make_benchmark(network, "free")
+        held = train_staggered(benchmark, runs, compact=False)
+        compacted = train_staggered(benchmark, runs, compact=True)
+        differences = jax.tree.map(
+            lambda a, b: float(abs(a - b).max()), held.params, compacted.params
+        )
+        row = {
+            "name": f"{benchmark.name}, {runs} runs, one stops in each epoch",
+            "held_s": held.seconds,
+            "compacted_s": compacted.seconds,
+            "of_held": compacted.seconds / held.seconds,
+            "largest_difference": max(jax.tree.leaves(differences)),
+            "sizes": compacted.sizes,
+        }
+        columns = ["held_s", "compacted_s", "of_held", "largest_difference"]
+        session.keep("compaction", row, columns)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +63,7 @@ def train_staggered(benchmark: Benchmark, num_runs: int, compact: bool) -> Stagg
     runs = benchmark.group.runs[:num_runs]
     living = LivingRuns(mapped, runs, folds(len(data), benchmark.config.data.num_folds))
     living.start()
-    images, labels = mapped.replicate((data.images, data.labels))
+    images, labels = mapped.axis.replicate((data.images, data.labels))
     seconds, sizes = 0.0, []
     for epoch in range(num_runs):
         sizes.append(living.places)

@@ -8,6 +8,8 @@ import time
 import jax
 
 from ws_jax.benchmark.networks import Benchmark
+from ws_jax.benchmark.session import Session, timed_row
+from ws_jax.benchmark.steps import Steps
 from ws_jax.benchmark.timing import Case
 from ws_jax.data import folds
 from ws_jax.mapping import MappedProgram
@@ -15,6 +17,39 @@ from ws_jax.sweep import LivingRuns
 
 # An epoch of the benchmark: four to one, as in five folds.
 TRAIN_BATCHES, VALIDATION_BATCHES = 16, 4
+
+
+def measure(session: Session) -> None:
+    """Times whole epochs against the steps and forward passes in them."""
+    for benchmark in session.benchmarks():
+        for runs in session.runs(benchmark, states=3):
+            epochs = Epochs(benchmark, runs)
+            bare = Steps(benchmark, runs, session.options.steps)
+            step, forward = bare.step_case("step"), bare.forward_case("forward")
+            timings = session.time([step, forward, epochs.case("epoch")])
+            floor = epochs.bare(timings["step"].median, timings["forward"].median)
+            row = timed_row(
+                f"{benchmark.name}, {runs} runs",
+                timings["epoch"],
+                step_ms=timings["step"].median * 1e3,
+                forward_ms=timings["forward"].median * 1e3,
+                over_bare=timings["epoch"].median / floor,
+            )
+            session.keep("epochs", row, ["ms", "step_ms", "forward_ms", "over_bare"])
+
+
+def measure_compilation(session: Session) -> None:
+    """Compiles the epochs of one run and of many, and reads what they need."""
+    for benchmark in session.benchmarks():
+        for runs in session.options.runs:
+            compiled = Epochs(benchmark, runs).compiled
+            row = {
+                "name": f"{benchmark.name}, {runs} runs",
+                "compile_s": compiled.seconds,
+                "arguments_MB": compiled.arguments / 1e6,
+                "temporary_MB": compiled.temporary / 1e6,
+            }
+            session.keep("compilation", row, list(row)[1:])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +75,7 @@ class Epochs:
         runs = benchmark.group.runs[:num_runs]
         self.living = LivingRuns(self.mapped, runs, all_folds)
         self.living.start()
-        images, labels = self.mapped.replicate((data.images, data.labels))
+        images, labels = self.mapped.axis.replicate((data.images, data.labels))
         self._images, self._labels = images, labels
         self.compiled = self._compile()
         self.evaluations = 1 + len(benchmark.config.evaluation.perturbations)

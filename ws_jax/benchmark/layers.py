@@ -1,80 +1,34 @@
-"""Single layers under each lowering, and the lone products that bound them."""
+"""Single layers under each lowering: value and gradients."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterator
-
 import jax
-from jax import lax
-from jaxtyping import Array
 
 from ws_jax.benchmark.networks import Benchmark, Layer
+from ws_jax.benchmark.session import Session, timed_row
 from ws_jax.benchmark.timing import Case, call_case
 from ws_jax.conv import shared_conv
 from ws_jax.lowerings import LOWERINGS, natural_layout
-from ws_jax.mapping import MappedProgram
+from ws_jax.mapping import RunAxis
 
 
-@dataclasses.dataclass(frozen=True)
-class Product:
-    """One batched product of a training step, as the step computes it.
-
-    `x` is what goes in, `w` the kernel, `g` the gradient of what comes out.
-    """
-
-    name: str
-    batch: int  # kernels
-    taps: int
-    features: int
-    columns: int  # images, times the sites that share a kernel
-
-    @property
-    def flops(self) -> float:
-        """Operations, a multiplication and an addition counted as two."""
-        return 2.0 * self.batch * self.taps * self.features * self.columns
-
-    def case(self, mapped: MappedProgram) -> Case:
-        """The product alone, one on each device; seconds are per product."""
-        k, t, o, m = self.batch, self.taps, self.features, self.columns
-        w, x, g = (k, t, o), (k, t, m), (k, o, m)
-        operands, contracted = {
-            "output": ((w, x), (1, 1)),
-            "weights": ((g, x), (2, 2)),
-            "input": ((w, g), (2, 1)),
-        }[self.name.rsplit(" ", 1)[1]]
-        number = mapped.sizes[0]
-        a, b = (
-            mapped.place(_random((number, *shape), i))
-            for i, shape in enumerate(operands)
-        )
-        return call_case(self.name, mapped.jit(_product(*contracted)), a, b, per=number)
-
-
-def _product(a_axis: int, b_axis: int) -> Callable[[Array, Array], Array]:
-    numbers = (((a_axis,), (b_axis,)), ((0,), (0,)))
-    return lambda a, b: lax.dot_general(a, b, numbers, precision="highest")
-
-
-def _random(shape: tuple[int, ...], seed: int) -> Array:
-    return jax.random.normal(jax.random.key(seed), shape)
-
-
-def step_products(benchmark: Benchmark) -> Iterator[Product]:
-    """Yields every product of one training step of one run."""
-    number = benchmark.batch
-    for layer in benchmark.layers():
-        kernels = layer.sharing(benchmark.scheme).num_kernels
-        sites = layer.sites[0] * layer.sites[1]
-        columns = -(-sites // kernels) * number
-        shape = (kernels, layer.taps, layer.features, columns)
-        kinds = ("output", "weights", "input") if layer.index else ("output", "weights")
-        for kind in kinds:
-            yield Product(f"{benchmark.name} layer {layer.index + 1} {kind}", *shape)
-    for place, (taps, features) in enumerate(benchmark.dense_shapes()):
-        for kind in ("output", "weights", "input"):
-            name = f"{benchmark.name} dense {place + 1} {kind}"
-            yield Product(name, 1, taps, features, number)
+def measure(session: Session) -> None:
+    """Times each lowering of each layer, alone and mapped."""
+    for benchmark in session.benchmarks():
+        for layer in benchmark.layers():
+            for runs in sorted({1, session.options.several}):
+                cases = [layer_case(benchmark, layer, runs, n) for n in LOWERINGS]
+                flops = layer_flops(layer, benchmark.batch)
+                name = f"{benchmark.name} layer {layer.index + 1}, {runs} mapped"
+                for lowering, timing in session.time(cases).items():
+                    rate = flops / timing.median
+                    row = timed_row(
+                        f"{name}: {lowering}",
+                        timing,
+                        GFLOPs=rate / 1e9,
+                        of_ceiling=rate / session.product_rate,
+                    )
+                    session.keep("layers", row, ["ms", "GFLOPs", "of_ceiling"])
 
 
 def layer_flops(layer: Layer, batch: int) -> float:
@@ -84,23 +38,13 @@ def layer_flops(layer: Layer, batch: int) -> float:
     return 2.0 * products * sites * layer.taps * layer.features * batch
 
 
-def layer_cases(
-    benchmark: Benchmark, layer: Layer, num_runs: int
-) -> dict[str, Callable[[], Case]]:
-    """Returns, by lowering, a maker of the case: value and gradients of one layer.
-
-    The images are in the lowering's own layout, as they are within a network; time is
-    per run.
-    """
-    return {
-        name: lambda name=name: _layer_case(benchmark, layer, num_runs, name)
-        for name in LOWERINGS
-    }
-
-
-def _layer_case(
+def layer_case(
     benchmark: Benchmark, layer: Layer, num_runs: int, lowering: str
 ) -> Case:
+    """Value and gradients of one layer under a lowering; seconds are per run.
+
+    The images are in the lowering's own layout, as they are within a network.
+    """
     sharing = layer.sharing(benchmark.scheme)
     layout = natural_layout(lowering, sharing.is_full)
     sizes = (benchmark.batch, *layer.size, layer.channels)
@@ -126,8 +70,9 @@ def _layer_case(
             y, pull = jax.vjp(lambda bank: value(x, bank), bank)
         return y, pull(g)
 
-    arrays = [_random((num_runs, *s), i) for i, s in enumerate((x, bank, g))]
-    function = jax.vmap(one)
-    if num_runs == 1:
-        function, arrays = one, [a[0] for a in arrays]
-    return call_case(lowering, jax.jit(function), *arrays, per=num_runs)
+    axis = RunAxis(jax.local_devices()[:num_runs])
+    arrays = [
+        axis.place(jax.random.normal(jax.random.key(i), (num_runs, *shape)))
+        for i, shape in enumerate((x, bank, g))
+    ]
+    return call_case(lowering, axis.jit(one), *arrays, per=num_runs)

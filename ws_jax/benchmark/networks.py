@@ -9,13 +9,13 @@ import numpy as np
 from ws_jax.config import ExperimentConfig
 from ws_jax.config.presets import cifar10, mnist
 from ws_jax.data import Dataset, folds
-from ws_jax.plan import Group, make_plan
+from ws_jax.plan import MODEL_NAMES, Group, make_plan
 from ws_jax.program import Program, make_program
 from ws_jax.sharing import Sharing, layer_sharing
 
 PRESETS = {"mnist": (mnist, (28, 28, 1)), "cifar10": (cifar10, (32, 32, 3))}
 NUM_CLASSES = 10
-MODELS = {"full": "cnn", "free": "fcn"}
+SCHEMES = tuple(MODEL_NAMES)  # of the CNN and of the FCN
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Benchmark:
     @property
     def name(self) -> str:
         """As it is called in tables."""
-        return f"{self.network} {MODELS.get(self.scheme, self.scheme)}"
+        return f"{self.network} {MODEL_NAMES.get(self.scheme, self.scheme)}"
 
     @property
     def batch(self) -> int:

@@ -8,22 +8,25 @@ import sys
 import tempfile
 import time
 
+from ws_jax.benchmark.session import Session, timed_row
 from ws_jax.benchmark.timing import Case
 
 COMMAND = (sys.executable, "-m", "launch.sweep", "--config=configs/smoke.py")
 
 
-def startup_cases() -> list[Case]:
-    """Returns the smoke sweep as a whole: all caches empty, then all warm.
+def measure(session: Session) -> None:
+    """Times the smoke sweep as a whole: all caches empty, then all warm.
 
     Seconds are of the whole command: start, imports, data, compilation, training.
     """
-    warm = tempfile.mkdtemp(prefix="ws_jax_benchmark_")
-    return [
-        Case("smoke sweep, caches empty", lambda: _run(None)),
-        Case("smoke sweep, caches warm", lambda: _run(warm)),
-        Case("import only", _import),
-    ]
+    with tempfile.TemporaryDirectory(prefix="ws_jax_benchmark_") as warm:
+        cases = [
+            Case("smoke sweep, caches empty", lambda: _run(None)),
+            Case("smoke sweep, caches warm", lambda: _run(warm)),
+            Case("import only", _import),
+        ]
+        for name, timing in session.time(cases, rounds=3).items():
+            session.keep("startup", timed_row(name, timing), ["ms"])
 
 
 def _run(cache: str | None) -> float:

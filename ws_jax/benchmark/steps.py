@@ -1,4 +1,4 @@
-"""Whole training steps and forward passes, one run and many."""
+"""Whole training steps and forward passes, one run and many, and those of peers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,98 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ws_jax.benchmark.networks import NUM_CLASSES, Benchmark
+from ws_jax.benchmark.networks import NUM_CLASSES, Benchmark, make_benchmark
+from ws_jax.benchmark.peers.client import Peers
+from ws_jax.benchmark.products import step_products
+from ws_jax.benchmark.session import Session, timed_row
 from ws_jax.benchmark.timing import Case, call_case, carry_case
 from ws_jax.data import folds
-from ws_jax.mapping import MappedProgram, stack_inputs
+from ws_jax.describe import count_parameters
+from ws_jax.mapping import MappedProgram, RunAxis, stack_inputs
 from ws_jax.program import forward
-from ws_jax.train import init_run, train_step
+from ws_jax.train import train_step
+
+# Words that Adam moves for each parameter: it reads parameter, two moments and the
+# gradient, and writes the first three.
+_ADAM_WORDS = 7
+_TILES = (2, 4)
+
+
+def measure(session: Session) -> None:
+    """Times steps of one run and of many, against bounds and peers."""
+    if not session.options.peers:
+        for benchmark in session.benchmarks():
+            _measure(session, benchmark, None)
+        return
+    with Peers(session.options.peers) as peers:
+        session.peers = peers.versions
+        for benchmark in session.benchmarks():
+            _measure(session, benchmark, peers)
+
+
+def _measure(session: Session, benchmark: Benchmark, peers: Peers | None) -> None:
+    options, name = session.options, benchmark.name
+    cases = []
+    for runs in session.runs(benchmark, states=2):
+        # Calls of about the same length, however many runs there are.
+        steps = max(1, options.steps * options.several // runs)
+        case = Steps(benchmark, runs, min(steps, options.steps)).step_case(_ours(runs))
+        cases.append(case)
+    plain = make_benchmark(benchmark.network, benchmark.scheme, "lax")
+    mapped = Steps(plain, options.several, steps=1, plainly=True)
+    cases.append(mapped.step_case(f"vmap lax {options.several}"))
+    number = count_parameters(mapped.program)
+    if peers:
+
+        def tell(case: str, reason: str) -> None:
+            session.show(f"  {name}: {case}: {reason}")
+
+        steps, slow = options.steps, options.slow_peers
+        cases += peers.prepare(benchmark, number, steps, slow, tell)
+    products = list(step_products(benchmark))
+    # One on each device, as the steps of several runs compute them.
+    lone = [product.case(RunAxis(jax.local_devices())) for product in products]
+    timings = session.time([*cases, *lone])
+    bound = sum(timings[product.name].median for product in products)
+    bound += 4 * _ADAM_WORDS * number / session.bandwidth
+    flops = sum(product.flops for product in products)
+    base = timings.get(_ours(options.several), timings[cases[0].name]).median
+    for case in cases:
+        median = timings[case.name].median
+        row = timed_row(
+            f"{name}: {case.name}",
+            timings[case.name],
+            GFLOPs=flops / median / 1e9,
+            of_ceiling=flops / median / session.product_rate,
+            of_roofline=bound / median,
+            against_ours=median / base,
+        )
+        session.keep("steps", row, ["ms", *list(row)[5:]])
+    for product in products:
+        timing = timings[product.name]
+        rate = product.flops / timing.median
+        row = timed_row(product.name, timing, GFLOPs=rate / 1e9)
+        session.keep("products", row, ["ms", "GFLOPs"])
+
+
+def _ours(runs: int) -> str:
+    return f"ws_jax {runs}"
+
+
+def measure_sharing(session: Session) -> None:
+    """Times a step from free over tiles to full sharing."""
+    schemes = ["free", *[f"tiles:{n}" for n in _TILES], "full"]
+    runs = len(jax.local_devices())
+    for network in session.options.networks:
+        cases = []
+        for scheme in schemes:
+            steps = Steps(make_benchmark(network, scheme), runs, session.options.steps)
+            cases.append(steps.step_case(f"{network} {scheme}"))
+        timings = session.time(cases)
+        free = timings[cases[0].name].median
+        for name, timing in timings.items():
+            row = timed_row(name, timing, of_free=timing.median / free)
+            session.keep("sharing", row, ["ms", "of_free"])
 
 
 class Steps:
@@ -35,11 +121,11 @@ class Steps:
         self._plainly = plainly
         runs = benchmark.group.runs[:num_runs]
         all_folds = folds(len(data), benchmark.config.data.num_folds)
-        inputs = self.mapped.place(stack_inputs(runs, all_folds))
+        inputs = self.mapped.axis.place(stack_inputs(runs, all_folds))
         shape = (num_runs, benchmark.batch, *benchmark.image_shape)
         images = jax.random.uniform(jax.random.key(0), shape)
         labels = jax.random.randint(jax.random.key(1), shape[:2], 0, NUM_CLASSES)
-        self.batch = self.mapped.place((images, labels))
+        self.batch = self.mapped.axis.place((images, labels))
         self.inputs = inputs
         self.state, _ = self.mapped.init(inputs)
 
@@ -77,11 +163,13 @@ class Steps:
     def forward_case(self, name: str) -> Case:
         """Forward passes; seconds are per batch and run."""
 
-        def one(batch, state):
+        def one(batch, variables):
+            params, model_state = variables
+
             def classify(total, number):
                 x = batch[0] + number.astype(jnp.float32) * jnp.float32(1e-6)
                 logits, _ = forward(
-                    self.program, state.params, state.model_state, {}, x, train=False
+                    self.program, params, model_state, {}, x, train=False
                 )
                 return total + logits.sum(), None
 
@@ -89,19 +177,12 @@ class Steps:
 
         function = self._jit(one)
         state, _ = self.mapped.init(self.inputs)  # the steps use up the other
+        variables = (state.params, state.model_state)
         return call_case(
-            name, function, self.batch, state, per=self.steps * self.num_runs
+            name, function, self.batch, variables, per=self.steps * self.num_runs
         )
 
     def _jit(self, function: Callable, **options: Any) -> Any:
         if self._plainly:
             return jax.jit(jax.vmap(function), **options)
-        return self.mapped.jit(function, **options)
-
-    def parameter_bytes(self) -> int:
-        """Bytes of one run's parameters."""
-        shapes = jax.eval_shape(
-            lambda i: init_run(self.program, i)[0].params,
-            jax.tree.map(lambda a: a[0], self.inputs),
-        )
-        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(shapes))
+        return self.mapped.axis.jit(function, **options)

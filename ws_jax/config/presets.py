@@ -29,7 +29,7 @@ EVERYTHING = EvaluationConfig(perturbations=tuple(PERTURBATION_NAMES), radii=(1,
 def mnist(
     name: str, *, epochs: int = 250, patience: int = 50, **sweep: Any
 ) -> ExperimentConfig:
-    """Returns a study of MNIST as in the paper; other keywords are axes of its sweep."""
+    """Returns a study of MNIST as in the paper; `sweep` are axes of its sweep."""
     return ExperimentConfig(
         name=name,
         data=DataConfig(name="mnist"),
@@ -43,7 +43,7 @@ def mnist(
 def cifar10(
     name: str, *, epochs: int = 500, patience: int = 100, **sweep: Any
 ) -> ExperimentConfig:
-    """Returns a study of CIFAR-10 as in the paper; other keywords are axes of its sweep."""
+    """Returns a study of CIFAR-10 as in the paper; `sweep` are axes of its sweep."""
     return ExperimentConfig(
         name=name,
         data=DataConfig(name="cifar10"),
