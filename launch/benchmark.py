@@ -16,8 +16,8 @@ from ws_jax import cli
 from ws_jax.benchmark.options import NETWORKS, SECTIONS, Options, read_runs
 from ws_jax.config import ConfigError
 
-_SECTIONS = flags.DEFINE_list("sections", SECTIONS, "What to measure.")
-_NETWORKS = flags.DEFINE_list("networks", NETWORKS, "Networks to measure.")
+_SECTIONS = flags.DEFINE_list("sections", list(SECTIONS), "What to measure.")
+_NETWORKS = flags.DEFINE_list("networks", list(NETWORKS), "Networks to measure.")
 _RUNS = flags.DEFINE_list("runs", ["1", "8", "55"], "Numbers of runs together.")
 _ROUNDS = flags.DEFINE_integer("rounds", 7, "How often each is timed.", 2)
 _PEERS = flags.DEFINE_string("peers", "", "Python of an environment with the peers.")
