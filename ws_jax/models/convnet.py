@@ -66,8 +66,12 @@ class ConvNet(nn.Module):
                 name=f"conv_{i}",
             )(x)
             x = nn.relu(x)
-        x = jnp.transpose(x, [layout.index(axis) for axis in "NHWC"])
-        x = x.reshape(x.shape[0], -1)
+        if layout[-1] == "N":
+            x = jnp.transpose(x, [layout.index(axis) for axis in "HWCN"])
+            x = x.reshape(-1, x.shape[-1]).T
+        else:
+            x = jnp.transpose(x, [layout.index(axis) for axis in "NHWC"])
+            x = x.reshape(x.shape[0], -1)
         x = nn.relu(self._dense(net.hidden, "hidden")(x))
         return self._dense(self.num_classes, "output")(x)
 
