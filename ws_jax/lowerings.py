@@ -54,6 +54,20 @@ def natural_layout(lowering: str | None, is_full: bool) -> str:
     return LOWERINGS[name].full if is_full else LOWERINGS[name].other
 
 
+def arrange(images: Float[Array, "n h w c"], layout: str) -> Array:
+    """Brings images into a layout in which they go from layer to layer.
+
+    If that has the batch innermost, one row of pixels after the other: what XLA would
+    transpose at once it computes anew, augmentation and all, for each window that
+    sees it (docs/design/0007).
+    """
+    if layout[-1] != "N":
+        return jnp.transpose(images, ["NHWC".index(axis) for axis in layout])
+    rows = jnp.moveaxis(images, 1, 0)
+    x = lax.map(lambda row: jnp.moveaxis(row, 0, -1), rows)
+    return jnp.transpose(x, ["HWCN".index(axis) for axis in layout])
+
+
 def extract_patches(x: Float[Array, "h w n c"], geometry: Geometry) -> Array:
     """Cuts the window under every site: [h, w, n, c] to [oh, ow, n, kh * kw * c].
 
@@ -119,7 +133,7 @@ def _take_rows(x: Float[Array, "m n"], rows: np.ndarray) -> Array:
 
 
 def _like(slow: Callable, fast: Callable, x: Array) -> Array:
-    """Returns `fast(x)`, which equals `slow(x)`, with the gradient of the linear `slow`.
+    """Returns `fast(x)`, which equals `slow(x)`, with the gradient of linear `slow`.
 
     Windows as rows taken by static index are one pass over memory, where slices and
     their concatenation are two; but slices have the quicker gradient, a sum.

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from ws_jax.config import NetworkConfig
 from ws_jax.initializers import glorot_uniform
 from ws_jax.layers import SharedConv
-from ws_jax.lowerings import natural_layout
+from ws_jax.lowerings import arrange, natural_layout
 from ws_jax.plan import Spec
 from ws_jax.sharing import layer_sharing
 
@@ -50,7 +50,7 @@ class ConvNet(nn.Module):
         del train
         net = self.network
         layout = natural_layout(self.lowering, self.scheme == "full")
-        x = jnp.transpose(x, ["NHWC".index(axis) for axis in layout])
+        x = arrange(x, layout)
         for i in range(self.num_layers):
             x = SharedConv(
                 features=net.features[i],
