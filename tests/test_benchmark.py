@@ -80,20 +80,16 @@ def test_an_epoch_is_its_steps_and_forward_passes():
     assert whole.bare(step=2.0, forward=0.5) == 16 * 2 + 6 * 4 * 0.5
 
 
-@pytest.mark.parametrize("kind", ["output", "weights", "input"])
-def test_a_lone_product_is_that_of_the_layer(kind):
-    product = products.Product("layer", kind, kernels=3, taps=4, features=5, columns=6)
+@pytest.mark.parametrize("kernels", [1, 3])
+@pytest.mark.parametrize("form", ["to,tm->om", "tm,om->to", "mo,to->mt"])
+def test_a_lone_product_is_what_its_form_says(form, kernels):
+    product = products.Product("layer", form, kernels, taps=4, features=5, columns=6)
+    assert product.flops == 2 * kernels * 4 * 5 * 6
     axis = RunAxis(jax.local_devices()[:1])
-    w, x, g = np.ones((3, 4, 5)), np.ones((3, 4, 6)), np.ones((3, 5, 6))
-    shapes = {
-        "output": np.einsum("kto,ktm->kom", w, x).shape,
-        "weights": np.einsum("kom,ktm->kot", g, x).shape,
-        "input": np.einsum("kto,kom->ktm", w, g).shape,
-    }
     a, b = product.operands(axis)
     lowered = product.compute(axis).lower(a, b)
-    assert lowered.out_info.shape == (1, *shapes[kind])
-    assert product.flops == 2 * 3 * 4 * 5 * 6
+    batched = "...{},...{}->...{}".format(*re.split(",|->", form))
+    assert lowered.out_info.shape == np.einsum(batched, a, b).shape
     # It is computed anew each time: it has not moved out of the loop.
     text = lowered.compile().as_text()
     (body,) = re.findall(r"body=%([\w.]+)", text)

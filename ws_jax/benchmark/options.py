@@ -42,7 +42,7 @@ class Options:
     networks: tuple[str, ...] = NETWORKS
     runs: tuple[int, ...] = (1, 8, 55)
     rounds: int = 7
-    steps: int = 8
+    steps: int = 16
     peers: str = ""
     slow_peers: bool = False
 

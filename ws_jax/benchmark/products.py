@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,37 +13,42 @@ from jaxtyping import Array
 
 from ws_jax.benchmark.networks import Benchmark
 from ws_jax.benchmark.timing import Case, call_case
+from ws_jax.lowerings import default_lowering
 from ws_jax.mapping import RunAxis
 
-Kind = Literal["output", "weights", "input"]
-_KINDS: tuple[Kind, ...] = ("output", "weights", "input")
+_KINDS = ("output", "weights", "input")
+# How a step computes them, by lowering: letters are [t]aps, features [o], colu[m]ns.
+_CONV_FORMS = {
+    "columns": ("to,tm->om", "tm,om->to", "to,om->tm"),
+    "patches": ("mt,to->mo", "mt,mo->to", "mo,to->mt"),
+}
+_DENSE_FORMS = {
+    "columns": ("tm,to->mo", "tm,mo->to", "to,mo->tm"),
+    "patches": ("mt,to->mo", "mt,mo->to", "mo,to->mt"),
+}
 _REPEATS = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Product:
-    """One batched product of a training step, as the step computes it.
+    """One product of a training step, as the step computes it.
 
     Attributes:
-      place: of the layer in its network.
-      kind: what comes out: the layer's output, or a gradient.
+      name: of the layer in its network, and what comes out: the layer's output, or the
+        gradient of its weights or its input.
+      form: the axes of both operands and of the result, as in an einsum.
       kernels: products in the batch.
       taps: inputs of one output.
       features: outputs.
       columns: images, times the sites that share a kernel.
     """
 
-    place: str
-    kind: Kind
+    name: str
+    form: str
     kernels: int
     taps: int
     features: int
     columns: int
-
-    @property
-    def name(self) -> str:
-        """As it is called in tables."""
-        return f"{self.place} {self.kind}"
 
     @property
     def flops(self) -> float:
@@ -62,34 +67,42 @@ class Product:
 
     def operands(self, axis: RunAxis) -> list[Array]:
         """Random operands, for each device."""
-        k, t, o, m = self.kernels, self.taps, self.features, self.columns
-        w, x, g = (k, t, o), (k, t, m), (k, o, m)
-        shapes = {"output": (w, x), "weights": (g, x), "input": (w, g)}[self.kind]
-        number = len(axis.devices)
+        sizes = {"t": self.taps, "o": self.features, "m": self.columns}
+        lead = (len(axis.devices), *self._batch)
         return [
-            axis.place(jax.random.normal(jax.random.key(i), (number, *shape)))
-            for i, shape in enumerate(shapes)
+            axis.place(jax.random.normal(jax.random.key(i), (*lead, *shape)))
+            for i, shape in enumerate(
+                [sizes[letter] for letter in operand]
+                for operand in self.form.split("->")[0].split(",")
+            )
         ]
 
     def compute(self, axis: RunAxis) -> Any:
         """The repeated product of operands, to be compiled."""
-        contracted = {"output": (1, 1), "weights": (2, 2), "input": (2, 1)}[self.kind]
-        return axis.jit(_repeated(*contracted))
+        a, b = self.form.split("->")[0].split(",")
+        (summed,) = set(a) & set(b)
+        lead = tuple(range(len(self._batch)))
+        left, right = (len(lead) + operand.index(summed) for operand in (a, b))
+        numbers = (((left,), (right,)), (lead, lead))
+
+        def product(a, b):
+            return lax.dot_general(a, b, numbers, precision="highest")
+
+        return axis.jit(_repeated(product))
+
+    @property
+    def _batch(self) -> tuple[int, ...]:
+        return (self.kernels,) if self.kernels > 1 else ()
 
 
-def _repeated(a_axis: int, b_axis: int) -> Callable[[Array, Array], Array]:
-    numbers = (((a_axis,), (b_axis,)), ((0,), (0,)))
-
-    def product(a, b):
-        return lax.dot_general(a, b, numbers, precision="highest")
-
+def _repeated(product: Callable[[Array, Array], Array]) -> Callable:
     def repeated(a, b):
         out = jax.eval_shape(product, a, b)
 
         def once(number, carry):
             a, _ = carry
             # One element differs, so that nothing moves out of the loop.
-            a = a.at[0, 0, 0].set(number.astype(a.dtype))
+            a = a.at[(0,) * a.ndim].set(number.astype(a.dtype))
             return a, product(a, b)
 
         carry = (a, jnp.zeros(out.shape, out.dtype))
@@ -101,15 +114,19 @@ def _repeated(a_axis: int, b_axis: int) -> Callable[[Array, Array], Array]:
 def step_products(benchmark: Benchmark) -> Iterator[Product]:
     """Yields every product of one training step of one run."""
     number = benchmark.batch
+    lowering = default_lowering(jax.default_backend())
     for layer in benchmark.layers():
         kernels = layer.sharing(benchmark.scheme).num_kernels
         sites = layer.sites[0] * layer.sites[1]
         columns = -(-sites // kernels) * number
         shape = (kernels, layer.taps, layer.features, columns)
-        place = f"{benchmark.name} layer {layer.index + 1}"
-        for kind in _KINDS if layer.index else _KINDS[:2]:
-            yield Product(place, kind, *shape)
+        name = f"{benchmark.name} layer {layer.index + 1}"
+        forms = dict(zip(_KINDS, _CONV_FORMS[lowering], strict=True))
+        if layer.index == 0:
+            del forms["input"]
+        for kind, form in forms.items():
+            yield Product(f"{name} {kind}", form, *shape)
     for index, (taps, features) in enumerate(benchmark.dense_shapes()):
-        place = f"{benchmark.name} dense {index + 1}"
-        for kind in _KINDS:
-            yield Product(place, kind, 1, taps, features, number)
+        for kind, form in zip(_KINDS, _DENSE_FORMS[lowering], strict=True):
+            name = f"{benchmark.name} dense {index + 1} {kind}"
+            yield Product(name, form, 1, taps, features, number)

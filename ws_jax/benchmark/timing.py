@@ -37,7 +37,7 @@ class Timing:
 def time_cases(
     cases: Sequence[Case],
     rounds: int,
-    budget: float = 12.0,
+    budget: float = 30.0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
     """Times cases in turn, round by round, each after one call that is not counted.
