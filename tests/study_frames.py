@@ -40,21 +40,7 @@ def run_rows(
     Without `curved` every epoch has the same value: the expected one plus the fold's
     offset, so that any reading of a cell yields the expected number.
     """
-    draw = np.random.default_rng([fold, seed, int(1000 * level), int(1000 * vcp)])
-    epoch = np.arange(1, epochs + 1)
-    rise = 1 - 0.4 * np.exp(-epoch / 6) if curved else np.ones(epochs)
-    loss = 0.96 * vcp**8  # severing hurts late
-    values = {}
-    for metric in ("acc", "val_acc", "translation", "rotation", "noise", "edge_noise"):
-        final = expected(data, kind, level, model, metric) * (1 - loss)
-        jitter = draw.normal(0, 0.002, epochs) if curved else 0
-        values[metric] = final * rise + FOLD_OFFSETS[fold] + jitter
-    gap = 0.13 if model == "cnn" else 0.0
-    values["swap"] = (
-        0.34 + gap + draw.normal(0, 0.02 * curved, epochs) + FOLD_OFFSETS[fold]
-    )
-    rows = pd.DataFrame({"epoch": epoch, **values, "loss": 1 - values["acc"]})
-    rows["val_loss"] = 1 - rows["val_acc"]
+    rows = learning_curves(data, kind, level, model, fold, epochs, vcp, curved, seed)
     start = pd.DataFrame({"epoch": [0]})
     rows = pd.concat([start, rows], ignore_index=True)
     if model == "fcn":
@@ -85,6 +71,26 @@ def run_rows(
     }
     run = f"{model}-{init}-{kind}{level}-p{vcp}-fold{fold}-seed{seed}"
     return rows.assign(run=run, **identity)
+
+
+def learning_curves(data, kind, level, model, fold, epochs, vcp, curved, seed):
+    """The numbers of a run after each epoch, its kernel distances left out."""
+    draw = np.random.default_rng([fold, seed, int(1000 * level), int(1000 * vcp)])
+    epoch = np.arange(1, epochs + 1)
+    rise = 1 - 0.4 * np.exp(-epoch / 6) if curved else np.ones(epochs)
+    loss = 0.96 * vcp**8  # severing hurts late
+    values = {}
+    for metric in ("acc", "val_acc", "translation", "rotation", "noise", "edge_noise"):
+        final = expected(data, kind, level, model, metric) * (1 - loss)
+        jitter = draw.normal(0, 0.002, epochs) if curved else 0
+        values[metric] = final * rise + FOLD_OFFSETS[fold] + jitter
+    gap = 0.13 if model == "cnn" else 0.0
+    values["swap"] = (
+        0.34 + gap + draw.normal(0, 0.02 * curved, epochs) + FOLD_OFFSETS[fold]
+    )
+    rows = pd.DataFrame({"epoch": epoch, **values, "loss": 1 - values["acc"]})
+    rows["val_loss"] = 1 - rows["val_acc"]
+    return rows
 
 
 def distances(epoch, level):

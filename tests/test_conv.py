@@ -205,6 +205,29 @@ def test_layouts_agree(name, lowering):
         np.testing.assert_array_equal(got.transpose(back), want)
 
 
+@pytest.mark.parametrize("lowering", sorted(LOWERINGS))
+@pytest.mark.parametrize("name", ["full", "free"])
+def test_derivatives_forward_and_of_the_second_order(name, lowering):
+    chosen = SCHEMES[name]
+    x, bank = draw(BATCH, *SIZE, 3), draw(chosen.num_kernels, 3, 3, 3, 2, seed=1)
+
+    def op(lowering):
+        return lambda x: conv.shared_conv(x, bank, chosen, lowering=lowering)
+
+    def second(lowering):
+        return jax.grad(
+            lambda x: jax.grad(lambda x: (op(lowering)(x) ** 3).sum())(x).sum()
+        )
+
+    moved = jax.jvp(op(lowering), (x,), (jnp.cos(x),))
+    chex.assert_trees_all_close(
+        moved, jax.jvp(op("lax"), (x,), (jnp.cos(x),)), atol=1e-4
+    )
+    np.testing.assert_allclose(
+        second(lowering)(x), second("lax")(x), rtol=1e-3, atol=1e-2
+    )
+
+
 def test_a_site_sees_its_window_only():
     field = jnp.ones((7, 6, 3, 3, 1, 1))
     grad = jax.grad(lambda x: conv.local_conv(x, field)[0, 2, 3, 0])(draw(1, *SIZE, 1))

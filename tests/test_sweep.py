@@ -4,12 +4,14 @@ import dataclasses
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from studies import tiny
 
 from ws_jax import experiment, train
-from ws_jax.mapping import MappedProgram, chunk_sizes
+from ws_jax.config import DataConfig, PhaseConfig
+from ws_jax.mapping import MappedProgram, chunk_sizes, over_runs, stack_inputs
 from ws_jax.plan import make_plan
 from ws_jax.program import Status
 from ws_jax.study import prepare
@@ -108,6 +110,60 @@ def test_stopped_runs_are_compacted_with_equal_results():
         atol=0.051,
     )
     chex.assert_trees_all_close(states.status, full_states.status)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["cnn", "fcn"])
+def test_runs_in_step_are_runs_in_turn(which):
+    study, group, mapped, data = mapped_group(tiny(), which)
+    inputs = stack_inputs(group.runs, study.folds)
+    state, _ = mapped.init(inputs)
+
+    def one(images, labels, inputs, state):
+        return train.train_epoch(
+            mapped.program, images, labels, inputs, state, jnp.int32(0)
+        )
+
+    in_turn, in_step = (
+        jax.jit(over_runs(one, 2, in_turn=turn))(*data, inputs, state)
+        for turn in (True, False)
+    )
+    chex.assert_trees_all_close(in_step, in_turn, rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_that_a_smaller_fold_leaves_empty_is_no_step():
+    # Of 33 images 16 or 17 are for training: one batch, or two.
+    config = tiny(
+        data=DataConfig(name="synthetic:33x10x10x1", num_folds=2),
+        sweep__levels=(0.3,),
+    )
+    study, _, mapped, _ = mapped_group(config)
+    assert mapped.program.last_batch_may_be_empty
+    states, metrics, runs = train_runs(config, epochs=1)
+    train_images = [33 - (f.stop - f.start) for f in study.folds]
+    assert sorted(train_images) == [16, 17]
+    (adam,) = states.opt_state
+    for run, count, trained in zip(
+        runs, adam.count, metrics[1]["acc"].count, strict=True
+    ):
+        assert trained == train_images[run.fold]
+        assert count == -(-train_images[run.fold] // 16)
+
+
+@pytest.mark.parametrize("phase", ["none", "group_mean"])
+def test_a_stopped_run_keeps_its_network(phase):
+    config = tiny(train__phase=PhaseConfig(name=phase))
+    study, group, mapped, data = mapped_group(config)
+    mapped.sizes = mapped.sizes[:1]
+    living = LivingRuns(mapped, group.runs, study.folds)
+    living.start()
+    living.train_epoch(*data, 0)
+    before = jax.tree.map(np.asarray, living.all_states().params)
+    living.stop([0])
+    living.train_epoch(*data, 1)
+    after = jax.tree.map(np.asarray, living.all_states().params)
+    for old, new in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
+        np.testing.assert_array_equal(new[0], old[0])
+        assert (new[1] != old[1]).any()
 
 
 def test_a_run_that_diverges_stops_alone():

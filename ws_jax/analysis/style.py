@@ -30,6 +30,7 @@ WIDTH = 7.6  # inches, of every figure
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 9,
+    "axes.formatter.useoffset": False,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
     "axes.labelsize": 9,
