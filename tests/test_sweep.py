@@ -149,9 +149,9 @@ def test_a_batch_that_a_smaller_fold_leaves_empty_is_no_step():
         assert count == -(-train_images[run.fold] // 16)
 
 
-@pytest.mark.parametrize("phase", ["none", "group_mean"])
+@pytest.mark.parametrize("phase", ["none", "couple"])
 def test_a_stopped_run_keeps_its_network(phase):
-    config = tiny(train__phase=PhaseConfig(name=phase))
+    config = tiny(train__phase=PhaseConfig(name=phase, every=1, strength=0.5))
     study, group, mapped, data = mapped_group(config)
     mapped.sizes = mapped.sizes[:1]
     living = LivingRuns(mapped, group.runs, study.folds)

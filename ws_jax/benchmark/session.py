@@ -78,10 +78,12 @@ class Session:
 
     def record(self) -> dict[str, Any]:
         """Returns all that was measured, with the machine and the versions."""
+        options = dataclasses.asdict(self.options)
+        del options["peers"]  # a path of this machine
         return {
             **describe_machine(),
             "peers": self.peers,
-            "options": dataclasses.asdict(self.options),
+            "options": options,
             "sections": self.sections,
         }
 
