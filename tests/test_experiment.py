@@ -17,7 +17,7 @@ import pytest
 from studies import stop_at_once, tiny
 
 from ws_jax import experiment, results
-from ws_jax.checkpoint import load_run
+from ws_jax.checkpoint import Saved, load_run, open_chunk
 from ws_jax.config import OptimizerConfig, PhaseConfig, TrainConfig
 from ws_jax.measure import kernel_distance
 from ws_jax.results import ResultsError
@@ -221,6 +221,19 @@ def test_killed_and_started_again_gives_the_same_numbers(done, tmp_path, moment)
     go_on(tmp_path)
     frame = results.read(tmp_path)
     np.testing.assert_array_equal(frame[NUMBERS], done[1][NUMBERS])
+
+
+def test_what_a_killed_save_left_is_gone_before_the_next_one(tmp_path):
+    state = {"a": jnp.arange(3.0)}
+    saved = Saved(epoch=1, done=False, rows=[{"run": "r", "epoch": 1}])
+    leftover = tmp_path / "2.orbax-checkpoint-tmp" / "state"
+    leftover.mkdir(parents=True)
+    with open_chunk(tmp_path, keep=1) as checkpoints:
+        assert not leftover.parent.exists()
+        checkpoints.save(state, saved)
+    with open_chunk(tmp_path, keep=1) as checkpoints:
+        assert checkpoints.latest() == saved
+        np.testing.assert_array_equal(checkpoints.restore(state)["a"], state["a"])
 
 
 @pytest.mark.slow

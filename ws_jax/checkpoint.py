@@ -39,12 +39,14 @@ class ChunkCheckpoints:
 
     def __init__(self, folder: Path, keep: int):
         """Opens the folder, made if missing; half-written checkpoints are cleared."""
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, cleanup_tmp_directories=True
-        )
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep)
         handlers = {name: kind() for name, kind in _KINDS.items()}
         # Orbax refuses a relative path, but only from its background thread.
         self._folder = Path(folder).absolute()
+        # Orbax could clear them, too, in the background: now and then it stumbled
+        # over one that it had just removed, and the next save failed.
+        for leftover in self._folder.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*"):
+            shutil.rmtree(leftover)
         self._manager = ocp.CheckpointManager(
             self._folder, options=options, item_handlers=handlers
         )

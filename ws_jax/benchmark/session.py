@@ -78,12 +78,12 @@ class Session:
 
     def record(self) -> dict[str, Any]:
         """Returns all that was measured, with the machine and the versions."""
-        options = dataclasses.asdict(self.options)
-        del options["peers"]  # a path of this machine
+        # Without the path of the peers, which is of this machine alone.
+        options = dataclasses.asdict(self.options).items()
         return {
             **describe_machine(),
             "peers": self.peers,
-            "options": options,
+            "options": {name: value for name, value in options if name != "peers"},
             "sections": self.sections,
         }
 
