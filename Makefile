@@ -26,7 +26,7 @@ test-slow: $(VENV)/dev.stamp ## the slow tests, with the notebooks
 test-all: test test-slow ## every test
 
 doctest: $(VENV)/test.stamp ## the examples in docstrings
-	$(RUN) -m pytest --doctest-modules ws_jax
+	$(RUN) -m pytest --doctest-modules ws_jax --ignore=ws_jax/benchmark/peers
 
 lint: $(VENV)/dev.stamp ## formatting and style
 	$(RUN) -m ruff format --check .
