@@ -136,6 +136,13 @@ def test_a_benchmark_prints_and_keeps_what_it_measured():
 
 
 @pytest.mark.parametrize(
+    "runs, several", [((1, 8, 55), 8), ((1, 4, 55), 4), ((20, 55), 20)]
+)
+def test_sweeps_are_compared_at_about_eight_runs(runs, several):
+    assert Options(runs=runs).several == several
+
+
+@pytest.mark.parametrize(
     "wrong, message",
     [
         (lambda: read_runs(["1", "-8"]), "runs '-8' is no number from 1"),

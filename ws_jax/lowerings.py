@@ -68,6 +68,19 @@ def arrange(images: Float[Array, "n h w c"], layout: str) -> Array:
     return jnp.transpose(x, ["HWCN".index(axis) for axis in layout])
 
 
+def flatten(x: Array, layout: str) -> Float[Array, "n units"]:
+    """Makes one row of units of each image, in (h, w, c) order, for a dense layer.
+
+    With the batch innermost that is a transpose of a matrix, which a product takes as
+    it is, instead of one of four axes.
+    """
+    if layout[-1] != "N":
+        x = jnp.transpose(x, [layout.index(axis) for axis in "NHWC"])
+        return x.reshape(x.shape[0], -1)
+    x = jnp.transpose(x, [layout.index(axis) for axis in "HWCN"])
+    return x.reshape(-1, x.shape[-1]).T
+
+
 def extract_patches(x: Float[Array, "h w n c"], geometry: Geometry) -> Array:
     """Cuts the window under every site: [h, w, n, c] to [oh, ow, n, kh * kw * c].
 
@@ -173,32 +186,11 @@ def _columns(x, bank, sharing: Sharing, geometry: Geometry):
         columns = _channel_columns(x, geometry).reshape(kernel.shape[0], -1)
         y = _product(kernel, columns, geometry)
         return y.reshape(features, *sharing.shape, n)
-    kernels = bank.reshape(sharing.num_kernels, -1, features)
     columns = _site_columns(x, geometry)
     columns = columns.reshape(-1, *columns.shape[2:])
-    y = _product(_unfold(kernels, sharing), columns, geometry)
+    kernels = bank if sharing.is_free else expand(bank, sharing)
+    y = _product(kernels.reshape(*columns.shape[:2], features), columns, geometry)
     return y.reshape(*sharing.shape, features, n)
-
-
-def _unfold(bank, sharing: Sharing):
-    """Copies kernels to their sites: [k, ...] to [sites, ...].
-
-    Its gradient gathers each kernel's sites, where autodiff would scatter.
-    """
-    if sharing.is_free:
-        return bank
-    sites, groups = sharing.sites.ravel(), sharing.groups
-
-    @jax.custom_vjp
-    def unfold(a):
-        return a.at[sites].get(mode="promise_in_bounds")
-
-    def pull(_, g):
-        rows = jnp.take(g, groups.ravel(), axis=0, mode="fill", fill_value=0)
-        return (rows.reshape(*groups.shape, *g.shape[1:]).sum(axis=1),)
-
-    unfold.defvjp(lambda a: (unfold(a), None), pull)
-    return unfold(bank)
 
 
 def _product(bank, columns, geometry: Geometry):

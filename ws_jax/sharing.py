@@ -163,7 +163,7 @@ def expand(bank: Float[Array, "k *kernel"], sharing: Sharing) -> Array:
             f"a bank of {bank.shape[0]} kernels does not fit {sharing!r}: its first "
             "axis must count the kernels"
         )
-    return bank[sharing.sites]
+    return bank.at[sharing.sites].get(mode="promise_in_bounds")
 
 
 def collapse(field: Float[Array, "oh ow *kernel"], sharing: Sharing) -> Array:

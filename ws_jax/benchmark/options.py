@@ -56,8 +56,8 @@ class Options:
 
     @property
     def several(self) -> int:
-        """The number of runs at which sweeps are compared: 8, or the most there are."""
-        return min(8, max(self.runs))
+        """The number of runs at which sweeps are compared: 8, or the nearest below."""
+        return max((n for n in self.runs if n <= 8), default=min(self.runs))
 
 
 def read_runs(texts: Sequence[str]) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -28,35 +29,25 @@ _TILES = (2, 4)
 
 def measure(session: Session) -> None:
     """Times steps of one run and of many, against bounds and peers."""
-    if not session.options.peers:
-        for benchmark in session.benchmarks():
-            _measure(session, benchmark, None)
-        return
-    with Peers(session.options.peers) as peers:
-        session.peers = peers.versions
+    python = session.options.peers
+    with Peers(python) if python else contextlib.nullcontext() as peers:
+        if peers:
+            session.peers = peers.versions
         for benchmark in session.benchmarks():
             _measure(session, benchmark, peers)
 
 
 def _measure(session: Session, benchmark: Benchmark, peers: Peers | None) -> None:
-    options, name = session.options, benchmark.name
-    cases = []
-    for runs in session.runs(benchmark, states=2):
-        # Calls of about the same length, however many runs there are.
-        steps = max(1, options.steps * options.several // runs)
-        case = Steps(benchmark, runs, min(steps, options.steps)).step_case(_ours(runs))
-        cases.append(case)
+    ours = _our_cases(session, benchmark)
+    if not ours:
+        return
+    several = session.options.several
     plain = make_benchmark(benchmark.network, benchmark.scheme, "lax")
-    mapped = Steps(plain, options.several, steps=1, plainly=True)
-    cases.append(mapped.step_case(f"vmap lax {options.several}"))
+    mapped = Steps(plain, several, steps=1, plainly=True)
     number = count_parameters(mapped.program)
+    cases = [*ours.values(), mapped.step_case(f"vmap lax {several}")]
     if peers:
-
-        def tell(case: str, reason: str) -> None:
-            session.show(f"  {name}: {case}: {reason}")
-
-        steps, slow = options.steps, options.slow_peers
-        cases += peers.prepare(benchmark, number, steps, slow, tell)
+        cases += _peer_cases(session, benchmark, peers, number)
     products = list(step_products(benchmark))
     # One on each device, as the steps of several runs compute them.
     lone = [product.case(RunAxis(jax.local_devices())) for product in products]
@@ -64,11 +55,11 @@ def _measure(session: Session, benchmark: Benchmark, peers: Peers | None) -> Non
     bound = sum(timings[product.name].median for product in products)
     bound += 4 * _ADAM_WORDS * number / session.bandwidth
     flops = sum(product.flops for product in products)
-    base = timings.get(_ours(options.several), timings[cases[0].name]).median
+    base = timings[ours[several if several in ours else min(ours)].name].median
     for case in cases:
         median = timings[case.name].median
         row = timed_row(
-            f"{name}: {case.name}",
+            f"{benchmark.name}: {case.name}",
             timings[case.name],
             GFLOPs=flops / median / 1e9,
             of_ceiling=flops / median / session.product_rate,
@@ -83,14 +74,32 @@ def _measure(session: Session, benchmark: Benchmark, peers: Peers | None) -> Non
         session.keep("products", row, ["ms", "GFLOPs"])
 
 
-def _ours(runs: int) -> str:
-    return f"ws_jax {runs}"
+def _our_cases(session: Session, benchmark: Benchmark) -> dict[int, Case]:
+    """Returns steps as a sweep takes them, by the number of runs."""
+    options, cases = session.options, {}
+    for runs in session.runs(benchmark, states=2):
+        # Calls of about the same length, however many runs there are.
+        steps = min(options.steps, max(1, options.steps * options.several // runs))
+        cases[runs] = Steps(benchmark, runs, steps).step_case(f"ws_jax {runs}")
+    return cases
+
+
+def _peer_cases(
+    session: Session, benchmark: Benchmark, peers: Peers, num_parameters: int
+) -> list[Case]:
+    def tell(case: str, reason: str) -> None:
+        session.show(f"  {benchmark.name}: {case}: {reason}")
+
+    options = session.options
+    return peers.prepare(
+        benchmark, num_parameters, options.steps, options.slow_peers, tell
+    )
 
 
 def measure_sharing(session: Session) -> None:
     """Times a step from free over tiles to full sharing."""
     schemes = ["free", *[f"tiles:{n}" for n in _TILES], "full"]
-    runs = len(jax.local_devices())
+    runs = session.options.several
     for network in session.options.networks:
         cases = []
         for scheme in schemes:

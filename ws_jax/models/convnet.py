@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 import flax.linen as nn
-import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
 from ws_jax.config import NetworkConfig
 from ws_jax.initializers import glorot_uniform
 from ws_jax.layers import SharedConv
-from ws_jax.lowerings import arrange, natural_layout
+from ws_jax.lowerings import arrange, flatten, natural_layout
 from ws_jax.plan import Spec
 from ws_jax.sharing import layer_sharing
 
@@ -66,13 +65,7 @@ class ConvNet(nn.Module):
                 name=f"conv_{i}",
             )(x)
             x = nn.relu(x)
-        if layout[-1] == "N":
-            x = jnp.transpose(x, [layout.index(axis) for axis in "HWCN"])
-            x = x.reshape(-1, x.shape[-1]).T
-        else:
-            x = jnp.transpose(x, [layout.index(axis) for axis in "NHWC"])
-            x = x.reshape(x.shape[0], -1)
-        x = nn.relu(self._dense(net.hidden, "hidden")(x))
+        x = nn.relu(self._dense(net.hidden, "hidden")(flatten(x, layout)))
         return self._dense(self.num_classes, "output")(x)
 
     def _dense(self, features: int, name: str) -> nn.Dense:
