@@ -6,10 +6,12 @@ import jax
 
 from ws_jax.benchmark.networks import Benchmark, Layer
 from ws_jax.benchmark.session import Session, timed_row
-from ws_jax.benchmark.timing import Case, call_case
+from ws_jax.benchmark.timing import Case, call_case, repeated
 from ws_jax.conv import shared_conv
 from ws_jax.lowerings import LOWERINGS, natural_layout
 from ws_jax.mapping import RunAxis
+
+_REPEATS = 4
 
 
 def measure(session: Session) -> None:
@@ -75,4 +77,5 @@ def layer_case(
         axis.place(jax.random.normal(jax.random.key(i), (num_runs, *shape)))
         for i, shape in enumerate((x, bank, g))
     ]
-    return call_case(lowering, axis.jit(one), *arrays, per=num_runs)
+    function = axis.jit(repeated(one, _REPEATS))
+    return call_case(lowering, function, *arrays, per=num_runs * _REPEATS)

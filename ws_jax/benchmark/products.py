@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
 from ws_jax.benchmark.networks import Benchmark
-from ws_jax.benchmark.timing import Case, call_case
+from ws_jax.benchmark.timing import Case, call_case, repeated
 from ws_jax.lowerings import default_lowering
 from ws_jax.mapping import RunAxis
 
@@ -88,27 +87,11 @@ class Product:
         def product(a, b):
             return lax.dot_general(a, b, numbers, precision="highest")
 
-        return axis.jit(_repeated(product))
+        return axis.jit(repeated(product, _REPEATS))
 
     @property
     def _batch(self) -> tuple[int, ...]:
         return (self.kernels,) if self.kernels > 1 else ()
-
-
-def _repeated(product: Callable[[Array, Array], Array]) -> Callable:
-    def repeated(a, b):
-        out = jax.eval_shape(product, a, b)
-
-        def once(number, carry):
-            a, _ = carry
-            # One element differs, so that nothing moves out of the loop.
-            a = a.at[(0,) * a.ndim].set(number.astype(a.dtype))
-            return a, product(a, b)
-
-        carry = (a, jnp.zeros(out.shape, out.dtype))
-        return lax.fori_loop(0, _REPEATS, once, carry)[1]
-
-    return repeated
 
 
 def step_products(benchmark: Benchmark) -> Iterator[Product]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+from jax import lax
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,3 +91,26 @@ def carry_case(name: str, function: Callable, state: Any, *, per: float = 1) -> 
         return (time.perf_counter() - started) / per
 
     return Case(name, measure)
+
+
+def repeated(function: Callable, times: int) -> Callable:
+    """Returns a function of arrays that computes `function` a number of times.
+
+    As in a scan over training steps, all but the first write to memory that is
+    already mapped. In each one element of every array differs, so that nothing moves
+    out of the loop.
+    """
+
+    def loop(*arrays):
+        def once(number, carry):
+            changed = [
+                array.at[(0,) * array.ndim].set(number.astype(array.dtype))
+                for array in carry[0]
+            ]
+            return changed, function(*changed)
+
+        shapes = jax.eval_shape(function, *arrays)
+        empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+        return lax.fori_loop(0, times, once, (list(arrays), empty))[1]
+
+    return loop
