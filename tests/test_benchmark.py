@@ -1,8 +1,11 @@
 """The benchmark: what it counts, how it times, and what it refuses."""
 
 import json
+import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -115,6 +118,28 @@ def test_a_peer_of_another_size_is_refused(monkeypatch):
 def test_an_environment_without_python_is_refused():
     with pytest.raises(PeerError, match="cannot start nowhere/python"):
         Peers("nowhere/python")
+
+
+THREE_RUNS = """
+from ws_jax.benchmark import layers, steps
+from ws_jax.benchmark.networks import make_benchmark
+benchmark = make_benchmark("mnist", "full")
+print(layers.layer_case(benchmark, benchmark.layers()[0], 3, "columns").measure())
+print(steps.Steps(benchmark, 3, steps=1).step_case("steps").measure())
+"""
+
+
+def test_runs_that_devices_cannot_share_evenly_are_timed_all_the_same():
+    devices = "--xla_force_host_platform_device_count=2"
+    told = subprocess.run(
+        [sys.executable, "-c", THREE_RUNS],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {devices}"},
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stderr
+    assert all(float(seconds) > 0 for seconds in told.stdout.split())
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from ws_jax.benchmark.session import Session, timed_row
 from ws_jax.benchmark.timing import Case, call_case, repeated
 from ws_jax.conv import shared_conv
 from ws_jax.lowerings import LOWERINGS, natural_layout
-from ws_jax.mapping import RunAxis
+from ws_jax.mapping import RunAxis, chunk_sizes
 
 _REPEATS = 4
 
@@ -73,8 +73,9 @@ def layer_case(
         return y, pull(g)
 
     axis = RunAxis(jax.local_devices()[:num_runs])
+    places = chunk_sizes(num_runs, len(axis.devices))[0]
     arrays = [
-        axis.place(jax.random.normal(jax.random.key(i), (num_runs, *shape)))
+        axis.place(jax.random.normal(jax.random.key(i), (places, *shape)))
         for i, shape in enumerate((x, bank, g))
     ]
     function = axis.jit(repeated(one, _REPEATS))

@@ -17,7 +17,7 @@ from ws_jax.benchmark.session import Session, timed_row
 from ws_jax.benchmark.timing import Case, call_case, carry_case
 from ws_jax.data import folds
 from ws_jax.describe import count_parameters
-from ws_jax.mapping import MappedProgram, RunAxis, stack_inputs
+from ws_jax.mapping import MappedProgram, RunAxis, gather_rows, stack_inputs
 from ws_jax.program import forward
 from ws_jax.train import train_step
 
@@ -115,7 +115,8 @@ def measure_sharing(session: Session) -> None:
 class Steps:
     """Training steps of a number of runs on one batch each, no augmentation.
 
-    They are mapped as a sweep maps them; or, if `plainly`, by nothing but `jax.vmap`.
+    They are mapped as a sweep maps them, which fills its last places where devices
+    cannot share the runs evenly; or, if `plainly`, by nothing but `jax.vmap`.
     """
 
     def __init__(
@@ -130,13 +131,14 @@ class Steps:
         self._plainly = plainly
         runs = benchmark.group.runs[:num_runs]
         all_folds = folds(len(data), benchmark.config.data.num_folds)
-        inputs = self.mapped.axis.place(stack_inputs(runs, all_folds))
-        shape = (num_runs, benchmark.batch, *benchmark.image_shape)
+        places = self.mapped.size_for(num_runs)
+        filled = gather_rows(stack_inputs(runs, all_folds), range(num_runs), places)
+        self.inputs = self.mapped.axis.place(filled)
+        shape = (places, benchmark.batch, *benchmark.image_shape)
         images = jax.random.uniform(jax.random.key(0), shape)
         labels = jax.random.randint(jax.random.key(1), shape[:2], 0, NUM_CLASSES)
         self.batch = self.mapped.axis.place((images, labels))
-        self.inputs = inputs
-        self.state, _ = self.mapped.init(inputs)
+        self.state, _ = self.mapped.init(self.inputs)
 
     def step_case(self, name: str) -> Case:
         """Training steps; seconds are per step and run."""
