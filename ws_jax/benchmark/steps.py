@@ -76,12 +76,10 @@ def _measure(session: Session, benchmark: Benchmark, peers: Peers | None) -> Non
 
 def _our_cases(session: Session, benchmark: Benchmark) -> dict[int, Case]:
     """Returns steps as a sweep takes them, by the number of runs."""
-    options, cases = session.options, {}
-    for runs in session.runs(benchmark, states=2):
-        # Calls of about the same length, however many runs there are.
-        steps = min(options.steps, max(1, options.steps * options.several // runs))
-        cases[runs] = Steps(benchmark, runs, steps).step_case(f"ws_jax {runs}")
-    return cases
+    return {
+        runs: Steps(benchmark, runs, session.options.steps).step_case(f"ws_jax {runs}")
+        for runs in session.runs(benchmark, states=2)
+    }
 
 
 def _peer_cases(
