@@ -93,11 +93,13 @@ def test_a_lone_product_is_what_its_form_says(form, kernels):
     lowered = product.compute(axis).lower(a, b)
     batched = "...{},...{}->...{}".format(*re.split(",|->", form))
     assert lowered.out_info.shape == np.einsum(batched, a, b).shape
-    # It is computed anew each time: it has not moved out of the loop.
+    # It is computed anew each time: it has not moved out of the loop, and nothing is
+    # copied for that.
     text = lowered.compile().as_text()
     (body,) = re.findall(r"body=%([\w.]+)", text)
     (home,) = [part for part in text.split("\n\n") if " dot(" in part]
     assert home.startswith(f"%{body} ")
+    assert not re.search(r"f32\S+ copy\(", text)
 
 
 def test_peers_that_are_not_installed_are_told():

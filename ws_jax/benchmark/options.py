@@ -14,6 +14,7 @@ SECTIONS = (
     "ceilings",
     "layers",
     "steps",
+    "lowerings",
     "sharing",
     "epochs",
     "compilation",

@@ -25,7 +25,7 @@ _DENSE_FORMS = {
     "columns": ("tm,to->mo", "tm,mo->to", "to,mo->tm"),
     "patches": ("mt,to->mo", "mt,mo->to", "mo,to->mt"),
 }
-_REPEATS = 8
+_REPEATS = 16
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,13 +11,20 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from ws_jax.benchmark.networks import NUM_CLASSES, Benchmark, make_benchmark
+from ws_jax.benchmark.networks import (
+    NUM_CLASSES,
+    SCHEMES,
+    Benchmark,
+    make_benchmark,
+)
+from ws_jax.benchmark.options import Options
 from ws_jax.benchmark.peers.client import Peers
 from ws_jax.benchmark.products import step_products
 from ws_jax.benchmark.session import Session, timed_row
 from ws_jax.benchmark.timing import Case, call_case, carry_case
 from ws_jax.data import folds
 from ws_jax.describe import count_parameters
+from ws_jax.lowerings import LOWERINGS, default_lowering
 from ws_jax.mapping import MappedProgram, RunAxis, gather_rows, stack_inputs
 from ws_jax.program import forward
 from ws_jax.train import train_step
@@ -43,7 +51,7 @@ def _measure(session: Session, benchmark: Benchmark, peers: Peers | None) -> Non
         return
     several = session.options.several
     plain = make_benchmark(benchmark.network, benchmark.scheme, "lax")
-    mapped = Steps(plain, several, steps=1, plainly=True)
+    mapped = Steps(plain, several, _lax_steps(session.options), plainly=True)
     number = count_parameters(mapped.program)
     cases = [*ours.values(), mapped.step_case(f"vmap lax {several}")]
     if peers:
@@ -103,11 +111,37 @@ def measure_sharing(session: Session) -> None:
         for scheme in schemes:
             steps = Steps(make_benchmark(network, scheme), runs, session.options.steps)
             cases.append(steps.step_case(f"{network} {scheme}"))
-        timings = session.time(cases)
-        free = timings[cases[0].name].median
-        for name, timing in timings.items():
-            row = timed_row(name, timing, of_free=timing.median / free)
-            session.keep("sharing", row, ["ms", "of_free"])
+        _compare(session, "sharing", cases, "of_free")
+
+
+def measure_lowerings(session: Session) -> None:
+    """Times a step under each lowering, of one run and of several."""
+    options = session.options
+    default = default_lowering(jax.default_backend())
+    names = [default, *[name for name in LOWERINGS if name != default]]
+    for network, scheme in itertools.product(options.networks, SCHEMES):
+        for runs in sorted({1, options.several}):
+            cases = []
+            for lowering in names:
+                benchmark = make_benchmark(network, scheme, lowering)
+                steps = _lax_steps(options) if lowering == "lax" else options.steps
+                name = f"{benchmark.name}, {runs} runs: {lowering}"
+                cases.append(Steps(benchmark, runs, steps).step_case(name))
+            _compare(session, "lowerings", cases, "of_default")
+
+
+def _lax_steps(options: Options) -> int:
+    """Returns the steps in a call under `lax`, where a CPU takes seconds for each."""
+    return 1 if jax.default_backend() == "cpu" else options.steps
+
+
+def _compare(session: Session, section: str, cases: list[Case], column: str) -> None:
+    """Times cases against the first of them."""
+    timings = session.time(cases)
+    first = timings[cases[0].name].median
+    for name, timing in timings.items():
+        row = timed_row(name, timing, **{column: timing.median / first})
+        session.keep(section, row, ["ms", column])
 
 
 class Steps:

@@ -14,6 +14,7 @@ _MEASURES: dict[str, Callable[[Session], None]] = {
     "ceilings": ceilings.measure,
     "layers": layers.measure,
     "steps": steps.measure,
+    "lowerings": steps.measure_lowerings,
     "sharing": steps.measure_sharing,
     "epochs": epochs.measure,
     "compilation": epochs.measure_compilation,

@@ -97,17 +97,15 @@ def repeated(function: Callable, times: int) -> Callable:
     """Returns a function of arrays that computes `function` a number of times.
 
     As in a scan over training steps, all but the first write to memory that is
-    already mapped. In each one element of every array differs, so that nothing moves
-    out of the loop.
+    already mapped. A barrier keeps the arrays from being known as unchanged, else
+    what is computed from them would move out of the loop; to change an element of
+    each would copy them.
     """
 
     def loop(*arrays):
         def once(number, carry):
-            changed = [
-                array.at[(0,) * array.ndim].set(number.astype(array.dtype))
-                for array in carry[0]
-            ]
-            return changed, function(*changed)
+            *same, _ = lax.optimization_barrier((*carry[0], number))
+            return same, function(*same)
 
         shapes = jax.eval_shape(function, *arrays)
         empty = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
