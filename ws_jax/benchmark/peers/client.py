@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ _ROOT = Path(__file__).parents[3]
 
 # Peers that take minutes to prepare and were no faster: compiled, and a sparse matrix.
 _SLOW = ("compile", "LocallyConnected2D 3")
+# Seconds until a peer's threads, which spin on after their work, leave the cores.
+_SETTLE = 0.5
 _KINDS = {"full": "(cnn)", "free": "(fcn)"}
 
 
@@ -113,6 +116,7 @@ class Peers:
             answer = self._ask(op="time", case=name, steps=steps)
             if "error" in answer:
                 raise PeerError(f"{name}: {answer['error']}")
+            time.sleep(_SETTLE)
             return answer["seconds"]
 
         return Case(name, seconds)
