@@ -71,8 +71,8 @@ def arrange(images: Float[Array, "n h w c"], layout: str) -> Array:
 def flatten(x: Array, layout: str) -> Float[Array, "n units"]:
     """Makes one row of units of each image, in (h, w, c) order, for a dense layer.
 
-    With the batch innermost that is a transpose of a matrix, which a product takes as
-    it is, instead of one of four axes.
+    It takes four axes in the order of `layout`, as `arrange` gives them. With the
+    batch innermost what is transposed is a matrix, which a product takes as it is.
     """
     if layout[-1] != "N":
         x = jnp.transpose(x, [layout.index(axis) for axis in "NHWC"])
