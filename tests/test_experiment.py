@@ -1,5 +1,6 @@
 """From config to results: resuming, refusing, and what stands in the folder."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,8 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+import chex
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pandas as pd
 import pytest
 from studies import stop_at_once, tiny
@@ -156,6 +159,44 @@ def test_one_run_is_lifted_out_of_a_checkpoint(done):
     np.testing.assert_allclose(float(euclidean), row["dist_1"].item(), rtol=1e-5)
 
 
+def test_results_are_found_while_a_running_sweep_removes_folders(done, monkeypatch):
+    workdir, frame = done
+    real = os.scandir
+
+    def scandir(path):
+        # A checkpoint that was there when its parent was listed.
+        if Path(path).name == "state":
+            raise FileNotFoundError(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    pd.testing.assert_frame_equal(results.read(workdir), frame)
+    assert len(results.read_records(workdir)) == 1
+
+
+def test_a_run_is_loaded_though_its_checkpoint_gives_way_to_a_newer_one(
+    done, tmp_path, monkeypatch
+):
+    workdir = shutil.copytree(done[0], tmp_path / "running")
+    which = dict(model="fcn", aug=0.3, fold=1)
+    real = ocp.StandardCheckpointHandler.restore
+    moved = []
+
+    def restore(self, path, **arguments):
+        if not moved:
+            moved.append(path.parent.rename(path.parent.with_name("9")))
+        return real(self, path, **arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ocp.StandardCheckpointHandler, "restore", restore)
+        run = load_run(workdir, **which)
+    chex.assert_trees_all_equal(run, load_run(done[0], **which))
+    # What is broken, and not followed by a newer one, is said.
+    shutil.rmtree(moved[0] / "state")
+    with pytest.raises(FileNotFoundError, match="state"):
+        load_run(workdir, **which)
+
+
 def test_folders_that_cannot_serve(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkdirError, match="cannot write"):
@@ -182,21 +223,26 @@ experiment.run_sweep(tiny(execution__chunk=2, train__epochs=3), sys.argv[1])
 """
 
 
-def start(workdir):
-    """Starts the sweep of `done` in a process of its own."""
+@contextlib.contextmanager
+def started(workdir):
+    """The sweep of `done` in a process of its own, which does not outlive the block."""
     script = SCRIPT.format(tests=str(ROOT / "tests"))
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", script, str(workdir)],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def go_on(workdir):
     """Starts the sweep again and lets it end."""
-    process = start(workdir)
-    _, errors = process.communicate()
+    with started(workdir) as process:
+        _, errors = process.communicate()
     assert process.returncode == 0, errors
 
 
@@ -209,14 +255,15 @@ def wait_for(condition, process):
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["while saving", "after the first chunk"])
 def test_killed_and_started_again_gives_the_same_numbers(done, tmp_path, moment):
-    process = start(tmp_path)
-    checkpoints = tmp_path / "checkpoints"
-    if moment == "while saving":
-        wait_for(lambda: any(checkpoints.rglob("*orbax-checkpoint-tmp*")), process)
-    else:
-        wait_for((tmp_path / results.RESULTS_FILE).exists, process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    # Found by name in folders that stay: what Orbax writes moves while one looks.
+    saving = "checkpoints/*/*/*orbax-checkpoint-tmp*"
+    with started(tmp_path) as process:
+        if moment == "while saving":
+            wait_for(lambda: any(tmp_path.glob(saving)), process)
+        else:
+            wait_for((tmp_path / results.RESULTS_FILE).exists, process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
     assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
     go_on(tmp_path)
     frame = results.read(tmp_path)
@@ -238,10 +285,10 @@ def test_what_a_killed_save_left_is_gone_before_the_next_one(tmp_path):
 
 @pytest.mark.slow
 def test_sigterm_saves_and_the_next_start_goes_on(done, tmp_path):
-    process = start(tmp_path)
-    wait_for(lambda: any((tmp_path / "checkpoints").rglob("2")), process)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate()
+    with started(tmp_path) as process:
+        wait_for(lambda: any(tmp_path.glob("checkpoints/*/*/2")), process)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate()
     assert process.returncode != 0 and "start the same command again" in errors
     record = json.loads((tmp_path / results.RECORD_FILE).read_text())
     assert len(record["chunks"]) == 4

@@ -142,16 +142,29 @@ def _load_variables(folder: Path) -> dict[str, Any]:
 
     It goes past the manager, which would clear what a running sweep is writing.
     """
+    while True:
+        step = _newest_step(folder)
+        try:
+            return _restore_variables(folder.absolute() / str(step) / "state")
+        except (OSError, ValueError):
+            # A running sweep removes a checkpoint once it has a newer one.
+            if _newest_step(folder) == step:
+                raise
+
+
+def _newest_step(folder: Path) -> int:
     # What is half written has a longer name.
     steps = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
     if not steps:
         raise ResultsError(f"nothing was saved yet for these runs: {folder} is empty")
-    path: Any = folder.absolute() / str(max(steps)) / "state"
-    handler = ocp.StandardCheckpointHandler()
-    tree = handler.metadata(path).tree
-    target = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), tree)
-    state = handler.restore(path, args=ocp.args.StandardRestore(target))
-    handler.close()
+    return max(steps)
+
+
+def _restore_variables(path: Any) -> dict[str, Any]:
+    with contextlib.closing(ocp.StandardCheckpointHandler()) as handler:
+        tree = handler.metadata(path).tree
+        target = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), tree)
+        state = handler.restore(path, args=ocp.args.StandardRestore(target))
     return {"params": state["params"], **(state["model_state"] or {})}
 
 

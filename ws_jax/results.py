@@ -112,7 +112,7 @@ def read(
     several = not isinstance(workdir, str | os.PathLike)
     frames = []
     for folder in workdir if several else [workdir]:
-        found = sorted(Path(folder).rglob(RESULTS_FILE))
+        found = _find(folder, RESULTS_FILE)
         if not found:
             raise ResultsError(
                 f"no results in {folder}: there is no {RESULTS_FILE} at or below it; "
@@ -120,6 +120,14 @@ def read(
             )
         frames += [_read_table(path) for path in found]
     return pd.concat(frames, ignore_index=True)
+
+
+def _find(folder: str | os.PathLike, name: str) -> list[Path]:
+    """Finds the files of a name at or below a folder.
+
+    `Path.rglob` fails if a folder goes while it looks, as a running sweep's do.
+    """
+    return sorted(Path(at, name) for at, _, files in os.walk(folder) if name in files)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -137,5 +145,5 @@ def _read_table(path: Path) -> pd.DataFrame:
 
 def read_records(workdir: str | os.PathLike) -> list[dict[str, Any]]:
     """Reads the records (config, versions, device, data) of all sweeps in a folder."""
-    found = sorted(Path(workdir).rglob(RECORD_FILE))
+    found = _find(workdir, RECORD_FILE)
     return [json.loads(path.read_text()) for path in found]
