@@ -8,9 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
-    "config data augment sharing lowerings conv initializers layers plan models "
-    "optimizers phases metrics measure program evaluate train mapping sweep memory "
-    "results study checkpoint workdir progress experiment describe search cli "
+    "config data augment sharing winograd lowerings conv initializers layers plan "
+    "models optimizers phases metrics measure program evaluate train mapping sweep "
+    "memory results study checkpoint workdir progress experiment describe search cli "
     "benchmark analysis"
 ).split()
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")

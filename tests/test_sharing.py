@@ -19,6 +19,16 @@ def test_the_four_schemes_by_hand():
     ]
 
 
+def test_blocks_are_rectangles_in_the_order_of_the_bank():
+    assert sharing.full((4, 3)).blocks == (4, 3)
+    assert sharing.free((4, 3)).blocks == (1, 1)
+    assert sharing.tiles((5, 4), 3).blocks == (3, 3)
+    assert sharing.tiles((2, 7), 3).blocks == (2, 3)
+    assert sharing.periodic((4, 4), 2).blocks is None
+    another_order = sharing.Sharing(np.array([[1, 1, 0], [1, 1, 0]]))
+    assert another_order.blocks is None
+
+
 def test_schemes_meet_at_their_ends():
     assert sharing.tiles((4, 5), 1) == sharing.free((4, 5))
     assert sharing.tiles((4, 5), 5) == sharing.full((4, 5))

@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from ws_jax.config import nearest
 from ws_jax.sharing import Sharing, Size, expand
+from ws_jax.winograd import Plan, filter_blocks, make_plan
 
 
 class Geometry(NamedTuple):
@@ -36,7 +37,7 @@ class Geometry(NamedTuple):
 
 def default_lowering(backend: str) -> str:
     """Returns the lowering that was measured fastest (docs/design/0002)."""
-    return "columns" if backend == "cpu" else "patches"
+    return "winograd" if backend == "cpu" else "patches"
 
 
 def natural_layout(lowering: str | None, is_full: bool) -> str:
@@ -193,6 +194,34 @@ def _columns(x, bank, sharing: Sharing, geometry: Geometry):
     return y.reshape(*sharing.shape, features, n)
 
 
+def _winograd(x, bank, sharing: Sharing, geometry: Geometry):
+    """As `_columns`, but blocks of sites are filtered together where that pays."""
+    layout = natural_layout("columns", sharing.is_full)
+    size = (x.shape[layout.index("H")], x.shape[layout.index("W")])
+    plan = find_filter(sharing, geometry, size, *bank.shape[-2:])
+    if plan is None or x.dtype.itemsize < 4:
+        return _columns(x, bank, sharing, geometry)
+    x = _pad(x, geometry, layout)
+    x = jnp.transpose(x, [layout.index(axis) for axis in "HWCN"])
+    y = filter_blocks(x, bank, plan, geometry.precision)
+    return jnp.transpose(y, ["HWCN".index(axis) for axis in layout])
+
+
+def find_filter(
+    sharing: Sharing, geometry: Geometry, size: Size, channels: int, features: int
+) -> Plan | None:
+    """Returns how `winograd` filters a layer over (h, w) units.
+
+    None is as `columns`: where there is no way, it does not pay, or products are of
+    less than float32, whose rounding it would magnify.
+    """
+    if geometry.precision != lax.Precision.HIGHEST:
+        return None
+    units = tuple(n + sum(pads) for n, pads in zip(size, geometry.pads, strict=True))
+    plan = make_plan(sharing, units, geometry.window, geometry.strides)
+    return plan if plan and plan.pays(channels, features) else None
+
+
 def _product(bank, columns, geometry: Geometry):
     """[taps, o] and [taps, m] to [o, m], or the same for each of k kernels."""
     lead = tuple(range(bank.ndim - 2))
@@ -283,4 +312,5 @@ LOWERINGS: dict[str, Lowering] = {
     "lax": Lowering(_lax, "NHWC", "NHWC"),
     "patches": Lowering(_patches, "HWNC", "HWNC"),
     "columns": Lowering(_columns, "CHWN", "HWCN"),
+    "winograd": Lowering(_winograd, "CHWN", "HWCN"),
 }

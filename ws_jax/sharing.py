@@ -75,6 +75,18 @@ class Sharing:
         return np.array_equal(self.sites.ravel(), np.arange(self.sites.size))
 
     @functools.cached_property
+    def blocks(self) -> Size | None:
+        """Sides of the blocks of sites that share kernels, None if they are none.
+
+        Blocks are rectangles of one size, in the order of the bank; those at the
+        lower and right border may be smaller.
+        """
+        lines = self.sites[:, 0], self.sites[0]
+        down, across = (int((line == line[0]).cumprod().sum()) for line in lines)
+        same = self == _rectangles(self.shape, (down, across))
+        return (down, across) if same else None
+
+    @functools.cached_property
     def groups(self) -> np.ndarray:
         """Flat sites by kernel, int32 [num_kernels, largest group].
 
@@ -106,7 +118,11 @@ def tiles(shape: Size, size: int) -> Sharing:
     shape. `size = 1` is free; `size` at least the side is full. Source: ours.
     """
     _check_size(size)
-    rows, columns = (np.arange(n) // size for n in shape)
+    return _rectangles(shape, (size, size))
+
+
+def _rectangles(shape: Size, sides: Size) -> Sharing:
+    rows, columns = (np.arange(n) // s for n, s in zip(shape, sides, strict=True))
     return Sharing(rows[:, None] * (columns[-1] + 1) + columns)
 
 

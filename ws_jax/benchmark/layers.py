@@ -20,7 +20,7 @@ def measure(session: Session) -> None:
         for layer in benchmark.layers():
             for runs in sorted({1, session.options.several}):
                 cases = [layer_case(benchmark, layer, runs, n) for n in LOWERINGS]
-                flops = layer_flops(layer, benchmark.batch)
+                flops = layer.flops(benchmark.batch)
                 name = f"{benchmark.name} layer {layer.index + 1}, {runs} mapped"
                 for lowering, timing in session.time(cases).items():
                     rate = flops / timing.median
@@ -31,13 +31,6 @@ def measure(session: Session) -> None:
                         of_ceiling=rate / session.product_rate,
                     )
                     session.keep("layers", row, ["ms", "GFLOPs", "of_ceiling"])
-
-
-def layer_flops(layer: Layer, batch: int) -> float:
-    """Operations of a layer's value and gradients; the first has no input gradient."""
-    sites = layer.sites[0] * layer.sites[1]
-    products = 3 if layer.index else 2
-    return 2.0 * products * sites * layer.taps * layer.features * batch
 
 
 def layer_case(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
 from ws_jax.config import ExperimentConfig
 from ws_jax.config.presets import cifar10, mnist
+from ws_jax.conv import make_geometry
 from ws_jax.data import Dataset, folds
+from ws_jax.lowerings import find_filter
 from ws_jax.plan import MODEL_NAMES, Group, make_plan
 from ws_jax.program import Program, make_program
 from ws_jax.sharing import Sharing, layer_sharing
+from ws_jax.winograd import Plan
 
 PRESETS = {"mnist": (mnist, (28, 28, 1)), "cifar10": (cifar10, (32, 32, 3))}
 NUM_CLASSES = 10
@@ -43,6 +47,23 @@ class Layer:
     def sharing(self, scheme: str) -> Sharing:
         """Which kernel each site uses under a scheme."""
         return layer_sharing(scheme, self.index, self.sites)
+
+    def filter(self, scheme: str) -> Plan | None:
+        """How the lowering `winograd` filters, None where it does not."""
+        geometry = make_geometry(
+            self.size, (self.window,) * 2, (self.stride,) * 2, "VALID"
+        )
+        sharing = self.sharing(scheme)
+        return find_filter(sharing, geometry, self.size, self.channels, self.features)
+
+    def flops(self, batch: int) -> float:
+        """Operations of value and gradients, two for each tap, site and feature.
+
+        The first layer has no input gradient. Minimal filtering needs fewer.
+        """
+        products = 3 if self.index else 2
+        sites = self.sites[0] * self.sites[1]
+        return 2.0 * products * sites * self.taps * self.features * batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +110,12 @@ class Benchmark:
             self.config.network.hidden,
         )
         return [(flat, hidden), (hidden, NUM_CLASSES)]
+
+    @property
+    def flops(self) -> float:
+        """Operations of the products of a training step, see `Layer.flops`."""
+        dense = sum(6.0 * math.prod(shape) for shape in self.dense_shapes())
+        return dense * self.batch + sum(x.flops(self.batch) for x in self.layers())
 
     def dataset(self, train_batches: int, validation_batches: int) -> Dataset:
         """Random images: whole batches to train on, and to validate on, in a fold."""

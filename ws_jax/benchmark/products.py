@@ -10,19 +10,20 @@ import jax
 from jax import lax
 from jaxtyping import Array
 
-from ws_jax.benchmark.networks import Benchmark
+from ws_jax.benchmark.networks import Benchmark, Layer
 from ws_jax.benchmark.timing import Case, call_case, repeated
 from ws_jax.lowerings import default_lowering
 from ws_jax.mapping import RunAxis
+from ws_jax.winograd import Plan
 
 _KINDS = ("output", "weights", "input")
 # How a step computes them, by lowering: letters are [t]aps, features [o], colu[m]ns.
 _CONV_FORMS = {
-    "columns": ("to,tm->om", "tm,om->to", "to,om->tm"),
+    "winograd": ("to,tm->om", "tm,om->to", "to,om->tm"),
     "patches": ("mt,to->mo", "mt,mo->to", "mo,to->mt"),
 }
 _DENSE_FORMS = {
-    "columns": ("tm,to->mo", "tm,mo->to", "to,mo->tm"),
+    "winograd": ("tm,to->mo", "tm,mo->to", "to,mo->tm"),
     "patches": ("mt,to->mo", "mt,mo->to", "mo,to->mt"),
 }
 _REPEATS = 16
@@ -95,21 +96,46 @@ class Product:
 
 
 def step_products(benchmark: Benchmark) -> Iterator[Product]:
-    """Yields every product of one training step of one run."""
+    """Yields every product of one training step of one run, by the default lowering."""
     number = benchmark.batch
     lowering = default_lowering(jax.default_backend())
     for layer in benchmark.layers():
-        kernels = layer.sharing(benchmark.scheme).num_kernels
-        sites = layer.sites[0] * layer.sites[1]
-        columns = -(-sites // kernels) * number
+        sharing = layer.sharing(benchmark.scheme)
+        kernels = sharing.num_kernels
+        columns = -(-sharing.sites.size // kernels) * number
         shape = (kernels, layer.taps, layer.features, columns)
         name = f"{benchmark.name} layer {layer.index + 1}"
         forms = dict(zip(_KINDS, _CONV_FORMS[lowering], strict=True))
         if layer.index == 0:
             del forms["input"]
+        plan = layer.filter(benchmark.scheme) if lowering == "winograd" else None
+        if plan:
+            rows = len(plan.down.data) * len(plan.across.data)
+            shape = (rows, layer.channels, layer.features, number)
+            yield from _transforms(name, plan, layer, number)
         for kind, form in forms.items():
             yield Product(f"{name} {kind}", form, *shape)
     for index, (taps, features) in enumerate(benchmark.dense_shapes()):
         for kind, form in zip(_KINDS, _DENSE_FORMS[lowering], strict=True):
             name = f"{benchmark.name} dense {index + 1} {kind}"
             yield Product(name, form, 1, taps, features, number)
+
+
+def _transforms(name: str, plan: Plan, layer: Layer, number: int) -> Iterator[Product]:
+    """The small matrices of minimal filtering, as `winograd` multiplies by them."""
+    inner = {
+        "data": layer.channels * number,
+        "kernel": layer.channels * layer.features,
+        "result": layer.features * number,
+    }
+    for part, columns in inner.items():
+        down, across = (getattr(side, part).shape for side in plan)
+        passes = {"forward": "ot,tm->om", "backward": "ot,om->tm"}
+        if part == "data" and layer.index == 0:
+            del passes["backward"]
+        for direction, form in passes.items():
+            start = f"{name} {part} {direction}"
+            shape = (1, down[1], down[0], across[1] * columns)
+            yield Product(f"{start}, down", form, *shape)
+            shape = (down[0], across[1], across[0], columns)
+            yield Product(f"{start}, across", form, *shape)

@@ -62,7 +62,7 @@ def _measure(session: Session, benchmark: Benchmark, peers: Peers | None) -> Non
     timings = session.time([*cases, *lone])
     bound = sum(timings[product.name].median for product in products)
     bound += 4 * _ADAM_WORDS * number / session.bandwidth
-    flops = sum(product.flops for product in products)
+    flops = benchmark.flops
     base = timings[ours[several if several in ours else min(ours)].name].median
     for case in cases:
         median = timings[case.name].median

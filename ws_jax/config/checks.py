@@ -12,7 +12,7 @@ OPTIMIZER_NAMES = ["adam", "sgd"]
 SCHEDULE_NAMES = ["constant", "cosine", "steps"]
 PHASE_NAMES = ["none", "group_mean", "couple"]
 SCHEME_NAMES = {"full": False, "free": False, "tiles": True, "periodic": True}
-LOWERING_NAMES = ["auto", "lax", "patches", "columns"]
+LOWERING_NAMES = ["auto", "lax", "patches", "columns", "winograd"]
 PRECISION_NAMES = ["highest", "high", "default"]
 READINGS = ["paper", "released"]
 
