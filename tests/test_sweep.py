@@ -130,6 +130,33 @@ def test_runs_in_step_are_runs_in_turn(which):
     chex.assert_trees_all_close(in_step, in_turn, rtol=1e-4, atol=1e-5)
 
 
+def test_runs_in_turn_leave_their_results_where_their_arguments_were():
+    def one(scale, level, state):
+        key = jax.random.fold_in(state["key"], 1)
+
+        def step(number, pair):
+            # Two of one shape change places.
+            return pair[1] + level + number, pair[0] * scale + jax.random.uniform(key)
+
+        a, b = jax.lax.fori_loop(0, 3, step, (state["a"], state["b"]))
+        state = {"a": a, "b": b, "key": key, "level": level}
+        return state, {"total": a.sum()}, jax.random.key_data(key)
+
+    shape = (9, 300, 300)
+    a, b = (jax.random.normal(jax.random.key(seed), shape) for seed in (0, 1))
+    state = {"a": a, "b": b, "key": jax.random.split(jax.random.key(2), 9)}
+    args = (jnp.float32(3), jnp.arange(9.0), state)
+    want = jax.jit(over_runs(one, 1))(*args)
+    in_turn = jax.jit(over_runs(one, 1, True, used_up=2), donate_argnums=2)
+    analysis = in_turn.lower(*args).compile().memory_analysis()
+    assert analysis.alias_size_in_bytes >= a.nbytes + b.nbytes
+    assert analysis.temp_size_in_bytes < a.nbytes
+    got = in_turn(*args)
+    for result in (got, want):
+        result[0].pop("key")
+    chex.assert_trees_all_close(got, want, rtol=1e-6)
+
+
 def test_a_batch_that_a_smaller_fold_leaves_empty_is_no_step():
     # Of 33 images 16 or 17 are for training: one batch, or two.
     config = tiny(

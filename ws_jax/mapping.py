@@ -92,7 +92,9 @@ class RunAxis:
           **options: of `jax.jit`.
         """
         on_cpu = self.devices[0].platform == "cpu"
-        mapped = self._cut(over_runs(function, num_shared, on_cpu), num_shared)
+        used_up = options.get("donate_argnums") if on_cpu else None
+        mapped = over_runs(function, num_shared, on_cpu, used_up)
+        mapped = self._cut(mapped, num_shared)
         if on_cpu and len(self.devices) > 1:
             # Each core has its run: products that spread over cores would only wait.
             options["compiler_options"] = {"xla_cpu_multi_thread_eigen": False}
@@ -178,7 +180,12 @@ class MappedProgram:
         return self.axis.jit(one, num_shared=3, donate_argnums=4)
 
 
-def over_runs(function: Callable, num_shared: int, in_turn: bool = False) -> Callable:
+def over_runs(
+    function: Callable,
+    num_shared: int,
+    in_turn: bool = False,
+    used_up: int | None = None,
+) -> Callable:
     """Maps a function of one run over the run axis of all but its first arguments.
 
     Either all runs advance together (`vmap`), or one after the other within one
@@ -186,6 +193,12 @@ def over_runs(function: Callable, num_shared: int, in_turn: bool = False) -> Cal
 
     A single run is not mapped but unwrapped: its products then are the plain ones,
     for which a backend has its fastest code.
+
+    Args:
+      function: of arguments that all runs share, then of those of one run.
+      num_shared: how many arguments all runs share.
+      in_turn: whether runs go one after the other.
+      used_up: an argument whose memory the results may take, run by run.
     """
 
     def mapped(*args):
@@ -193,12 +206,48 @@ def over_runs(function: Callable, num_shared: int, in_turn: bool = False) -> Cal
         one = functools.partial(function, *shared)
         if jax.tree.leaves(stacked)[0].shape[0] > 1:
             if in_turn:
-                return lax.map(lambda run: one(*run), stacked)
+                return _in_turn(one, stacked, used_up, num_shared)
             return jax.vmap(one)(*stacked)
         alone = one(*jax.tree.map(lambda a: a[0], stacked))
         return jax.tree.map(lambda a: a[None], alone)
 
     return mapped
+
+
+def _in_turn(
+    one: Callable, stacked: tuple, used_up: int | None, num_shared: int
+) -> Any:
+    """Maps by a loop; `lax.map` would hold what is used up beside the results."""
+    one = jax.jit(one)  # traced once, though its shapes are asked for first
+    arguments, tree = jax.tree.flatten(stacked)
+    owners = [i for i, arg in enumerate(stacked) for _ in jax.tree.leaves(arg)]
+    free = [n for n, i in enumerate(owners) if i + num_shared == used_up]
+    first = jax.tree.map(lambda a: a[0], stacked)
+    results, result_tree = jax.tree.flatten(jax.eval_shape(one, *first))
+    homes = {}  # of results, among the arguments
+    for number, result in enumerate(results):
+        like = (result.shape, result.dtype)
+        fits = (n for n in free if (arguments[n].shape[1:], arguments[n].dtype) == like)
+        if (home := next(fits, None)) is not None:
+            homes[number] = home
+            free.remove(home)
+
+    def body(held, run):
+        # Of what is held, the part of this run is still the argument.
+        now = dict(enumerate(arguments)) | dict(zip(homes.values(), held, strict=True))
+        parts = [lax.dynamic_index_in_dim(now[n], run, keepdims=False) for n in now]
+        found = jax.tree.leaves(one(*jax.tree.unflatten(tree, parts)))
+        held = [
+            lax.dynamic_update_index_in_dim(whole, found[number], run, 0)
+            for number, whole in zip(homes, held, strict=True)
+        ]
+        return held, [leaf for n, leaf in enumerate(found) if n not in homes]
+
+    start = [arguments[home] for home in homes.values()]
+    held, others = lax.scan(body, start, jnp.arange(arguments[0].shape[0]))
+    settled, rest = dict(zip(homes, held, strict=True)), iter(others)
+    leaves = [settled[n] if n in homes else next(rest) for n in range(len(results))]
+    return jax.tree.unflatten(result_tree, leaves)
 
 
 def chunk_sizes(chunk: int, num_devices: int) -> tuple[int, ...]:
