@@ -89,7 +89,7 @@ class RunAxis:
         Args:
           function: of arguments that all runs share, then of those of one run.
           num_shared: how many arguments all runs share.
-          **options: of `jax.jit`.
+          **options: of `jax.jit`. Of arguments, one at most can be donated.
         """
         on_cpu = self.devices[0].platform == "cpu"
         used_up = options.get("donate_argnums") if on_cpu else None
