@@ -59,9 +59,11 @@ def test_a_carried_state_goes_from_call_to_call():
     assert seen == [0, 1, 2]
 
 
-@pytest.mark.parametrize("scheme", ["full", "free"])
-def test_products_are_the_operations_of_a_step_as_xla_counts_them(scheme):
-    benchmark = make_benchmark("mnist", scheme)
+@pytest.mark.parametrize(
+    ("network", "scheme"), [("mnist", "full"), ("mnist", "free"), ("cifar10", "full")]
+)
+def test_products_are_the_operations_of_a_step_as_xla_counts_them(network, scheme):
+    benchmark = make_benchmark(network, scheme)
     ours = sum(product.flops for product in products.step_products(benchmark))
     counted = Steps(benchmark, 1, 1).lower().cost_analysis()["flops"]
     # The rest is Adam, activations and the loss.
