@@ -8,6 +8,8 @@
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 VENV := .venv
 RUN := $(VENV)/bin/python
+# A file's tests share programs, so they stay on one core.
+ON_ALL_CORES := -n auto --dist loadfile
 EXTRAS := dev,tensorflow,cuda12,cuda13,tpu
 
 help: ## list the targets
@@ -18,15 +20,15 @@ study: $(VENV)/run.stamp ## train the main study on the embedded digits and repo
 	$(RUN) -m launch.report --workdir=results/study
 
 test: $(VENV)/test.stamp ## the fast tests
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(ON_ALL_CORES)
 
 test-slow: $(VENV)/dev.stamp ## the slow tests, with the notebooks
-	$(RUN) -m pytest -m slow
+	$(RUN) -m pytest $(ON_ALL_CORES) -m slow
 
 test-all: test test-slow ## every test
 
 doctest: $(VENV)/test.stamp ## the examples in docstrings
-	$(RUN) -m pytest --doctest-modules ws_jax --ignore=ws_jax/benchmark/peers
+	$(RUN) -m pytest --doctest-modules ws_jax benchmarks --ignore=benchmarks/peers
 
 lint: $(VENV)/dev.stamp ## formatting and style
 	$(RUN) -m ruff format --check .

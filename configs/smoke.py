@@ -6,21 +6,21 @@ two CPU cores.
 python -m launch.sweep --config=configs/smoke.py --workdir=results/smoke
 """
 
-from ws_jax.config import (
-    DataConfig,
-    EvaluationConfig,
-    ExperimentConfig,
-    SweepConfig,
-    TrainConfig,
-)
+from ws_jax.measure import Distances
+from ws_jax.papers.ott2020.presets import mnist, named_views
+from ws_jax.runs import Data, Evaluation
 
 
 def get_config():
-    """Returns the config."""
-    return ExperimentConfig(
-        name="smoke",
-        data=DataConfig(name="mnist_5k"),
-        train=TrainConfig(epochs=2, patience=2),
-        evaluation=EvaluationConfig(perturbations=("translation",), radii=(1, 4)),
-        sweep=SweepConfig(levels=(0.0, 0.2), folds=(0,)),
-    ).to_config_dict()
+    """Returns the sweep."""
+    return mnist(
+        "smoke",
+        data=Data("mnist_5k"),
+        epochs=2,
+        patience=2,
+        evaluation=Evaluation(
+            views=named_views(["translation"]), measures=(Distances((1, 4)),)
+        ),
+        levels=(0.0, 0.2),
+        folds=(0,),
+    )

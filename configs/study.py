@@ -6,17 +6,17 @@ evaluation and the kernel distances. 8 runs; three minutes on two CPU cores.
 python -m launch.sweep --config=configs/study.py --workdir=results/study
 """
 
-import dataclasses
-
-from ws_jax.config import DataConfig
-from ws_jax.config.presets import mnist
+from ws_jax.papers.ott2020.presets import mnist
+from ws_jax.runs import Data
 
 
 def get_config():
-    """Returns the config."""
-    config = mnist("study", epochs=10, levels=(0.0, 0.2), folds=(0, 1))
-    return dataclasses.replace(
-        config,
-        data=DataConfig(name="mnist_5k"),
-        train=dataclasses.replace(config.train, batch_size=64),
-    ).to_config_dict()
+    """Returns the sweep."""
+    return mnist(
+        "study",
+        data=Data("mnist_5k"),
+        epochs=10,
+        batch_size=64,
+        levels=(0.0, 0.2),
+        folds=(0, 1),
+    )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from absl import flags
 
+from benchmarks.options import NETWORKS, SECTIONS, Options, read_runs
 from ws_jax import cli
-from ws_jax.benchmark.options import NETWORKS, SECTIONS, Options, read_runs
 from ws_jax.config import ConfigError
 
 _SECTIONS = flags.DEFINE_list("sections", list(SECTIONS), "What to measure.")
@@ -39,7 +39,7 @@ def main() -> None:
     if output and output.exists():
         raise ConfigError(f"{output} exists: name another --output, or remove it")
     cli.setup_jax()
-    from ws_jax.benchmark import session, suite
+    from benchmarks import session, suite
 
     measured = session.Session(options, lambda line: print(line, flush=True))
     print(json.dumps(session.describe_machine(), indent=1))

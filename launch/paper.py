@@ -1,42 +1,50 @@
-"""Trains every study of the first paper, one after the other, resumable.
+"""Trains every study of a paper, one after the other, resumable.
 
 python -m launch.paper --workdir=results/paper --data_dir=DIR
 """
 
-import dataclasses
-import importlib
 from pathlib import Path
 
 from absl import flags, logging
 
 from ws_jax import cli
-from ws_jax.config import READINGS, ExperimentConfig, SemanticsConfig, check_name
+from ws_jax.config import check_name
 
+PAPER = flags.DEFINE_string("paper", "ott2020", "Folder of configs.")
 WORKDIR = cli.define_workdir()
 DATA_DIR = cli.define_data_dir()
-SEMANTICS = flags.DEFINE_enum("semantics", "paper", READINGS, "Whose word holds.")
-ONLY = flags.DEFINE_list("only", None, "Studies to train, of configs/paper.py.")
+SEMANTICS = flags.DEFINE_enum(
+    "semantics", "paper", ("paper", "released"), "Whose word holds."
+)
+ONLY = flags.DEFINE_list("only", None, "Studies to train, of configs/PAPER/paper.py.")
 
-
-def read(name: str) -> ExperimentConfig:
-    """Returns the config of one study, under the asked semantics."""
-    values = importlib.import_module(f"configs.{name}").get_config()
-    config = ExperimentConfig.from_config_dict(values)
-    return dataclasses.replace(config, semantics=SemanticsConfig(SEMANTICS.value))
+DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the plans and train nothing.")
+TIME = flags.DEFINE_bool("time", False, "With --dry_run: time two steps of each group.")
 
 
 def main() -> None:
     """Trains the studies."""
-    studies = importlib.import_module("configs.paper").STUDIES
+    cli.goes_with(TIME, DRY_RUN)
+    studies = cli.load_studies(PAPER.value)
     for name in ONLY.value or ():
         check_name("study", name, studies)
-    workdir = Path(cli.required(WORKDIR)) / SEMANTICS.value
+    workdir = Path("" if DRY_RUN.value else cli.required(WORKDIR)) / SEMANTICS.value
+    asked = {"semantics.bundle": SEMANTICS.value}
+    sweeps = {
+        name: cli.change_sweep(cli.load_sweep(studies[name]), asked)
+        for name in ONLY.value or studies
+    }
     cli.setup_jax()
-    from ws_jax import experiment
+    from ws_jax import engine
+    from ws_jax.engine import describe, study
 
-    for name in ONLY.value or studies:
+    for name, sweep in sweeps.items():
         logging.info("study %s", name)
-        path = experiment.run_sweep(read(name), workdir / name, data_dir=DATA_DIR.value)
+        if DRY_RUN.value:
+            plan = study.prepare(sweep, DATA_DIR.value)
+            print(describe.plan_text(plan, TIME.value), end="\n\n", flush=True)
+            continue
+        path = engine.run_sweep(sweep, workdir / name, data_dir=DATA_DIR.value)
         print(f"results: {path}")
 
 

@@ -20,6 +20,10 @@ AUGMENTATIONS = flags.DEFINE_bool(
     "augmentations", False, "Show what augmentations look like, too (starts JAX)."
 )
 
+JOIN_LENGTHS = flags.DEFINE_bool(
+    "join_lengths", False, "Join and judge runs of different epochs together."
+)
+
 
 def main() -> None:
     """Writes the report."""
@@ -28,12 +32,15 @@ def main() -> None:
         raise ConfigError("--workdir is missing")
     from ws_jax import results
     from ws_jax.analysis import report
+    from ws_jax.papers.pages import PAPERS
 
     path = report.write_report(
         results.read(folders),
         OUTPUT.value or Path(folders[0]) / "report.html",
         records=[record for name in folders for record in results.read_records(name)],
         image=_digit() if AUGMENTATIONS.value else None,
+        papers=list(PAPERS.values()),
+        join_lengths=JOIN_LENGTHS.value,
     )
     print(f"report: {path}")
 

@@ -1,6 +1,9 @@
-"""Searches for a learning rate and a depth, batch by batch of mapped runs.
+"""Searches for the best point of some fields, batch by batch of mapped runs.
 
-python -m launch.search --config=configs/mnist_grid.py --workdir=results/search
+python -m launch.search --config=configs/ott2020/mnist_grid.py --workdir=results/search
+
+Any field can be searched: --range=weight_decay=1e-6,1e-2,log --choice=hidden=256,1024
+By default it is the learning rate, and the depths that the config sweeps.
 """
 
 from absl import flags
@@ -8,8 +11,13 @@ from absl import flags
 from ws_jax import cli
 
 CONFIG = cli.define_config()
+AXIS = cli.define_axes()
 WORKDIR = cli.define_workdir()
 DATA_DIR = cli.define_data_dir()
+RANGE = flags.DEFINE_multi_string(
+    "range", [], "A field and its ends, FIELD=LOW,HIGH or FIELD=LOW,HIGH,log."
+)
+CHOICE = flags.DEFINE_multi_string("choice", [], "A field and its values, FIELD=V1,V2.")
 BATCHES = flags.DEFINE_integer("batches", 4, "How often points are asked for.")
 BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Points asked for at a time.")
 SEED = flags.DEFINE_integer("seed", 0, "Seed of the search.")
@@ -17,23 +25,24 @@ SEED = flags.DEFINE_integer("seed", 0, "Seed of the search.")
 
 def main() -> None:
     """Runs the search and prints its points, the best first."""
-    config = cli.read_config(CONFIG)
+    sweep = cli.read_config(CONFIG, AXIS.value)
     workdir = cli.required(WORKDIR)
     cli.setup_jax()
-    from ws_jax.search import search
+    from ws_jax import search
 
-    study = search(
-        config,
+    study = search.search(
+        sweep,
         workdir,
         num_batches=BATCHES.value,
         batch_size=BATCH_SIZE.value,
+        space=search.read_space(sweep, RANGE.value, CHOICE.value) or None,
         data_dir=DATA_DIR.value,
         seed=SEED.value,
     )
-    for trial in sorted(study.trials, key=lambda t: t.value or 0.0, reverse=True):
-        point = trial.params
-        rate, depth = point["learning_rate"], point["num_layers"]
-        print(f"{trial.value:.4f}  learning rate {rate:.2e}, {depth} layers")
+    for trial in search.best_first(study):
+        point = ", ".join(f"{name} {v:.3g}" if isinstance(v, float) else f"{name} {v}"
+                          for name, v in trial.params.items())  # fmt: skip
+        print(f"{trial.value:.4f}  {point}")
 
 
 if __name__ == "__main__":

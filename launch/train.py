@@ -1,17 +1,20 @@
 """Trains one run of a config: the first of its sweep, or the one that flags name.
 
 python -m launch.train --config=configs/smoke.py --workdir=results/one --level=0.2
+
+Any field can be named: --axis=weight_decay=1e-4
 """
 
 from absl import flags
 
-from ws_jax import cli, plan
+from ws_jax import cli
 
 CONFIG = cli.define_config()
+AXIS = cli.define_axes()
 WORKDIR = cli.define_workdir()
 DATA_DIR = cli.define_data_dir()
 OVERWRITE = cli.define_overwrite()
-AXES = {
+WORDS = {
     "sharing": flags.DEFINE_string("sharing", None, "Scheme, as free or tiles:2."),
     "init": flags.DEFINE_string("init", None, "Reading of the initialisation."),
     "augmentations": flags.DEFINE_string("augmentation", None, "Kind."),
@@ -26,14 +29,14 @@ AXES = {
 
 def main() -> None:
     """Trains the run."""
-    asked = {axis: flag.value for axis, flag in AXES.items()}
-    config = plan.single_run(cli.read_config(CONFIG), asked)
+    asked = {word: flag.value for word, flag in WORDS.items() if flag.value is not None}
+    sweep = cli.read_run(CONFIG, AXIS.value, asked)
     workdir = cli.required(WORKDIR)
     cli.setup_jax()
-    from ws_jax import experiment
+    from ws_jax import engine
 
-    path = experiment.run_sweep(
-        config, workdir, data_dir=DATA_DIR.value, overwrite=OVERWRITE.value
+    path = engine.run_sweep(
+        sweep, workdir, data_dir=DATA_DIR.value, overwrite=OVERWRITE.value
     )
     print(f"results: {path}")
 

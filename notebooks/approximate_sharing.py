@@ -21,15 +21,8 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from ws_jax import checkpoint, measure, results
-from ws_jax.analysis import (
-    aggregate,
-    gallery,
-    labels,
-    statistics,
-    study,
-    style,
-    verdicts,
-)
+from ws_jax.analysis import aggregate, labels, statistics, study, style
+from ws_jax.papers.ott2020 import gallery, judge, runs
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
 workdir = ROOT / os.environ.get("WS_JAX_WORKDIR", "results/study")
@@ -38,7 +31,7 @@ rows = aggregate.tidy(frame)
 studies = {
     (data, semantics): part
     for data in sorted(set(rows["data"]), reverse=True)
-    for semantics, part in aggregate.select(rows, data).rows.groupby("semantics")
+    for semantics, part in runs.select(rows, data).rows.groupby("semantics")
 }
 study.summary(frame).round(2)
 
@@ -137,7 +130,7 @@ head = ["Claim | Data | Semantics, init | Verdict | Evidence", "--- | " * 4 + "-
 judged = [
     f"{v.claim.title} | {labels.data(v.data)} | {v.semantics}, {v.init} | "
     f"**{v.outcome}** | {v.sentence}"
-    for v in verdicts.judge(rows)
+    for v in judge.judge(rows)
     if v.claim.number == 6 and (v.data, v.semantics) in studies
 ]
 Markdown("\n".join(head + judged) if judged else "The claim is about MNIST: no runs.")

@@ -22,7 +22,8 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from ws_jax import checkpoint, measure, results
-from ws_jax.analysis import aggregate, figures, labels, render, study, style, tables
+from ws_jax.analysis import aggregate, labels, render, study, style
+from ws_jax.papers.ott2020 import figures, tables
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
 workdir = ROOT / os.environ.get("WS_JAX_WORKDIR", "results/study")

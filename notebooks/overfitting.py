@@ -19,15 +19,8 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from ws_jax import results
-from ws_jax.analysis import (
-    aggregate,
-    figures,
-    labels,
-    statistics,
-    study,
-    style,
-    verdicts,
-)
+from ws_jax.analysis import aggregate, labels, statistics, study, style
+from ws_jax.papers.ott2020 import figures, judge, runs
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
 frame = results.read(ROOT / os.environ.get("WS_JAX_RESULTS", "docs/results"))
@@ -36,7 +29,7 @@ rows = rows.assign(Gap=rows["acc"] - rows["val_acc"])
 studies = {
     (data, semantics): part
     for data in sorted(set(rows["data"]), reverse=True)
-    for semantics, part in aggregate.select(rows, data).rows.groupby("semantics")
+    for semantics, part in runs.select(rows, data).rows.groupby("semantics")
 }
 study.summary(frame).round(2)
 
@@ -82,7 +75,7 @@ head = ["Claim | Data | Semantics, init | Verdict | Evidence", "--- | " * 4 + "-
 judged = [
     f"{v.claim.title} | {labels.data(v.data)} | {v.semantics}, {v.init} | "
     f"**{v.outcome}** | {v.sentence}"
-    for v in verdicts.judge(rows)
+    for v in judge.judge(rows)
     if v.claim.number in (1, 2) and (v.data, v.semantics) in studies
 ]
 Markdown(

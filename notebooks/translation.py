@@ -20,16 +20,8 @@ from IPython.display import Markdown, display
 
 import ws_jax.data
 from ws_jax import results
-from ws_jax.analysis import (
-    aggregate,
-    figures,
-    labels,
-    pictures,
-    render,
-    study,
-    tables,
-    verdicts,
-)
+from ws_jax.analysis import aggregate, labels, render, study
+from ws_jax.papers.ott2020 import figures, judge, pictures, tables
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
 frame = results.read(ROOT / os.environ.get("WS_JAX_RESULTS", "docs/results"))
@@ -83,7 +75,7 @@ for data in sorted(set(rows["data"]), reverse=True):
 
 # %%
 cells = aggregate.cells(rows[rows["vcp"] == 0], ["translation"], "all_epochs")
-keys = ["data", "semantics", "model", "init"]
+keys = ["data", "semantics", "epochs", "model", "init"]
 best = cells.pivot_table("value", keys, "aug_type", aggfunc="max")
 best = (100 * best).round(1).reindex(columns=list(labels.KINDS))
 best.rename(columns=labels.kind).astype(object).fillna("no runs")
@@ -99,7 +91,7 @@ head = ["Claim | Data | Semantics, init | Verdict | Evidence", "--- | " * 4 + "-
 judged = [
     f"{v.claim.title} | {labels.data(v.data)} | {v.semantics}, {v.init} | "
     f"**{v.outcome}** | {v.sentence}"
-    for v in verdicts.judge(rows)
+    for v in judge.judge(rows)
     if v.claim.number in (3, 4, 5) and (v.data, v.semantics) in studies
 ]
 Markdown(

@@ -20,15 +20,8 @@ from IPython.display import Markdown, display
 
 import ws_jax.data
 from ws_jax import results
-from ws_jax.analysis import (
-    aggregate,
-    gallery,
-    labels,
-    pictures,
-    statistics,
-    study,
-    verdicts,
-)
+from ws_jax.analysis import aggregate, labels, statistics, study
+from ws_jax.papers.ott2020 import gallery, judge, pictures, runs
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
 frame = results.read(ROOT / os.environ.get("WS_JAX_RESULTS", "docs/results"))
@@ -36,7 +29,7 @@ rows = aggregate.tidy(frame)
 studies = {
     (data, semantics): part
     for data in sorted(set(rows["data"]), reverse=True)
-    for semantics, part in aggregate.select(rows, data).rows.groupby("semantics")
+    for semantics, part in runs.select(rows, data).rows.groupby("semantics")
 }
 study.summary(frame).round(2)
 
@@ -98,7 +91,7 @@ head = ["Claim | Data | Semantics, init | Verdict | Evidence", "--- | " * 4 + "-
 judged = [
     f"{v.claim.title} | {labels.data(v.data)} | {v.semantics}, {v.init} | "
     f"**{v.outcome}** | {v.sentence}"
-    for v in verdicts.judge(rows)
+    for v in judge.judge(rows)
     if v.claim.number in (7, 8) and (v.data, v.semantics) in studies
 ]
 Markdown(

@@ -1,4 +1,7 @@
-"""Strict numerics for every test, and compiled programs kept in the checkout."""
+"""Strict numerics for every test, and compiled programs kept in the checkout.
+
+Workers that run tests side by side share them, as do the processes that tests start.
+"""
 
 import os
 from pathlib import Path

@@ -146,7 +146,7 @@ def test_comparison_of_two_readings_of_the_same_runs():
     )
     found = statistics.compare(frame, frame, "dist_1", "last_epoch", "start")
     assert list(found["init"]) == ["paper", "released"]
-    change = study_frames.distances(np.array([0, 40]), 0.2)["dist_1"]
+    change = study_frames.distances(np.array([0, 40]), 0.2, "translation")["dist_1"]
     np.testing.assert_allclose(found["first"], change[1])
     np.testing.assert_allclose(found["second"], change[0])
     np.testing.assert_allclose(found["mean"], change[1] - change[0])

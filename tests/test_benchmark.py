@@ -11,15 +11,15 @@ import jax
 import numpy as np
 import pytest
 
-from ws_jax.benchmark import epochs, products, suite
-from ws_jax.benchmark.networks import make_benchmark
-from ws_jax.benchmark.options import Options, read_runs
-from ws_jax.benchmark.peers.client import PeerError, Peers
-from ws_jax.benchmark.session import Session
-from ws_jax.benchmark.steps import Steps
-from ws_jax.benchmark.timing import Case, carry_case, time_cases
+from benchmarks import epochs, products, suite
+from benchmarks.networks import make_benchmark
+from benchmarks.options import Options, read_runs
+from benchmarks.peers.client import PeerError, Peers
+from benchmarks.session import Session
+from benchmarks.steps import Steps
+from benchmarks.timing import Case, carry_case, time_cases
 from ws_jax.config import ConfigError
-from ws_jax.mapping import RunAxis
+from ws_jax.engine.mapping import RunAxis
 
 
 def test_cases_take_turns_and_the_first_call_is_not_counted():
@@ -125,8 +125,8 @@ def test_an_environment_without_python_is_refused():
 
 
 THREE_RUNS = """
-from ws_jax.benchmark import layers, steps
-from ws_jax.benchmark.networks import make_benchmark
+from benchmarks import layers, steps
+from benchmarks.networks import make_benchmark
 benchmark = make_benchmark("mnist", "full")
 print(layers.layer_case(benchmark, benchmark.layers()[0], 3, "columns").measure())
 print(steps.Steps(benchmark, 3, steps=1).step_case("steps").measure())

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import pytest
 from studies import tiny
 
-from ws_jax import experiment, mapping, results
-from ws_jax.config import EvaluationConfig, ExecutionConfig, SweepConfig
-from ws_jax.config.presets import LEVELS
-from ws_jax.study import prepare
-from ws_jax.train import init_run, train_epoch
+from ws_jax import engine, results
+from ws_jax.engine import mapping
+from ws_jax.engine.study import prepare
+from ws_jax.engine.train import init_run, train_epoch
+from ws_jax.papers.ott2020.presets import LEVELS
 
 
 @pytest.fixture
@@ -35,20 +35,31 @@ def traces(monkeypatch):
     return counts
 
 
+SEVERING = ("vcp", {"severing": LEVELS, "levels": (0.2,)})
+ALL_LEVELS = ("aug", {"levels": LEVELS})
+
+
 # All in one program, and in three chunks that share one, the last of them not full.
-@pytest.mark.parametrize("chunk", [11, 4])
 @pytest.mark.parametrize(
-    "column, axes",
-    [("vcp", {"severing": LEVELS, "levels": (0.2,)}), ("aug", {"levels": LEVELS})],
-    ids=["severing", "levels"],
+    "column, axes, chunk",
+    [
+        pytest.param(*SEVERING, 4, id="severing in chunks"),
+        pytest.param(*ALL_LEVELS, 11, id="levels"),
+        pytest.param(*SEVERING, 11, id="severing", marks=pytest.mark.slow),
+        pytest.param(*ALL_LEVELS, 4, id="levels in chunks", marks=pytest.mark.slow),
+    ],
 )
 def test_all_values_of_an_axis_trace_once(column, axes, chunk, traces, tmp_path):
-    config = tiny(
-        sweep=SweepConfig(sharing=("free",), folds=(0,), **axes),
-        evaluation=EvaluationConfig(perturbations=()),
-        execution=ExecutionConfig(chunk=chunk),
+    sweep = tiny(
+        sweep__sharing=("free",),
+        sweep__folds=(0,),
+        evaluation__views=(),
+        evaluation__measures=(),
+        execution__chunk=chunk,
+        execution__checkpoint_every=10,
+        **{f"sweep__{axis}": values for axis, values in axes.items()},
     )
-    experiment.run_sweep(config, tmp_path)
+    engine.run_sweep(sweep, tmp_path)
     assert traces == {"init_run": 1, "train_epoch": 1}
     table = results.read(tmp_path)
     assert sorted(table[column].unique()) == pytest.approx(LEVELS)
@@ -62,15 +73,14 @@ def test_an_epoch_of_mapped_runs_can_be_lowered_for_an_accelerator(platform, sch
     study = prepare(tiny(**parts))
     (group,) = study.groups
     program = study.program(group)
-    inputs = mapping.stack_inputs(group.runs, study.folds)
+    inputs = mapping.stack_inputs(group.runs)
     state, _ = jax.eval_shape(jax.vmap(functools.partial(init_run, program)), inputs)
-    data = study.dataset
 
-    def epoch(images, labels, epoch, inputs, state):
-        return train_epoch(program, images, labels, inputs, state, epoch)
+    def epoch(examples, epoch, inputs, state):
+        return train_epoch(program, examples, inputs, state, epoch)
 
-    mapped = jax.jit(mapping.over_runs(epoch, num_shared=3))
-    traced = mapped.trace(data.images, data.labels, jnp.int32(0), inputs, state)
+    mapped = jax.jit(mapping.over_runs(epoch, num_shared=2))
+    traced = mapped.trace(study.examples, jnp.int32(0), inputs, state)
     text = traced.lower(lowering_platforms=(platform,)).as_text()
     products = [line for line in text.splitlines() if "stablehlo.dot_general" in line]
     assert products and all("batching_dims" in line for line in products)

@@ -1,82 +1,94 @@
-"""Configs: what is refused, with which words, and that all shipped ones hold."""
+"""Configs: declared, read strictly, swept over any field, told apart truly."""
 
 import dataclasses
-import runpy
+import hashlib
+import json
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
-from studies import tiny
 
-from ws_jax.augment import AUGMENTATIONS, PERTURBATIONS
+from ws_jax import cli
 from ws_jax.config import (
-    AUGMENTATION_NAMES,
-    LOWERING_NAMES,
-    NETWORK_NAMES,
-    OPTIMIZER_NAMES,
-    PERTURBATION_NAMES,
-    PHASE_NAMES,
-    SCHEDULE_NAMES,
-    SCHEME_NAMES,
+    Config,
     ConfigError,
-    ExperimentConfig,
-    SemanticsConfig,
-    differing_fields,
-    parse_scheme,
+    check_config,
+    config,
+    find_field,
+    from_values,
+    labels,
+    leaves,
+    parse,
+    part,
+    paths,
+    replace_field,
+    split_values,
+    static,
+    to_values,
 )
-from ws_jax.conv import LOWERINGS
-from ws_jax.models import NETWORKS
-from ws_jax.optimizers import OPTIMIZERS, SCHEDULES
-from ws_jax.phases import PHASES
-from ws_jax.plan import make_plan, single_run
-from ws_jax.sharing import SCHEMES
+from ws_jax.engine.mapping import stack_inputs
+from ws_jax.engine.study import make_groups
+from ws_jax.models import ConvNet
+from ws_jax.names import run_columns
+from ws_jax.optimizers import SGD, Adam, Steps
+from ws_jax.phases import Couple
+from ws_jax.runs import Data, Evaluation, Execution, Run, Sweep, Train
+from ws_jax.tasks import Classification, WeightNorm
+from ws_jax.transforms import (
+    EdgeNoise,
+    Flip,
+    Noise,
+    Rotation,
+    Transform,
+    Translation,
+)
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(
-    path for path in (ROOT / "configs").glob("*.py") if path.stem != "paper"
+    path
+    for path in (ROOT / "configs").rglob("*.py")
+    if "def get_config" in path.read_text()
 )
-
-
-def read(path):
-    values = runpy.run_path(str(path))["get_config"]()
-    return ExperimentConfig.from_config_dict(values)
-
-
-def test_names_in_configs_are_those_of_the_code():
-    assert set(AUGMENTATION_NAMES) == set(AUGMENTATIONS)
-    assert set(PERTURBATION_NAMES) == set(PERTURBATIONS)
-    assert set(LOWERING_NAMES) == {"auto", *LOWERINGS}
-    assert set(NETWORK_NAMES) == set(NETWORKS)
-    assert set(OPTIMIZER_NAMES) == set(OPTIMIZERS)
-    assert set(SCHEDULE_NAMES) == set(SCHEDULES)
-    assert set(PHASE_NAMES) == set(PHASES)
-    assert set(SCHEME_NAMES) == set(SCHEMES)
+FREE = Run(network=ConvNet(sharing="free"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_is_sound_and_says_how_it_is_run(path):
-    config = read(path)
-    assert config.name == path.stem
-    runs = [run for group in make_plan(config) for run in group.runs]
-    assert len({run.name for run in runs}) == len(runs) > 0
-    assert f"--config=configs/{path.name}" in path.read_text()
-    assert ExperimentConfig.from_config_dict(config.to_config_dict()) == config
+    sweep = cli.load_sweep(str(path)).checked()
+    assert sweep.name == path.stem
+    runs = sweep.runs()
+    columns = run_columns(sweep, runs, "data")
+    assert len({found["run"] for found in columns.values()}) == len(runs) > 0
+    assert len({found["digest"] for found in columns.values()}) == len(runs)
+    assert f"--config={path.relative_to(ROOT).as_posix()}" in path.read_text()
+    assert Sweep.from_values(json.loads(json.dumps(sweep.values()))) == sweep
+
+
+def studies():
+    spec = {}
+    exec((ROOT / "configs/ott2020/paper.py").read_text(), spec)
+    return spec["STUDIES"]
 
 
 def test_the_paper_names_studies_that_are_there():
-    studies = runpy.run_path(str(ROOT / "configs" / "paper.py"))["STUDIES"]
-    assert set(studies) <= {path.stem for path in CONFIGS}
-    runs = [run for s in studies for g in make_plan(read(ROOT / f"configs/{s}.py"))
-            for run in g.runs]  # fmt: skip
+    folder = ROOT / "configs/ott2020"
+    runs = [
+        run
+        for name in studies()
+        for run in cli.load_sweep(str(folder / f"{name}.py")).checked().runs()
+    ]
     # 11 levels x 5 folds x 2 models; three kinds without level 0; VCP; two grids.
     assert len(runs) == 2 * (110 + 3 * 100 + 5 * 11 * 5 + 6 * 2 * 2) == 1418
 
 
 def test_the_published_sweep_is_the_one_of_the_paper():
-    groups = make_plan(read(ROOT / "configs" / "mnist_translation.py"))
+    sweep = cli.load_sweep(str(ROOT / "configs/ott2020/mnist_translation.py"))
+    groups = make_groups(sweep.checked())
     assert [len(group.runs) for group in groups] == [55, 55]
-    assert {run.level for run in groups[1].runs} == {
-        0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99,
-    }  # fmt: skip
+    assert {run.levels for run in groups[1].runs} == {
+        (level,) for level in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
+    } | {()}
 
 
 @pytest.mark.parametrize(
@@ -90,71 +102,302 @@ def test_the_published_sweep_is_the_one_of_the_paper():
         ),
         ({"train": {"epochs": True}}, "needs int"),
         ({"train": 3}, "config.train is 3, needs fields"),
-        ({"sweep": {"levels": 0.5}}, "config.sweep.levels is 0.5, needs a tuple"),
-        ({"sweep": {"levels": ("a",)}}, r"config.sweep.levels\[0\] is 'a'"),
-        ({"sweep": {"levels": (0.2, 1.0)}}, r"1.0 is not in \[0, 1\)"),
-        ({"sweep": {"levels": (-0.1,)}}, r"-0.1 is not in \[0, 1\)"),
-        ({"sweep": {"levels": (0.1, 0.1)}}, "repeats a value"),
-        ({"sweep": {"levels": ()}}, "sweep.levels is empty"),
-        ({"sweep": {"learning_rates": (0.0,)}}, "0.0 is not positive"),
-        ({"sweep": {"sharing": ("fre",)}}, "did you mean 'free'"),
-        ({"sweep": {"sharing": ("tiles",)}}, "needs a size"),
-        ({"sweep": {"sharing": ("free:2",)}}, "takes no size"),
-        ({"sweep": {"folds": (5,)}}, "5 is not in 0..4"),
-        ({"sweep": {"num_layers": (4,)}}, "4 is not in 1..3"),
-        ({"sweep": {"init": ("keras",)}}, "Known: paper, released"),
-        ({"semantics": {"bundle": "paper "}}, "did you mean 'paper'"),
-        ({"evaluation": {"perturbations": ("turn",)}}, "unknown perturbation"),
-        ({"network": {"strides": (1, 1)}}, "one entry a layer"),
-        ({"data": {"num_folds": 1}}, "at least 2"),
+        ({"network": {"features": 3}}, "config.network.features is 3, needs a tuple"),
+        ({"network": {"features": ("a",)}}, r"network.features\[0\] is 'a'"),
+        ({"network": {"name": "convnt"}}, "did you mean 'convnet'"),
+        ({"train": {"optimizer": {"name": "adm"}}}, "did you mean 'adam'"),
+        ({"transforms": [{"name": "nois"}]}, "did you mean 'noise'"),
+        ({"network": {"sharing": "fre"}}, "did you mean 'free'"),
+        ({"transforms": [{"name": "noise", "level": 1.0}]}, r"1.0 is not in \[0, 1\)"),
+        ({"fold": 5}, "5 is not in 0..4"),
+        ({"data": {"num_folds": 1}}, "data.num_folds: 1 must be at least 2"),
+        ({"data": {"split": "fold"}}, "did you mean 'folds'"),
+        ({"train": {"epochs": -3}}, "train.epochs: -3 must be at least 1"),
+        ({"evaluation": {"views": [{"name": "swap"}] * 2}}, "names one twice"),
+        ({"seed": 2**32}, "seed: 4294967296 is not in"),
+        ({"train": {"optimizer": {"learning_rate": float("nan")}}}, "nan must be"),
     ],
 )
 def test_what_is_refused(values, message):
     with pytest.raises(ConfigError, match=message):
-        ExperimentConfig.from_config_dict(values)
+        check_config(from_values(Run, values))
+
+
+@pytest.mark.parametrize(
+    "axes, message",
+    [
+        ({"weight_decy": (0,)}, "no field 'weight_decy': did you mean 'weight_decay'"),
+        ({"level": (0.2, 1.0)}, r"transforms.level: 1.0 is not in \[0, 1\)"),
+        ({"level": ("a",)}, r"transforms.level is 'a' \(str\), needs float"),
+        ({"level": ()}, "axis transforms.level is empty"),
+        ({"level": (0.1, 0.1)}, "repeats a value"),
+        ({"hidden": (8,), "network.hidden": (9,)}, "two axes for one field"),
+        ({"data.name": ("mnist",)}, "cannot be swept: all runs of a sweep see one"),
+        ({"chunk": (1, 2)}, "cannot be swept: it says how the work is done"),
+        ({"fold": (0, 5)}, "fold: 5 is not in 0..4"),
+        ({"num_layers": (2, 4)}, "4 is not in 1..3"),
+        ({"batch_size": (0,)}, "train.batch_size: 0 must be at least 1"),
+        ({"weight_decay": (-1e-4,)}, "must be at least 0"),
+        ({"strength": (0.5,)}, "no field 'strength'"),
+        ({"vcp": (0.5,)}, "nothing would be severed"),
+        ({"sharing": ("tiles",)}, "needs a size"),
+        ({"network": ("resnt",)}, "unknown network 'resnt'"),
+    ],
+)
+def test_axes_that_are_refused(axes, message):
+    with pytest.raises(ConfigError, match=message):
+        Sweep("bad", FREE, axes).checked()
+
+
+def test_fields_go_by_the_end_of_their_names():
+    run = Run(transforms=(Translation(), Noise()))
+    assert find_field(run, "weight_decay") == "train.optimizer.weight_decay"
+    assert find_field(run, "optimizer.weight_decay") == "train.optimizer.weight_decay"
+    assert find_field(run, "level") == "transforms.level"
+    assert find_field(run, "noise.level") == "transforms.noise.level"
+    assert find_field(run, "transforms.noise.level") == "transforms.noise.level"
+    with pytest.raises(ConfigError, match="a.value or b.value: name it in full"):
+        find_field(Two(), "value")
+    both = replace_field(run, "transforms.level", 0.5)
+    assert both.levels == (0.5, 0.5)
+    assert replace_field(run, "transforms.noise.level", 0.5).levels == (0.5,)
+
+
+@config
+class Inner(Config):
+    value: int = static(1, "a number")
+
+
+@config
+class Two(Config):
+    a: Inner = part(Inner(), "one")
+    b: Inner = part(Inner(), "another")
+
+
+def test_declarations_that_are_no_configs_are_refused():
+    with pytest.raises(TypeError, match="Bare.value: declare it as data"):
+
+        @config
+        class Bare(Config):
+            value: int = 3
+
+    with pytest.raises(ConfigError, match="two kinds are called 'noise'"):
+
+        @config("noise")
+        class Other(Transform):
+            pass
+
+
+def test_values_are_read_as_their_fields_have_them():
+    run = Run()
+    assert parse(run, "network.features", "(4, 6)") == (4, 6)
+    assert parse(run, "network.sharing", "tiles:2") == "tiles:2"
+    assert parse(run, "train.epochs", "3") == 3
+    assert type(parse(run, "train.optimizer.weight_decay", "0")) is float
+    assert parse(run, "evaluation.whole_batches", "true") is True
+    assert parse(run, "train.optimizer.no_decay", "bias,scale") == ("bias", "scale")
+    assert parse(run, "transforms", "flip+noise") == (Flip(), Noise())
+    assert parse(run, "transforms", "none") == ()
+    assert split_values("(4,6),(8,12)") == ["(4,6)", "(8,12)"]
+    # Another kind keeps the fields that both have.
+    slow = replace_field(run, "train.optimizer.learning_rate", 0.5)
+    assert parse(slow, "train.optimizer", "sgd") == SGD(learning_rate=0.5)
 
 
 def test_whole_numbers_are_floats_where_floats_are_asked():
-    config = ExperimentConfig.from_config_dict({"sweep": {"levels": [0]}})
-    assert config.sweep.levels == (0.0,) and type(config.sweep.levels[0]) is float
+    sweep = Sweep("s", Run(), {"level": [0]}).checked()
+    (level,) = sweep.axes["transforms.level"]
+    assert level == 0.0 and type(level) is float
+    assert sweep == Sweep("s", Run(), {"level": (0.0,)}).checked()
 
 
-def test_semantics_are_a_bundle_that_single_fields_override():
-    semantics = SemanticsConfig(bundle="released", init="paper").resolve()
-    assert semantics.init == "paper" and semantics.edge_noise == "released"
-    assert set(dataclasses.asdict(SemanticsConfig().resolve()).values()) == {"paper"}
+def test_a_config_of_parts_survives_being_written():
+    run = Run(
+        network=ConvNet(sharing="free"),
+        task=Classification(terms=(WeightNorm(strength=0.1),)),
+        transforms=(Flip(), Noise(level=0.1), Noise(level=0.2)),
+        train=Train(optimizer=SGD(schedule=Steps()), phase=Couple()),
+    )
+    values = json.loads(json.dumps(to_values(run)))
+    assert from_values(Run, values) == run
+    assert values["train"]["phase"]["name"] == "couple"
+    assert labels(run.transforms) == ["flip", "noise", "noise_2"]
 
 
-def test_schemes_by_layer():
-    assert parse_scheme("full/tiles:2/free") == (("full", 0), ("tiles", 2), ("free", 0))
+# Another value for every field that a run may have.
+CHANGES = {
+    "data.name": "mnist",
+    "data.split": "published",
+    "data.num_folds": 6,
+    "data.num_images": 100,
+    "network.sharing": "tiles:2",
+    "network.padding": "SAME",
+    "network.fans": "stored",
+    "network.severing": "units",
+    "network.dtype": "bfloat16",
+    "network.num_layers": 2,
+    "task.label_smoothing": 0.1,
+    "task.top": (3,),
+    "train.optimizer.no_decay": ("bias",),
+    "execution.lowering": "lax",
+    "execution.precision": "high",
+    "transforms": (Flip(),),
+    "train.phase.sharing": "tiles:2",
+    "train.phase.count": "epoch",
+    "transforms.rotation.centre": "pixel_off",
+    "evaluation.views.translation.level": 0.3,
+}
+# Said, but no number of a training depends on them.
+NO_NUMBER = {
+    "execution.chunk",
+    "execution.checkpoint_every",
+    "execution.keep",
+    "semantics",
+    "evaluation.views",
+    "evaluation.measures",
+    "train.optimizer.decays",
+    "data.holdout",  # of another split
+}
+BASE = Run(
+    network=ConvNet(sharing="free", severing="connections", vcp=0.5),
+    transforms=(Rotation(level=0.2),),
+    train=Train(phase=Couple(strength=0.5), optimizer=Adam(weight_decay=1e-4)),
+)
 
 
-def test_differing_fields_are_named():
-    a, b = (dataclasses.asdict(tiny(train__epochs=n)) for n in (1, 2))
-    assert differing_fields(a, b) == ["train.epochs: 1 -> 2"]
-    assert differing_fields({"a": 1}, {}) == ["a: 1 -> absent"]
+def changed(path, value, rule):
+    if path in CHANGES:
+        return CHANGES[path]
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        other = value + 1
+        within = rule.high is None or other < rule.high
+        return other if within else value / 2 if value else 0.25
+    if isinstance(value, tuple) and value and isinstance(value[0], int):
+        return (*value[:-1], value[-1] + 1)
+    return None
 
 
-def test_one_run_is_cut_out_of_a_sweep():
-    config = single_run(tiny(), {"levels": 0.3, "sharing": "free", "seeds": 7})
-    ((run,),) = [group.runs for group in make_plan(config)]
-    assert (run.level, run.sharing, run.fold, run.seed) == (0.3, "free", 0, 7)
+EVERY = [(path, value, rule) for path, value, rule in leaves(BASE)]
 
 
-def test_shared_kernels_have_one_initialisation_and_are_not_severed():
-    config = tiny(sweep__init=("paper", "released"), sweep__severing=(0.0, 0.5))
-    groups = {(g.spec.sharing, g.spec.init): g for g in make_plan(config)}
-    assert set(groups) == {("full", "paper"), ("free", "paper"), ("free", "released")}
-    assert len(groups["full", "paper"].runs) == 4
-    assert len(groups["free", "paper"].runs) == 8
-    assert groups["full", "paper"].spec.severing == "none"
-    assert groups["free", "paper"].spec.severing == "paper"
+@pytest.mark.parametrize("path, value, rule", EVERY, ids=[entry[0] for entry in EVERY])
+def test_every_field_that_can_change_a_number_tells_runs_apart(path, value, rule):
+    new = changed(path, value, rule)
+    if new is None:  # kinds are tried below
+        assert rule.role == "part" or path in NO_NUMBER
+        return
+    other = replace_field(BASE, path, new)
+    same = BASE.digest("data") == other.digest("data")
+    assert same == (path in NO_NUMBER), path
+    pooled = BASE.digest("data", pooled=True) == other.digest("data", pooled=True)
+    assert pooled == (path in NO_NUMBER or path in ("fold", "seed"))
 
 
-def test_run_names_are_unique_and_equal_configs_are_drawn_alike():
-    close = tiny(sweep__levels=(0.1, 0.1000001), sweep__folds=(0,))
-    runs = [run for group in make_plan(close) for run in group.runs]
-    assert len({run.name for run in runs}) == len(runs) == 4
-    whole, real = (tiny(sweep__levels=(zero,)) for zero in (0, 0.0))
-    assert whole.digest() == real.digest()
-    assert make_plan(whole)[0].runs[0].stream() == make_plan(real)[0].runs[0].stream()
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        ("train.optimizer", "sgd"),
+        ("train.phase", "group_mean"),
+        ("task", "segmentation"),
+        ("train.optimizer.schedule", "cosine"),
+        ("transforms", "rotation+flip"),
+    ],
+)
+def test_kinds_tell_runs_apart(path, text):
+    other = replace_field(BASE, path, parse(BASE, path, text))
+    assert BASE.digest("data") != other.digest("data")
+
+
+def test_other_data_are_another_training():
+    assert Run().digest("a") != Run().digest("b")
+
+
+def test_what_has_no_effect_makes_no_other_run():
+    plain = Run(transforms=()).digest("data")
+    for kind in (Translation(), Rotation(), Noise(), EdgeNoise(border="batch")):
+        assert Run(transforms=(kind,)).digest("data") == plain
+    full = Run(network=ConvNet(fans="stored", severing="units", vcp=0.5))
+    assert full.digest("data") == plain
+    assert Run(network=ConvNet(num_layers=3)).digest("data") == plain
+    phased = Run(train=Train(phase=Couple()))
+    assert phased.digest("data") == plain  # on kernels that all sites share
+    usual = Evaluation(views=())
+    assert Run(evaluation=usual).digest("data") == plain
+    assert Run(execution=Execution(chunk=3, keep=2)).digest("data") == plain
+    assert FREE.digest("data") != plain
+    whole = Data(split="published", num_folds=7)
+    assert Run(data=whole).digest("d") == Run(data=Data(split="published")).digest("d")
+
+
+def test_level_0_of_all_kinds_is_one_run():
+    kinds = ((Translation(),), (Noise(),), ())
+    sweep = Sweep("s", Run(), {"transforms": kinds, "level": (0.0, 0.2)}).checked()
+    assert [run.levels for run in sweep.runs()] == [(), (0.2,), (0.2,)]
+
+
+def test_groups_are_runs_of_one_structure():
+    decays = {"weight_decay": (0, 1e-4), "strength": (0, 0.5, 1), "seed": (0, 1)}
+    coupled = replace_field(FREE, "train.phase", Couple())
+    (group,) = make_groups(Sweep("one", coupled, decays).checked())
+    assert len(group.runs) == 12
+    two = make_groups(
+        Sweep("two", FREE, {"hidden": (32, 64), "seed": (0, 1)}).checked()
+    )
+    assert [len(group.runs) for group in two] == [2, 2]
+    assert len({group.name for group in two}) == 2
+
+
+def test_stacked_runs_are_arrays_of_their_kind():
+    sweep = Sweep("s", FREE, {"level": (0.0, 0.2), "seed": (1, 2**32 - 1)}).checked()
+    inputs = stack_inputs(sweep.runs())
+    (translation,) = inputs.config.transforms
+    np.testing.assert_array_equal(translation.level, np.float32([0, 0, 0.2, 0.2]))
+    assert inputs.config.fold.dtype == np.int32
+    assert inputs.config.train.optimizer.learning_rate.dtype == np.float32
+    assert inputs.config.network.sharing == "free"
+    keys = jax.random.key_data(inputs.key)
+    assert len(np.unique(keys, axis=0)) == 4
+
+
+def test_a_run_draws_by_what_it_is_and_not_by_its_place():
+    one = Sweep("one", FREE, {"level": (0.2,), "fold": (1,)}).checked().runs()
+    many = Sweep("many", Run(), {"sharing": ("full", "free"), "level": (0.0, 0.2),
+                                 "fold": ()}).checked().runs()  # fmt: skip
+    (same,) = [run for run in many if run == one[0]]
+    assert same.stream() == one[0].stream()
+    assert len({run.stream() for run in many}) == len(many) == 20
+    # What the first studies drew by: fold, sharing and level.
+    assert one[0].stream() == _bits("1/free/0.2")
+
+
+def _bits(text):
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def test_many_runs_are_planned_with_little_work(monkeypatch):
+    axes = {"sharing": ("full", "free"), "level": (0.0, 0.2), "fold": (),
+            "seed": tuple(range(50))}  # fmt: skip
+    counted = []
+    real = dataclasses.replace
+
+    def replace(*args, **changes):
+        counted.append(args)
+        return real(*args, **changes)
+
+    monkeypatch.setattr(dataclasses, "replace", replace)
+    runs = Sweep("many", Run(), axes).checked().runs()
+    assert len(runs) == 1000
+    assert len(counted) < 40 * len(runs)
+
+
+def test_columns_say_what_is_swept_or_not_usual():
+    base = replace_field(FREE, "train.batch_size", 32)
+    sweep = Sweep("s", base, {"hidden": (8, 9), "weight_decay": (0.0, 0.1)}).checked()
+    columns = list(run_columns(sweep, sweep.runs(), "data").values())
+    told = {"train.batch_size", "network.hidden", "train.optimizer.weight_decay"}
+    assert {name for name in columns[0] if "." in name} == told
+    assert [c["network.hidden"] for c in columns] == [8, 8, 9, 9]
+    assert columns[0]["sharing"] == "free" and columns[0]["epochs"] == 250
+    assert set(paths(base)) >= {"transforms.level", "transforms.translation.level"}

@@ -69,6 +69,7 @@ def test_identity_and_shape():
         ({"images": np.zeros((12, 4, 5), np.uint8)}, r"not \[n, h, w, c\]"),
         ({"images": np.zeros((0, 4, 5, 2), np.uint8)}, "n > 0"),
         ({"labels": np.zeros(11, np.int32)}, "beside 12 images"),
+        ({"labels": np.zeros((12, 4, 6), np.int32)}, r"\(12, 4, 6\) beside 12 images"),
         ({"labels": np.full(12, 3, np.int32)}, "3 to 3, with 3 classes"),
         ({"labels": np.full(12, -1, np.int32)}, "-1 to -1"),
         ({"num_train": 0}, "0 of 12"),
@@ -79,6 +80,14 @@ def test_identity_and_shape():
 def test_unusable_arrays_are_refused(changes, message):
     with pytest.raises(data.DataError, match=message):
         make_dataset(**changes)
+
+
+def test_labels_may_be_masks():
+    masks = np.random.RandomState(1).randint(0, 2, (12, 4, 5)).astype(np.int32)
+    dataset = make_dataset(labels=masks)
+    np.testing.assert_array_equal(dataset.first(5).labels, masks[:5])
+    other = make_dataset(labels=1 - masks)
+    assert dataset.fingerprint != other.fingerprint
 
 
 def test_first_images():

@@ -1,7 +1,6 @@
 """From config to results: resuming, refusing, and what stands in the folder."""
 
 import contextlib
-import dataclasses
 import json
 import os
 import shutil
@@ -19,11 +18,15 @@ import pandas as pd
 import pytest
 from studies import stop_at_once, tiny
 
-from ws_jax import experiment, results
-from ws_jax.checkpoint import Saved, load_run, open_chunk
-from ws_jax.config import OptimizerConfig, PhaseConfig, TrainConfig
+from ws_jax import engine, results
+from ws_jax.checkpoint import load_run, open_chunk
+from ws_jax.engine.chunk import LivingRuns
+from ws_jax.integrity import seal, unseal
 from ws_jax.measure import kernel_distance
+from ws_jax.names import run_columns
+from ws_jax.phases import Couple, GroupMean, NoPhase
 from ws_jax.results import ResultsError
+from ws_jax.stored import Saved
 from ws_jax.workdir import Workdir, WorkdirError
 
 YOUNG = ("optimizer", "phase", "coupling")
@@ -36,13 +39,19 @@ NUMBERS = [name for name in results.EPOCH_COLUMNS if name not in ("seconds", "st
 def done(tmp_path_factory):
     """A finished sweep, and its results."""
     workdir = tmp_path_factory.mktemp("done")
-    experiment.run_sweep(CONFIG, workdir)
+    engine.run_sweep(CONFIG, workdir)
     return workdir, results.read(workdir)
 
 
 def test_results_have_a_row_for_every_run_and_epoch(done):
     _, frame = done
-    assert list(frame.columns) == list(results.COLUMNS)
+    identity = ["digest", "cell", "epochs"]
+    known = [*results.COLUMNS, *identity]
+    assert list(frame.columns[: len(known)]) == known
+    # Fields that are not at their default, by name.
+    fields = list(frame.columns[len(known) :])
+    assert fields == sorted(fields) and all("." in name for name in fields)
+    assert set(frame["train.batch_size"]) == {16}
     counts = frame.groupby(["model", "aug", "fold"])["epoch"].agg(list)
     assert len(counts) == 8
     assert all(e == [1, 2, 3] for e in counts["cnn"])
@@ -64,52 +73,50 @@ def test_results_have_a_row_for_every_run_and_epoch(done):
 def test_the_record_says_what_was_run(done):
     workdir, _ = done
     (record,) = results.read_records(workdir)
-    assert record["config"]["train"]["epochs"] == 3
+    assert record["config"]["base"]["train"]["epochs"] == 3
     assert record["data"]["name"].startswith("synthetic")
     assert {"jax", "flax", "ws_jax", "python"} <= set(record["versions"])
     assert record["device"]["platform"] == "cpu"
 
 
 @pytest.mark.parametrize(
-    "name, strength, coupling",
-    [("none", 0.4, 0.0), ("couple", 0.4, 0.4), ("group_mean", 0.4, 1.0)],
+    "phase, coupling",
+    [(NoPhase(), 0.0), (Couple(strength=0.4), 0.4), (GroupMean(), 1.0)],
+    ids=lambda value: getattr(value, "kind", ""),
 )
-def test_columns_say_how_runs_were_trained(name, strength, coupling):
-    train = TrainConfig(phase=PhaseConfig(name=name, strength=strength))
-    columns = results.training_columns(dataclasses.asdict(train))
-    assert columns == {"optimizer": "adam", "phase": name, "coupling": coupling}
+def test_columns_say_how_runs_were_trained(phase, coupling):
+    sweep = tiny(train__phase=phase).checked()
+    told = run_columns(sweep, sweep.runs(), "").values()
+    for columns in told:
+        free = columns["sharing"] == "free"  # a convolution has nothing to couple
+        assert columns["phase"] == (phase.kind if free else "none")
+        assert columns["coupling"] == (coupling if free else 0.0)
+        assert columns["optimizer"] == "adam"
+    assert len(told) == 8
 
 
-def test_tables_and_sweeps_older_than_a_column_are_read_and_go_on(
-    tmp_path, monkeypatch
-):
-    config = tiny(
-        sweep__sharing=("full",),
-        sweep__folds=(0,),
-        train__optimizer=OptimizerConfig(name="sgd"),
-    )
-    with monkeypatch.context() as old:
-        old.setattr("ws_jax.study.training_columns", lambda train: {})
-        old.setattr(results, "training_columns", lambda train: {})
-        columns = {c: t for c, t in results.COLUMNS.items() if c not in YOUNG}
-        old.setattr(results, "COLUMNS", columns)
-        stop_at_once(config, tmp_path, monkeypatch)
+def test_tables_older_than_a_column_are_read(done, tmp_path):
     path = tmp_path / results.RESULTS_FILE
-    assert not set(YOUNG) & set(pd.read_parquet(path).columns)
-    started = results.read(tmp_path)
-    experiment.run_sweep(config, tmp_path)
-    for frame in (started, results.read(tmp_path)):
-        assert list(frame.columns) == list(results.COLUMNS)
-        assert set(frame["optimizer"]) == {"sgd"} and set(frame["phase"]) == {"none"}
-        assert frame.dtypes.equals(results.make_frame(frame.to_dict("records")).dtypes)
-    assert set(frame["epoch"]) == {1, 2}
+    done[1].drop(columns=[*YOUNG, "digest", "cell"]).to_parquet(path)
+    train = {"optimizer": {"name": "sgd"}, "phase": {"name": "none", "strength": 0.4}}
+    for phase, coupling in [("none", 0.0), ("couple", 0.4), ("group_mean", 1.0)]:
+        train["phase"]["name"] = phase
+        record = {"config": {"train": train}, "data": {}, "chunks": []}
+        (tmp_path / results.RECORD_FILE).write_text(json.dumps(record))
+        frame = results.read(tmp_path)
+        assert set(results.COLUMNS) < set(frame.columns)
+        assert set(frame["optimizer"]) == {"sgd"} and set(frame["phase"]) == {phase}
+        assert set(frame["coupling"]) == {coupling}
+        rows = frame.to_dict("records")
+        assert frame.dtypes.to_dict() == results.make_frame(rows).dtypes.to_dict()
+        assert frame["digest"].nunique() == 8 and frame["cell"].nunique() == 4
 
 
 def test_a_finished_sweep_is_not_trained_again(done, monkeypatch):
     workdir, frame = done
     before = (workdir / results.RESULTS_FILE).read_bytes()
-    monkeypatch.setattr(experiment.LivingRuns, "train_epoch", None)
-    experiment.run_sweep(CONFIG, workdir)
+    monkeypatch.setattr(LivingRuns, "train_epoch", None)
+    engine.run_sweep(CONFIG, workdir)
     pd.testing.assert_frame_equal(results.read(workdir), frame)
     assert (workdir / results.RESULTS_FILE).read_bytes() == before
 
@@ -118,15 +125,15 @@ def test_another_config_is_refused_by_its_fields(done):
     workdir, frame = done
     other = tiny(execution__chunk=2, train__epochs=4, sweep__levels=(0.0,))
     with pytest.raises(WorkdirError) as refusal:
-        experiment.run_sweep(other, workdir)
-    assert "train.epochs: 3 -> 4" in str(refusal.value)
-    assert "sweep.levels: [0.0, 0.3] -> [0.0]" in str(refusal.value)
+        engine.run_sweep(other, workdir)
+    assert "base.train.epochs: 3 -> 4" in str(refusal.value)
+    assert "axes.transforms.level: [0.0, 0.3] -> [0.0]" in str(refusal.value)
     pd.testing.assert_frame_equal(results.read(workdir), frame)
 
 
 def test_another_saving_rhythm_is_not_another_sweep(done):
     workdir, _ = done
-    experiment.run_sweep(
+    engine.run_sweep(
         tiny(execution__chunk=2, train__epochs=3, execution__checkpoint_every=7),
         workdir,
     )
@@ -134,8 +141,8 @@ def test_another_saving_rhythm_is_not_another_sweep(done):
 
 def test_overwrite_starts_anew(done, tmp_path):
     small = tiny(sweep__levels=(0.0,), sweep__folds=(0,), train__epochs=1)
-    experiment.run_sweep(small, tmp_path)
-    experiment.run_sweep(
+    engine.run_sweep(small, tmp_path)
+    engine.run_sweep(
         tiny(sweep__levels=(0.3,), sweep__folds=(0,), train__epochs=1),
         tmp_path,
         overwrite=True,
@@ -179,21 +186,29 @@ def test_a_run_is_loaded_though_its_checkpoint_gives_way_to_a_newer_one(
 ):
     workdir = shutil.copytree(done[0], tmp_path / "running")
     which = dict(model="fcn", aug=0.3, fold=1)
+    newest = next(workdir.glob("checkpoints/free-*translation/chunk_001/7"))
+    older = shutil.copytree(newest, newest.with_name("6"))
+    table = unseal((older / "rows" / "metadata").read_bytes())
+    (older / "rows" / "metadata").write_text(json.dumps(seal({**table, "step": 6})))
+    hidden = newest.rename(tmp_path / "not yet there")
     real = ocp.StandardCheckpointHandler.restore
-    moved = []
+    removed = []
 
     def restore(self, path, **arguments):
-        if not moved:
-            moved.append(path.parent.rename(path.parent.with_name("9")))
+        if not removed:
+            removed.append(path.parent)
+            shutil.rmtree(path.parent)
+            hidden.rename(newest)
         return real(self, path, **arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(ocp.StandardCheckpointHandler, "restore", restore)
         run = load_run(workdir, **which)
+    assert removed
     chex.assert_trees_all_equal(run, load_run(done[0], **which))
     # What is broken, and not followed by a newer one, is said.
-    shutil.rmtree(moved[0] / "state")
-    with pytest.raises(FileNotFoundError, match="state"):
+    shutil.rmtree(newest / "state")
+    with pytest.raises(ResultsError, match="arrays cannot be read"):
         load_run(workdir, **which)
 
 
@@ -218,8 +233,8 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
 from studies import stop_at_once, tiny
-from ws_jax import experiment
-experiment.run_sweep(tiny(execution__chunk=2, train__epochs=3), sys.argv[1])
+from ws_jax import engine
+engine.run_sweep(tiny(execution__chunk=2, train__epochs=3), sys.argv[1])
 """
 
 
@@ -300,14 +315,14 @@ def test_sigterm_saves_and_the_next_start_goes_on(done, tmp_path):
 def test_a_sweep_goes_on_with_another_number_of_devices(tmp_path, monkeypatch):
     # Three runs in a chunk, which two devices cannot share evenly.
     parts = {"sweep__levels": (0.3,), "sweep__folds": (0, 1, 2), "execution__chunk": 3}
-    experiment.run_sweep(tiny(**parts), tmp_path / "whole")
+    engine.run_sweep(tiny(**parts), tmp_path / "whole")
     stop_at_once(tiny(**parts), tmp_path / "moved", monkeypatch)
     script = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "tests")!r})
 from studies import stop_at_once, tiny
-from ws_jax import experiment
-experiment.run_sweep(tiny(**{parts!r}), sys.argv[1])
+from ws_jax import engine
+engine.run_sweep(tiny(**{parts!r}), sys.argv[1])
 """
     devices = "--xla_force_host_platform_device_count=2"
     subprocess.run(
@@ -352,9 +367,9 @@ def test_a_restart_never_shrinks_the_results(tmp_path, monkeypatch):
         return write(frame, workdir)
 
     monkeypatch.setattr(results, "write", watched)
-    experiment.run_sweep(config, tmp_path)
+    engine.run_sweep(config, tmp_path)
     assert sizes == [1, 2, 4, 6, 8]
-    experiment.run_sweep(config, tmp_path)
+    engine.run_sweep(config, tmp_path)
     assert len(sizes) == 5, "a finished sweep was written again"
 
 
@@ -369,6 +384,6 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path, monkeypatch)
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="disk is full"):
         patch.setattr("ws_jax.checkpoint.shutil.disk_usage", nearly_full)
-        experiment.run_sweep(config, tmp_path)
-    experiment.run_sweep(config, tmp_path)
+        engine.run_sweep(config, tmp_path)
+    engine.run_sweep(config, tmp_path)
     assert len(results.read(tmp_path)) == 2 * 2 + 2 * 3

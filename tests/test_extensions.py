@@ -9,15 +9,17 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from studies import stop_at_once, tiny
+from studies import TINY, stop_at_once, tiny
 
-from ws_jax import experiment, results
+from ws_jax import engine, results
 from ws_jax.checkpoint import load_run
-from ws_jax.config import OptimizerConfig, PhaseConfig
+from ws_jax.config import config, replace_field
 from ws_jax.conv import shared_conv
 from ws_jax.initializers import glorot_uniform
-from ws_jax.models import NETWORKS
-from ws_jax.phases import couple
+from ws_jax.models import Network
+from ws_jax.optimizers import SGD, Cosine
+from ws_jax.phases import GroupMean, couple
+from ws_jax.runs import Sweep
 from ws_jax.sharing import full
 
 
@@ -49,19 +51,27 @@ class OneBank(nn.Module):
         return nn.Dense(10)(x.mean(axis=(1, 2)))
 
 
-def study_of(monkeypatch, name, module, **parts):
-    """A config whose network is `module`, with one group of two runs."""
-    monkeypatch.setattr("ws_jax.config.parts.NETWORK_NAMES", ["convnet", name])
-    monkeypatch.setitem(NETWORKS, name, lambda spec, num_classes: module())
-    config = tiny(sweep__sharing=("full",), sweep__folds=(0,), evaluation__radii=())
-    network = dataclasses.replace(config.network, name=name)
-    return dataclasses.replace(config, network=network, **parts)
+@pytest.fixture
+def kinds(monkeypatch):
+    """Networks by name, of which those that a test adds are gone after it."""
+    monkeypatch.setattr(Network, "kinds", dict(Network.kinds))
 
 
-def run_in_halves(config, workdir, monkeypatch):
+def network_of(name, module):
+    """Makes a kind of network whose module is `module`; returns its config."""
+
+    class Own(Network):
+        def make(self, num_outputs, arithmetic):
+            return module()
+
+    Own.__qualname__ = module.__name__
+    return config(name)(Own)()
+
+
+def run_in_halves(sweep, workdir, monkeypatch):
     """Runs a sweep that is stopped after its first epoch, and goes on."""
-    stop_at_once(config, workdir, monkeypatch)
-    experiment.run_sweep(config, workdir)
+    stop_at_once(sweep, workdir, monkeypatch)
+    engine.run_sweep(sweep, workdir)
     return results.read(workdir)
 
 
@@ -70,16 +80,20 @@ NUMBERS = ["epoch", "loss", "acc", "val_loss", "val_acc", "translation"]
 
 @pytest.mark.parametrize("name, module", [("two_block", TwoBlocks), ("bank", OneBank)])
 def test_a_network_of_another_kind_trains_stops_and_goes_on(
-    name, module, tmp_path, monkeypatch
+    name, module, tmp_path, monkeypatch, kinds
 ):
-    momentum = OptimizerConfig(name="sgd", momentum=0.9, schedule="cosine")
-    config = study_of(monkeypatch, name, module)
-    config = dataclasses.replace(
-        config, train=dataclasses.replace(config.train, optimizer=momentum)
+    sweep = Sweep(
+        "own",
+        dataclasses.replace(TINY, network=network_of(name, module)),
+        {"transforms.level": (0.0, 0.3)},
     )
-    experiment.run_sweep(config, tmp_path / "whole")
+    momentum = SGD(learning_rate=1e-3, momentum=0.9, schedule=Cosine())
+    base = replace_field(sweep.base, "train.optimizer", momentum)
+    base = replace_field(base, "evaluation.measures", ())
+    sweep = dataclasses.replace(sweep, base=base)
+    engine.run_sweep(sweep, tmp_path / "whole")
     whole = results.read(tmp_path / "whole")
-    halves = run_in_halves(config, tmp_path / "halves", monkeypatch)
+    halves = run_in_halves(sweep, tmp_path / "halves", monkeypatch)
     np.testing.assert_array_equal(whole[NUMBERS], halves[NUMBERS])
     assert len(whole) == 4 and whole["val_acc"].notna().all()
 
@@ -94,13 +108,13 @@ def test_a_network_of_another_kind_trains_stops_and_goes_on(
 @pytest.mark.parametrize("every, equal", [(3, True), (2, False)])
 def test_a_phase_every_few_steps(every, equal, tmp_path):
     # 40 training images in batches of 16: an epoch is three steps.
-    config = tiny(
+    sweep = tiny(
         sweep__sharing=("free",),
         sweep__folds=(0,),
         train__epochs=1,
-        train__phase=PhaseConfig(name="group_mean", every=every),
+        train__phase=GroupMean(every=every),
     )
-    experiment.run_sweep(config, tmp_path)
+    engine.run_sweep(sweep, tmp_path)
     after = results.read(tmp_path).query("epoch == 1")
     assert ((after["dist_1"] < 1e-6) == equal).all()
     kernel = load_run(tmp_path, aug=0.3)["params"]["conv_1"]["kernel"]

@@ -8,10 +8,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
-    "config data augment sharing winograd lowerings conv initializers layers plan "
-    "models optimizers phases metrics measure program evaluate train mapping sweep "
-    "memory results study checkpoint workdir progress experiment describe search cli "
-    "benchmark analysis"
+    "config integrity data augment sharing winograd lowerings conv initializers "
+    "schemes normalization layers transforms measure optimizers phases models tasks "
+    "metrics runs names standins results stored ledger checkpoint workdir engine "
+    "search compile_cache analysis papers commandline cli"
+).split()
+# The same within the engine: from one run to many, and to the host's loop.
+ENGINE = (
+    "program evaluate train mapping chunk memory study progress describe sweep"
 ).split()
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")
 
@@ -53,13 +57,30 @@ def test_imports_go_down_the_module_map():
     assert not wrong
 
 
-def test_configs_import_the_config_module_only():
+def test_the_way_from_a_sweep_to_a_step_goes_down():
+    wrong = []
+    for name, text in sources("ws_jax/engine").items():
+        own = Path(name).stem
+        parts = [n.split(".") for n in imports(name, text)]
+        used = {p[2] for p in parts if p[:2] == ["ws_jax", "engine"]} - {own}
+        if own == "__init__":
+            continue
+        unknown = ({own} | used) - set(ENGINE)
+        assert not unknown, f"{name}: add {unknown} to ENGINE"
+        later = [n for n in used if ENGINE.index(n) > ENGINE.index(own)]
+        wrong += [f"{name} imports {n}, which comes after {own}" for n in later]
+    assert not wrong
+
+
+def test_configs_import_what_a_run_is_made_of():
+    parts = "config data measure models optimizers papers phases runs tasks transforms"
+    allowed = tuple(f"ws_jax.{part}." for part in parts.split())
     wrong = [
         f"{name} imports {module}"
         for name, text in sources("configs").items()
         for module in imports(name, text)
         if module.split(".")[0] not in sys.stdlib_module_names
-        and not f"{module}.".startswith(("ws_jax.config.", "ml_collections."))
+        and not f"{module}.".startswith(allowed)
     ]
     assert not wrong
 
@@ -92,5 +113,5 @@ def test_public_names_have_docstrings():
 
 
 def test_sources_name_no_machine_paths():
-    files = sources("ws_jax", "configs", "launch", "tests", "tools")
+    files = sources("ws_jax", "benchmarks", "configs", "launch", "tests", "tools")
     assert not {n: p for n, text in files.items() if (p := MACHINE_PATH.findall(text))}

@@ -1,6 +1,7 @@
 """Chunks fitted to the memory: guesses, limits, and a sweep that is cut."""
 
 import math
+import os
 from types import SimpleNamespace
 
 import jax
@@ -8,17 +9,18 @@ import numpy as np
 import pytest
 from studies import tiny
 
-from ws_jax import describe, experiment, memory, results
+from ws_jax import engine, results
 from ws_jax.config import ConfigError
-from ws_jax.mapping import MappedProgram, stack_inputs
-from ws_jax.study import group_need, make_chunks, map_groups, prepare
+from ws_jax.engine import describe, memory
+from ws_jax.engine.mapping import MappedProgram, stack_inputs
+from ws_jax.engine.study import group_need, make_chunks, map_groups, prepare
 
 ONE_GROUP = {
     "sweep__sharing": ("free",),
     "sweep__folds": (0,),
     "sweep__levels": (0.0, 0.1, 0.2, 0.3),
     "train__epochs": 1,
-    "evaluation__perturbations": (),
+    "evaluation__views": (),
     "execution__chunk": 0,
 }
 NUMBERS = ["epoch", "loss", "acc", "val_loss", "val_acc", "dist_1"]
@@ -135,8 +137,21 @@ def test_what_is_free_on_devices(monkeypatch):
     assert memory.device_free({"bytes_limit": 1000, "bytes_in_use": 300}) == 700
     assert memory.device_free(None) == memory.device_free({"pool": 1}) == math.inf
     monkeypatch.setattr(memory, "host_free", lambda: 1000)
+    monkeypatch.setattr(memory, "process_reserve", lambda: 200)
     cpu = jax.local_devices()[0]
-    assert memory.available_bytes([cpu, cpu]) == pytest.approx(450)
+    assert memory.available_bytes([cpu, cpu]) == pytest.approx(360)
+    monkeypatch.setattr(memory, "process_reserve", lambda: 2000)
+    assert memory.available_bytes([cpu, cpu]) == 0
+
+
+def test_what_the_process_itself_is_yet_to_take(tmp_path):
+    page = os.sysconf("SC_PAGE_SIZE")
+    held = 300 * 2**20
+    root = files(tmp_path, {"proc/self/statm": f"99999999 {held // page} 1 1 0 1 0"})
+    assert memory.process_reserve(root) == memory.PROCESS_BYTES - held
+    files(tmp_path, {"proc/self/statm": f"99999999 {2**34 // page} 1 1 0 1 0"})
+    assert memory.process_reserve(root) == 0
+    assert memory.process_reserve(tmp_path / "not Linux") == 0
 
 
 def test_one_run_a_device_on_a_cpu_and_all_runs_elsewhere():
@@ -181,11 +196,11 @@ def test_a_sweep_too_large_for_the_memory_is_cut_with_equal_results(
     monkeypatch.setattr(memory, "logging", log)
     config = tiny(**ONE_GROUP)
     all_at_once(10**12)
-    experiment.run_sweep(config, tmp_path / "whole")
+    engine.run_sweep(config, tmp_path / "whole")
     assert chunk_sizes_in(tmp_path / "whole") == [4] and not lines
 
     all_at_once(need_of(config, 2))
-    experiment.run_sweep(config, tmp_path / "cut")
+    engine.run_sweep(config, tmp_path / "cut")
     assert chunk_sizes_in(tmp_path / "cut") == [2, 2]
     (line,) = lines
     assert "4 runs at once need" in line and "at most 2" in line
@@ -197,7 +212,7 @@ def test_a_sweep_too_large_for_the_memory_is_cut_with_equal_results(
     # What is begun goes on as it was begun, and nothing compiles to decide it.
     all_at_once(0)
     monkeypatch.setattr(memory.MappedProgram, "compile", None)
-    experiment.run_sweep(config, tmp_path / "cut")
+    engine.run_sweep(config, tmp_path / "cut")
 
 
 def test_what_was_compiled_to_learn_its_need_trains(all_at_once, tmp_path, monkeypatch):
@@ -209,7 +224,7 @@ def test_what_was_compiled_to_learn_its_need_trains(all_at_once, tmp_path, monke
         return compile_(lowered)
 
     monkeypatch.setattr(jax.stages.Lowered, "compile", counted)
-    experiment.run_sweep(tiny(**ONE_GROUP), tmp_path)
+    engine.run_sweep(tiny(**ONE_GROUP), tmp_path)
     assert len(compiled) == 1
 
 
@@ -224,12 +239,12 @@ def test_memory_too_short_for_one_run_is_one_clear_error(all_at_once, tmp_path):
     config = tiny(**ONE_GROUP)
     all_at_once(need_of(config, 1) - 1)
     with pytest.raises(ConfigError, match=r"one run of free-.* needs .* MiB .*chunk=1"):
-        experiment.run_sweep(config, tmp_path)
+        engine.run_sweep(config, tmp_path)
     # Nothing was begun, and what is here is not removed for what cannot start.
     assert not (tmp_path / results.RECORD_FILE).exists()
     (tmp_path / results.RESULTS_FILE).touch()
     with pytest.raises(ConfigError):
-        experiment.run_sweep(config, tmp_path, overwrite=True)
+        engine.run_sweep(config, tmp_path, overwrite=True)
     assert (tmp_path / results.RESULTS_FILE).exists()
 
 
@@ -237,11 +252,11 @@ def test_cores_share_the_memory_so_that_fewer_of_them_train(monkeypatch):
     study = prepare(tiny(**ONE_GROUP))
     four = [jax.local_devices()[0]] * 4
     mapped = MappedProgram(study.program(study.groups[0]), 4, four)
-    inputs = stack_inputs(study.groups[0].runs, study.folds)
+    inputs = stack_inputs(study.groups[0].runs)
 
     def chunk(total):
         monkeypatch.setattr(memory, "available_bytes", lambda d: total / len(d))
-        return memory.fitting_chunk("g", mapped, 9, study.dataset, inputs)
+        return memory.fitting_chunk("g", mapped, 9, study.examples, inputs)
 
     # Four runs, one on each device, need 100 on each.
     monkeypatch.setattr(memory, "epoch_need", lambda mapped, size, *_: 25.0 * size)

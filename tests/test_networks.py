@@ -1,28 +1,24 @@
 """The networks of Table A.2: sizes, initial values, and what they compute."""
 
+import dataclasses
 import math
 
 import jax
 import numpy as np
 import pytest
-from studies import tiny
 
-from ws_jax import describe
-from ws_jax.config import (
-    ConfigError,
-    ExperimentConfig,
-    SweepConfig,
-    cifar10_network,
-    mnist_network,
-)
-from ws_jax.data import folds
+from ws_jax.config import ConfigError, check_config
+from ws_jax.data import make_splits, make_synthetic
+from ws_jax.engine import describe
+from ws_jax.engine.program import forward, init_variables, make_program
 from ws_jax.initializers import fans, glorot_uniform
-from ws_jax.plan import check_fits, layer_sites, make_plan
-from ws_jax.program import forward, init_variables, make_program
+from ws_jax.measure import Distances
+from ws_jax.models import ConvNet
+from ws_jax.runs import Data, Run
 
 NETWORKS = {
-    "mnist": (mnist_network(), (28, 28, 1)),
-    "cifar10": (cifar10_network(), (32, 32, 3)),
+    "mnist": (ConvNet(), (28, 28, 1)),
+    "cifar10": (ConvNet(features=(64, 128, 256), kernel_sizes=(5, 5, 3)), (32, 32, 3)),
 }
 # Worked out by hand from Table A.2. MNIST, three layers, shared: 9*32 + 32 = 320,
 # 288*64 + 64 = 18,496, 576*128 + 128 = 73,856, dense 2048*1024 + 1024, and output
@@ -42,14 +38,12 @@ COUNTS = {
 }
 
 
-def program_of(name, depth, sharing, **sweep):
+def program_of(name, depth, sharing):
     network, shape = NETWORKS[name]
-    config = ExperimentConfig(
-        network=network,
-        sweep=SweepConfig(sharing=(sharing,), num_layers=(depth,), **sweep),
-    )
-    (group,) = make_plan(config)
-    return make_program(group.spec, shape, 10, folds(100, 5))
+    network = dataclasses.replace(network, sharing=sharing, num_layers=depth)
+    dataset = make_synthetic((100, *shape))
+    run = Run(network=network)
+    return make_program(run, dataset, make_splits(dataset, Data()))
 
 
 @pytest.mark.parametrize("name, depth, sharing", sorted(COUNTS))
@@ -60,26 +54,60 @@ def test_parameter_counts(name, depth, sharing):
 
 def test_sites_of_table_a2():
     for name, want in [
-        ("mnist", ((13, 13), (6, 6), (4, 4))),
-        ("cifar10", ((14, 14), (5, 5), (3, 3))),
+        ("mnist", [(13, 13), (6, 6), (4, 4)]),
+        ("cifar10", [(14, 14), (5, 5), (3, 3)]),
     ]:
         network, shape = NETWORKS[name]
-        assert layer_sites(ExperimentConfig(network=network), 3, shape) == want
+        assert network.layer_sites(shape) == want
+        layers = program_of(name, 3, "free").layers
+        assert [layer.sharing.shape for layer in layers] == want
+        assert [layer.name for layer in layers] == ["conv_0", "conv_1", "conv_2"]
 
 
 def test_an_image_too_small_is_refused():
     with pytest.raises(ConfigError, match="nothing is left after layer 2"):
-        check_fits(ExperimentConfig(), (6, 6, 1))
-    with pytest.raises(ConfigError, match="4 needs more than 8 sites a side"):
-        check_fits(tiny(evaluation__radii=(4,)), (12, 12, 1))
+        ConvNet().check_images((6, 6, 1))
+    with pytest.raises(ConfigError, match="6 needs more than 12 sites a side"):
+        Distances((6,)).check_layers(program_of("cifar10", 3, "free").layers[1:])
+    Distances((6,)).check_layers(program_of("mnist", 3, "full").layers)
 
 
-@pytest.mark.parametrize("reading", ["paper", "released"])
+def test_a_layer_knows_where_its_kernels_lie():
+    program = program_of("mnist", 3, "free/tiles:2/full")
+    params = init_variables(program, program.run, jax.random.key(0))["params"]
+    first, second, third = program.layers
+    assert first.field(params).shape == (13, 13, 3, 3, 1, 32)
+    assert first.field(params, "bias").shape == (13, 13, 32)
+    assert second.field(params) is None and third.field(params) is None
+    assert second.parameter(params).shape == (9, 3, 3, 32, 64)
+    new = first.replace(params, 0 * first.field(params))
+    assert not new["conv_0"]["kernel"].any() and params["conv_0"]["kernel"].any()
+    assert new["conv_1"] is params["conv_1"]
+
+
+@pytest.mark.parametrize(
+    "network, message",
+    [
+        (ConvNet(strides=(1, 1)), "one entry a layer"),
+        (ConvNet(num_layers=4), "4 is not in 1..3"),
+        (ConvNet(sharing="fre"), "did you mean 'free'"),
+        (ConvNet(sharing="tiles"), "needs a size"),
+        (ConvNet(sharing="free:2"), "takes no size"),
+        (ConvNet(sharing="free", vcp=0.5), "nothing would be severed"),
+        (ConvNet(features=(0, 1, 2)), "network.features: 0 must be at least 1"),
+    ],
+)
+def test_networks_that_cannot_be_are_refused(network, message):
+    with pytest.raises(ConfigError, match=message):
+        check_config(network, "network.")
+
+
+@pytest.mark.parametrize("reading", ["kernel", "stored"])
 @pytest.mark.parametrize("shape", [(3, 3, 4, 8), (5, 5, 3, 3, 4, 8), (7, 3, 3, 4, 8)])
 def test_glorot_uniform_fills_its_limits(shape, reading):
     kernels = math.prod(shape[:-4])
     fan_in, fan_out = 36, 72
-    if reading == "released" and len(shape) > 4:
+    if reading == "stored" and len(shape) > 4:
         fan_in, fan_out = kernels * 36, kernels * 8
     assert fans(shape, reading) == (fan_in, fan_out)
     limit = math.sqrt(6 / (fan_in + fan_out))
@@ -91,8 +119,8 @@ def test_glorot_uniform_fills_its_limits(shape, reading):
 
 def test_released_initialisation_is_smaller_by_root_of_sites():
     # 13 times in MNIST's first layer if both fans held the sites alike.
-    paper = math.sqrt(6 / sum(fans((13, 13, 3, 3, 1, 32), "paper")))
-    released = math.sqrt(6 / sum(fans((13, 13, 3, 3, 1, 32), "released")))
+    paper = math.sqrt(6 / sum(fans((13, 13, 3, 3, 1, 32), "kernel")))
+    released = math.sqrt(6 / sum(fans((13, 13, 3, 3, 1, 32), "stored")))
     np.testing.assert_allclose(paper, math.sqrt(6 / (9 + 288)))
     np.testing.assert_allclose(released, math.sqrt(6 / (169 * 9 + 169 * 32)))
 
@@ -101,13 +129,13 @@ def test_released_initialisation_is_smaller_by_root_of_sites():
 def test_the_network_computes_what_its_table_says(sharing):
     """Against a network written out in NumPy, site by site."""
     program = program_of("mnist", 3, sharing)
-    variables = init_variables(program, jax.random.key(1))
+    variables = init_variables(program, program.run, jax.random.key(1))
     params = jax.tree.map(
         lambda a: a + 0.01 * jax.random.normal(jax.random.key(2), a.shape),
         variables["params"],
     )
     x = jax.random.uniform(jax.random.key(3), (2, 28, 28, 1))
-    logits, _ = forward(program, params, {}, {}, x, train=False)
+    logits, _ = forward(program, program.run, params, {}, {}, x)
 
     y, params = jax.tree.map(np.asarray, (x, params))
     for i, (side, stride) in enumerate([(13, 2), (6, 2), (4, 1)]):

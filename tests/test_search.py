@@ -3,8 +3,9 @@
 import pytest
 from studies import tiny
 
-from ws_jax import experiment, results
+from ws_jax import results
 from ws_jax.config import ConfigError
+from ws_jax.engine import sweep as engine_sweep
 from ws_jax.search import search
 
 CONFIG = tiny(
@@ -29,7 +30,7 @@ def test_a_search_tells_what_its_sweeps_found_and_goes_on(tmp_path, monkeypatch)
         assert trial.value == row["val_acc"].item()
         assert 1e-6 <= rate <= 1e-1
     # Started again, nothing trains, and the points are the same.
-    monkeypatch.setattr(experiment.LivingRuns, "train_epoch", None)
+    monkeypatch.setattr(engine_sweep.LivingRuns, "train_epoch", None)
     again = search(CONFIG, tmp_path, num_batches=2, batch_size=3)
     assert [t.params for t in again.trials] == [t.params for t in study.trials]
 
@@ -37,3 +38,29 @@ def test_a_search_tells_what_its_sweeps_found_and_goes_on(tmp_path, monkeypatch)
 def test_a_search_of_nothing_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="at least one batch"):
         search(CONFIG, tmp_path, num_batches=0, batch_size=3)
+
+
+@pytest.mark.slow
+def test_any_fields_are_searched(tmp_path):
+    pytest.importorskip("optuna")
+    space = {"hidden": [4, 8], "weight_decay": (1e-6, 1e-2, "log")}
+    study = search(CONFIG, tmp_path, num_batches=1, batch_size=3, space=space)
+    frame = results.read(tmp_path)
+    for trial in study.trials:
+        decay = frame["train.optimizer.weight_decay"]
+        row = frame[(decay == trial.params["weight_decay"])
+                    & (frame["network.hidden"] == trial.params["hidden"])]  # fmt: skip
+        assert trial.value == row["val_acc"].mean()
+
+
+@pytest.mark.parametrize(
+    "space, message",
+    [
+        ({"weight_decy": (0.0, 1.0)}, "did you mean 'weight_decay'"),
+        ({"learning_rate": (1.0, 0.1)}, "learning_rate"),
+        ({}, "needs fields"),
+    ],
+)
+def test_spaces_that_are_refused(space, message, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        search(CONFIG, tmp_path, num_batches=1, batch_size=1, space=space)

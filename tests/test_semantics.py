@@ -1,19 +1,16 @@
 """The readings of the paper and of its released code, where they act in training."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from studies import tiny
+from studies import started, tiny
 
-from ws_jax import train
-from ws_jax.config import PERTURBATION_NAMES, EvaluationConfig, SemanticsConfig
-from ws_jax.mapping import MappedProgram
-from ws_jax.program import Status, draw_masks, forward
-from ws_jax.study import prepare
-from ws_jax.sweep import LivingRuns
+from ws_jax.engine import train
+from ws_jax.engine.program import Status, draw_masks, forward
+from ws_jax.engine.study import prepare
+from ws_jax.papers.ott2020.semantics import with_semantics
+from ws_jax.transforms import VIEWS
 
 SEVERED = {
     "sweep__sharing": ("free",),
@@ -23,19 +20,6 @@ SEVERED = {
 }
 
 
-def started(which=0, **parts):
-    """The living runs of a study's group, its program, and its data."""
-    study = prepare(tiny(**parts))
-    group = study.groups[which]
-    mapped = MappedProgram(
-        study.program(group), len(group.runs), jax.local_devices()[:1]
-    )
-    living = LivingRuns(mapped, group.runs, study.folds)
-    living.start()
-    data = mapped.axis.replicate((study.dataset.images, study.dataset.labels))
-    return study, living, mapped.program, data
-
-
 def one_run(living, index):
     """The inputs and state of one run of a stack."""
     return jax.tree.map(lambda a: a[index], (living._placed, living._state))
@@ -43,11 +27,11 @@ def one_run(living, index):
 
 @pytest.mark.parametrize("reading", ["paper", "released"])
 def test_severed_connections_stay_severed(reading):
-    semantics = SemanticsConfig(severing=reading)
-    _, living, program, data = started(semantics=semantics, **SEVERED)
+    sweep = tiny(semantics__severing=reading, **SEVERED)
+    _, living, program, examples = started(sweep)
     before = jax.tree.map(np.asarray, living._state.params)
     for epoch in range(2):
-        living.train_epoch(*data, epoch)
+        living.train_epoch(examples, epoch)
     after = jax.tree.map(np.asarray, living._state.params)
     for run, p in enumerate(SEVERED["sweep__severing"]):
         inputs, _ = one_run(living, run)
@@ -65,41 +49,42 @@ def test_severed_connections_stay_severed(reading):
 
 
 def test_released_severing_hides_units_from_every_filter():
-    semantics = SemanticsConfig(severing="released")
-    study, living, program, _ = started(semantics=semantics, **SEVERED)
+    sweep = tiny(semantics__severing="released", **SEVERED)
+    study, living, program, _ = started(sweep)
     inputs, state = one_run(living, 1)
     masks = train.run_masks(program, inputs)
     hidden = np.asarray(masks["conv_0"]["inputs"]) == 0
     x = jnp.asarray(study.dataset.images[:2] / np.float32(255))
 
     def total(x):
-        return forward(program, state.params, {}, masks, x, train=False)[0].sum()
+        return forward(program, inputs.config, state.params, {}, masks, x)[0].sum()
 
     grad = np.asarray(jax.grad(total)(x))
     assert hidden.any() and not grad[:, hidden].any() and grad[:, ~hidden].any()
 
 
 def test_masks_follow_from_the_key_and_nest_as_the_probability_rises():
-    _, living, program, _ = started(**SEVERED)
-    key = jax.random.key(3)
+    sweep = tiny(**{**SEVERED, "sweep__severing": (0.3, 0.8)})
+    _, living, program, _ = started(sweep)
     few, many = (
-        jax.tree.leaves(draw_masks(program, key, jnp.float32(p))) for p in (0.3, 0.8)
+        jax.tree.leaves(draw_masks(program, inputs.config, jax.random.key(3)))
+        for inputs, _ in (one_run(living, 0), one_run(living, 1))
     )
+    assert few
     for a, b in zip(few, many, strict=True):
         assert np.all(np.asarray(b) <= np.asarray(a))
 
 
 @pytest.mark.parametrize("reading, count", [("paper", 20), ("released", 16)])
 def test_perturbed_validation_on_the_fold_or_on_whole_batches(reading, count):
-    evaluation = EvaluationConfig(perturbations=tuple(PERTURBATION_NAMES))
-    _, living, _, data = started(
-        semantics=SemanticsConfig(batches=reading), evaluation=evaluation
+    _, living, _, examples = started(
+        tiny(semantics__batches=reading, evaluation__views=tuple(VIEWS.values()))
     )
-    metrics = living.train_epoch(*data, 0)
+    metrics = living.train_epoch(examples, 0)
     # A fold is 20 images; batches are of 16. The plain set is always whole.
-    assert np.all(metrics["val_acc"].count == 20)
-    for name in PERTURBATION_NAMES:
-        assert np.all(metrics[name].count == count), name
+    assert np.all(metrics["val"]["acc"].count == 20)
+    for name in VIEWS:
+        assert np.all(metrics[f"view_{name}"]["acc"].count == count), name
 
 
 @pytest.mark.parametrize(
@@ -112,35 +97,39 @@ def test_perturbed_validation_on_the_fold_or_on_whole_batches(reading, count):
     ],
 )
 def test_shuffling_under_noise(kind, reading, shuffled):
-    study, living, program, _ = started(
-        semantics=SemanticsConfig(shuffling=reading),
-        sweep__augmentations=(kind,),
-        sweep__folds=(1,),
+    study, living, program, examples = started(
+        tiny(
+            semantics__shuffling=reading,
+            sweep__augmentations=(kind,),
+            sweep__folds=(1,),
+        )
     )
-    fold = study.folds[1]
     for run, level in enumerate((0.0, 0.3)):
         inputs, _ = one_run(living, run)
-        where, counted = train.epoch_order(program, jax.random.key(0), inputs)
-        in_order = np.array_equal(where[counted], fold.train_index)
+        where, counted = train.epoch_order(
+            program, jax.random.key(0), examples, inputs.config
+        )
+        in_order = np.array_equal(where[counted], study.splits[1].train)
         # Level 0 is the run that all kinds share.
         assert in_order == (not shuffled and level > 0)
 
 
 def test_perturbed_images_are_the_same_for_all_runs_on_a_fold():
-    _, living, _, _ = started(sweep__folds=(0, 1))
+    _, living, _, _ = started(tiny())
     keys = jax.random.key_data(living._placed.evaluation_key)
     own = jax.random.key_data(living._placed.key)
     assert len(np.unique(keys, axis=0)) == 2 and len(np.unique(own, axis=0)) == 4
-    _, cnn, _, _ = started(which=1, sweep__folds=(0, 1))
+    _, cnn, _, _ = started(tiny(), which=1)
     np.testing.assert_array_equal(keys, jax.random.key_data(cnn._placed.evaluation_key))
 
 
 def test_both_initialisations_differ_by_their_scale_alone():
     states = []
     for reading in ("paper", "released"):
-        _, living, _, _ = started(
+        sweep = tiny(
             sweep__init=(reading,), sweep__sharing=("free",), sweep__levels=(0.0,)
         )
+        _, living, _, _ = started(sweep)
         states.append(np.asarray(living._state.params["conv_0"]["kernel"]))
         assert np.all(living.status == Status.ALIVE)
     paper, released = states
@@ -149,9 +138,11 @@ def test_both_initialisations_differ_by_their_scale_alone():
     np.testing.assert_allclose(released, paper * ratio, atol=1e-6)
 
 
-def test_a_field_overrides_the_bundle():
-    released = SemanticsConfig(bundle="released", severing="paper")
-    config = tiny(semantics=released, **SEVERED)
-    (group,) = prepare(config).groups
-    assert group.spec.severing == "paper" and group.spec.init == "released"
-    assert dataclasses.replace(released, severing="").resolve().severing == "released"
+def test_a_point_overrides_the_bundle():
+    sweep = tiny(semantics="released", semantics__severing="paper", **SEVERED)
+    (group,) = prepare(sweep).groups
+    network = group.run.network
+    assert network.severing == "connections" and network.fans == "stored"
+    # Named empty, a point follows the bundle.
+    again = with_semantics(sweep, "released", severing="")
+    assert again.base.network.severing == "units"

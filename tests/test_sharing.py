@@ -1,11 +1,16 @@
 """Sharing schemes against maps written by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ws_jax import sharing
+from ws_jax import conv, sharing
 from ws_jax.config import ConfigError
+from ws_jax.initializers import glorot_uniform
+from ws_jax.layers import SharedConv
+from ws_jax.schemes import SCHEMES, is_full, layer_scheme, parse_scheme
+from ws_jax.sharing import MAPS
 
 
 def test_the_four_schemes_by_hand():
@@ -75,9 +80,78 @@ def test_a_bank_of_another_size_is_refused():
         sharing.group_mean(jnp.zeros((3, 1, 1)), sharing.full((2, 2)))
 
 
+def test_names_map_sites():
+    assert sharing.map_sites("tiles:2", (3, 3)) == sharing.tiles((3, 3), 2)
+    assert sharing.map_sites("periodic:2", (3, 3)) == sharing.periodic((3, 3), 2)
+    assert sharing.map_sites("full", (2, 3)) == sharing.full((2, 3))
+    assert sharing.map_sites("free", (2, 3)) == sharing.free((2, 3))
+
+
+def layer_sharing(text, layer, sites):
+    return layer_scheme(text, layer).sharing(sites)
+
+
 def test_schemes_by_layer():
-    assert sharing.layer_sharing("full/tiles:2", 0, (4, 4)).is_full
-    assert sharing.layer_sharing("full/tiles:2", 1, (4, 4)).num_kernels == 4
-    assert sharing.layer_sharing("full/tiles:2", 2, (4, 4)).num_kernels == 4
+    assert layer_sharing("full/tiles:2", 0, (4, 4)).is_full
+    assert layer_sharing("full/tiles:2", 1, (4, 4)).num_kernels == 4
+    assert layer_sharing("full/tiles:2", 2, (4, 4)).num_kernels == 4
     with pytest.raises(ConfigError, match="did you mean 'tiles'"):
-        sharing.layer_sharing("tile:2", 0, (4, 4))
+        layer_sharing("tile:2", 0, (4, 4))
+
+
+def test_schemes_are_equal_by_their_text():
+    parsed = parse_scheme("full/tiles:2/free")
+    assert [(s.name, s.size) for s in parsed] == [
+        ("full", 0),
+        ("tiles", 2),
+        ("free", 0),
+    ]
+    assert parsed[1] == layer_scheme("tiles:2", 0) != layer_scheme("tiles:3", 0)
+    assert hash(parsed[1]) == hash(layer_scheme("tiles:2", 0))
+    assert is_full("full/full") and not is_full("full/tiles:2")
+    assert set(SCHEMES) == {*MAPS, "mixed", "noisy"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("full", (3, 3, 2, 5)),
+        ("free", (4, 6, 3, 3, 2, 5)),
+        ("tiles:2", (6, 3, 3, 2, 5)),
+        ("periodic:3", (9, 3, 3, 2, 5)),
+        ("mixed:4", (4, 3, 3, 2, 5)),
+    ],
+)
+def test_what_a_layer_stores(text, shape):
+    params = layer_of(text).init(jax.random.key(0), jnp.zeros((1, 6, 8, 2)))["params"]
+    assert params["kernel"].shape == shape
+    bias = {"full": (5,), "tiles:2": (6, 5), "periodic:3": (9, 5)}
+    assert params["bias"].shape == bias.get(text, (4, 6, 5))
+    assert set(params) == {"kernel", "bias", *(["mixing"] if "mixed" in text else [])}
+
+
+def layer_of(text, **options):
+    return SharedConv(
+        5, (3, 3), (1, 1), "VALID", layer_scheme(text, 0), glorot_uniform(), **options
+    )
+
+
+def test_a_mixed_kernel_is_its_templates_weighted_at_every_site():
+    layer, x = layer_of("mixed:3"), jax.random.normal(jax.random.key(1), (2, 6, 8, 2))
+    params = layer.init(jax.random.key(0), x)["params"]
+    field = np.einsum("hwj,jklco->hwklco", params["mixing"], params["kernel"])
+    want = conv.local_conv(x, jnp.asarray(field)) + params["bias"][None]
+    np.testing.assert_allclose(layer.apply({"params": params}, x), want, atol=1e-5)
+    # Mixed kernels start with the variance of the templates, here within 10 %.
+    many = layer_of("mixed:64").init(jax.random.key(0), jnp.zeros((1, 34, 34, 2)))
+    mixing, templates = (many["params"][k] for k in ("mixing", "kernel"))
+    mixed = np.tensordot(mixing, templates, axes=1)
+    np.testing.assert_allclose(mixed.std(), np.std(templates), rtol=0.1)
+
+
+def test_a_bias_can_be_shared_or_left_out():
+    x = jnp.ones((1, 6, 8, 2))
+    shared = layer_of("free", share_bias=True).init(jax.random.key(0), x)["params"]
+    assert shared["bias"].shape == (5,)
+    bare = layer_of("free", use_bias=False).init(jax.random.key(0), x)["params"]
+    assert set(bare) == {"kernel"}

@@ -7,42 +7,35 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from studies import tiny
+from studies import make_mapped, mapped_group, tiny
 
-from ws_jax import experiment, train
-from ws_jax.config import DataConfig, PhaseConfig
-from ws_jax.mapping import MappedProgram, chunk_sizes, over_runs, stack_inputs
-from ws_jax.plan import make_plan
-from ws_jax.program import Status
-from ws_jax.study import prepare
-from ws_jax.sweep import LivingRuns, split_runs
-
-
-def mapped_group(config, which=1, devices=1):
-    """The living runs of one group of a study, started, and its data."""
-    study = prepare(config)
-    group = study.groups[which]
-    mapped = MappedProgram(
-        study.program(group), len(group.runs), jax.local_devices()[:devices]
-    )
-    data = (study.dataset.images, study.dataset.labels)
-    return study, group, mapped, mapped.axis.replicate(data)
+from ws_jax import engine, results
+from ws_jax.engine import train
+from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.mapping import chunk_sizes, over_runs, stack_inputs
+from ws_jax.engine.program import Status
+from ws_jax.engine.study import make_groups, split_runs
+from ws_jax.names import augmentation
+from ws_jax.phases import Couple, NoPhase
 
 
-def train_runs(config, runs=None, epochs=2, which=1):
+def train_runs(sweep, runs=None, epochs=2, which=1):
     """Trains some runs of a group together; returns states and metrics by epoch."""
-    study, group, mapped, data = mapped_group(config, which)
-    living = LivingRuns(mapped, runs or group.runs, study.folds)
+    _, group, mapped, examples = mapped_group(sweep, which)
+    living = LivingRuns(mapped, runs or group.runs)
     metrics = [living.start()]
-    metrics += [living.train_epoch(*data, epoch) for epoch in range(epochs)]
+    metrics += [living.train_epoch(examples, epoch) for epoch in range(epochs)]
     return jax.tree.map(np.asarray, living.all_states()), metrics, group.runs
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["cnn", "fcn"])
 def test_a_run_of_a_sweep_equals_the_run_alone(which):
     config = tiny(sweep__learning_rates=(1e-3, 1e-2))
-    states, metrics, runs = train_runs(config, which=which)
-    for i in (0, len(runs) - 1):
+    group = make_groups(config.checked())[which]
+    assert len(group.runs) == 8
+    runs = [group.runs[i] for i in (0, 3, 5, 7)]  # by rate, fold, and level
+    states, metrics = train_runs(config, runs=runs, which=which)[:2]
+    for i in (0, 3):
         alone, alone_metrics, _ = train_runs(config, runs=runs[i : i + 1], which=which)
         of_run = jax.tree.map(lambda a: a[i : i + 1], (states, metrics))  # noqa: B023
         chex.assert_trees_all_close(
@@ -60,73 +53,96 @@ def test_runs_differ_by_what_they_are_told():
 
 def test_epochs_folds_levels_and_rates_never_trace_again(monkeypatch):
     counted = chex.assert_max_traces(train.train_epoch, n=1)
-    monkeypatch.setattr("ws_jax.mapping.train_epoch", counted)
+    monkeypatch.setattr("ws_jax.engine.mapping.train_epoch", counted)
     config = tiny(sweep__learning_rates=(1e-3, 1e-2))
-    study, group, mapped, data = mapped_group(config)
+    _, group, mapped, examples = make_mapped(config)
     assert len(group.runs) == 8
+    mapped.sizes = (4,)
     for chunk in split_runs(group.runs, 4):
-        living = LivingRuns(MappedProgramOf(mapped, 4), chunk, study.folds)
+        living = LivingRuns(mapped, chunk)
         living.start()
         for epoch in range(3):
-            living.train_epoch(*data, epoch)
+            living.train_epoch(examples, epoch)
 
 
-def MappedProgramOf(mapped, chunk):  # noqa: N802
-    """The same compiled programs, with places for `chunk` runs."""
-    mapped.sizes = (chunk,)
-    return mapped
+def train_staggered(mapped, runs, examples):
+    """Trains runs of which one stops before each epoch; returns what came of it.
+
+    That is the accuracy of each run in each epoch, the states of all runs at the end,
+    and how many places the program of each epoch had.
+    """
+    living = LivingRuns(mapped, runs)
+    living.start()
+    history, sizes = {}, []
+    for epoch in range(len(runs)):
+        sizes.append(living.places)
+        living.stop([living.alive[0]])
+        acc = living.train_epoch(examples, epoch)["val"]["acc"]
+        means = acc.total / acc.count
+        history |= {(r, epoch): m for r, m in zip(living.trained, means, strict=True)}
+    assert not living.alive
+    return history, jax.tree.map(np.asarray, living.all_states()), sizes
 
 
-def test_stopped_runs_are_compacted_with_equal_results():
-    # A rate of 10 diverges or stalls, so that runs stop at different epochs.
-    config = tiny(
-        train__patience=1, train__epochs=8, sweep__learning_rates=(1e-3, 3e-3, 1.0)
+def test_stopped_runs_are_compacted_with_equal_results(monkeypatch):
+    _, group, mapped, examples = mapped_group(tiny())
+    history, states, sizes = train_staggered(mapped, group.runs, examples)
+    assert sizes == [4, 4, 2, 1]
+    monkeypatch.setattr(mapped, "sizes", (4,))
+    whole, whole_states, sizes = train_staggered(mapped, group.runs, examples)
+    assert sizes == [4] * 4
+    assert history.keys() == whole.keys() and len(history) == 4 + 3 + 2 + 1
+    # One image of the 20 in a fold may fall otherwise by rounding.
+    np.testing.assert_allclose(list(history.values()), list(whole.values()), atol=0.051)
+    # Every place of the result holds what its own run has come to, and stopped with.
+    # But for the optimiser's state: nothing reads that of a stopped run.
+    held, wanted = (
+        dataclasses.replace(s, opt_state=None) for s in (states, whole_states)
     )
-    study, group, mapped, data = mapped_group(config)
-    sizes, results = [], []
-    for compacting in (True, False):
-        if not compacting:
-            mapped.sizes = mapped.sizes[:1]
-        living = LivingRuns(mapped, group.runs, study.folds)
-        living.start()
-        history = []
-        for epoch in range(8):
-            if not living.alive:
-                break
-            metrics = living.train_epoch(*data, epoch)
-            acc = metrics["val_acc"].mean()
-            history += [
-                (run, epoch, a) for run, a in zip(living.trained, acc, strict=True)
-            ]
-            sizes.append(len(living._placed.level))
-        results.append((history, jax.tree.map(np.asarray, living.all_states())))
+    chex.assert_trees_all_close(held, wanted, rtol=1e-3, atol=1e-4)
+    assert np.all(states.status == Status.STOPPED)
+    # That is closer than any two runs are to each other.
+    kernels = whole_states.params["hidden"]["kernel"]
+    apart = [np.abs(a - b).max() for i, a in enumerate(kernels) for b in kernels[:i]]
+    assert min(apart) > 1e-2
+
+
+def test_a_run_that_stops_by_itself_gives_its_place_to_others():
+    # A rate of 1 diverges or stalls, so that some runs stop before others.
+    sweep = tiny(
+        train__patience=1, sweep__learning_rates=(1e-2, 1.0), sweep__levels=(0.0,)
+    )
+    _, group, mapped, examples = mapped_group(sweep)
+    living = LivingRuns(mapped, group.runs)
+    living.start()
+    sizes, lengths = [], np.zeros(len(group.runs), int)
+    for epoch in range(8):
+        if not living.alive:
+            break
+        living.train_epoch(examples, epoch)
+        lengths[living.trained] = epoch + 1
+        sizes.append(living.places)
+    states = living.all_states()
     assert min(sizes) < len(group.runs)
-    (history, states), (full_history, full_states) = results
-    assert [h[:2] for h in history] == [h[:2] for h in full_history]
-    np.testing.assert_allclose(
-        # One image of the 20 in a fold may fall otherwise by rounding.
-        [h[2] for h in history],
-        [h[2] for h in full_history],
-        atol=0.051,
-    )
-    chex.assert_trees_all_close(states.status, full_states.status)
+    ended = np.asarray(states.status) != Status.ALIVE
+    assert sorted(np.flatnonzero(~ended)) == living.alive
+    # Patience ran out an epoch after the best one.
+    stopped = np.asarray(states.status) == Status.STOPPED
+    assert stopped.any() and np.all(np.asarray(states.epochs_since_best)[stopped] == 1)
+    assert np.all(lengths[stopped] >= 2)
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["cnn", "fcn"])
 def test_runs_in_step_are_runs_in_turn(which):
-    study, group, mapped, data = mapped_group(tiny(), which)
-    inputs = stack_inputs(group.runs, study.folds)
+    study, group, mapped, examples = mapped_group(tiny(), which)
+    inputs = stack_inputs(group.runs)
     state, _ = mapped.init(inputs)
 
-    def one(images, labels, inputs, state):
-        return train.train_epoch(
-            mapped.program, images, labels, inputs, state, jnp.int32(0)
-        )
+    def one(examples, inputs, state):
+        return train.train_epoch(mapped.program, examples, inputs, state, jnp.int32(0))
 
-    in_turn, in_step = (
-        jax.jit(over_runs(one, 2, in_turn=turn))(*data, inputs, state)
-        for turn in (True, False)
-    )
+    in_step = jax.jit(over_runs(one, 1))(examples, inputs, state)
+    in_turn = mapped.epoch(examples, inputs, state, 0)  # as on a CPU; uses the state up
     chex.assert_trees_all_close(in_step, in_turn, rtol=1e-4, atol=1e-5)
 
 
@@ -160,33 +176,34 @@ def test_runs_in_turn_leave_their_results_where_their_arguments_were():
 def test_a_batch_that_a_smaller_fold_leaves_empty_is_no_step():
     # Of 33 images 16 or 17 are for training: one batch, or two.
     config = tiny(
-        data=DataConfig(name="synthetic:33x10x10x1", num_folds=2),
-        sweep__levels=(0.3,),
+        data__name="synthetic:33x10x10x1", data__num_folds=2, sweep__levels=(0.3,)
     )
     study, _, mapped, _ = mapped_group(config)
     assert mapped.program.last_batch_may_be_empty
     states, metrics, runs = train_runs(config, epochs=1)
-    train_images = [33 - (f.stop - f.start) for f in study.folds]
+    train_images = [len(split.train) for split in study.splits]
     assert sorted(train_images) == [16, 17]
-    (adam,) = states.opt_state
+    adam = states.opt_state[-1]
     for run, count, trained in zip(
-        runs, adam.count, metrics[1]["acc"].count, strict=True
+        runs, adam.count, metrics[1]["train"]["acc"].count, strict=True
     ):
         assert trained == train_images[run.fold]
         assert count == -(-train_images[run.fold] // 16)
 
 
-@pytest.mark.parametrize("phase", ["none", "couple"])
-def test_a_stopped_run_keeps_its_network(phase):
-    config = tiny(train__phase=PhaseConfig(name=phase, every=1, strength=0.5))
-    study, group, mapped, data = mapped_group(config)
-    mapped.sizes = mapped.sizes[:1]
-    living = LivingRuns(mapped, group.runs, study.folds)
+@pytest.mark.parametrize(
+    "phase", [NoPhase(), Couple(every=1, strength=0.5)], ids=["none", "couple"]
+)
+def test_a_stopped_run_keeps_its_network(phase, monkeypatch):
+    config = tiny(train__phase=phase)
+    study, group, mapped, examples = mapped_group(config)
+    monkeypatch.setattr(mapped, "sizes", (4,))
+    living = LivingRuns(mapped, group.runs)
     living.start()
-    living.train_epoch(*data, 0)
+    living.train_epoch(examples, 0)
     before = jax.tree.map(np.asarray, living.all_states().params)
     living.stop([0])
-    living.train_epoch(*data, 1)
+    living.train_epoch(examples, 1)
     after = jax.tree.map(np.asarray, living.all_states().params)
     for old, new in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
         np.testing.assert_array_equal(new[0], old[0])
@@ -196,7 +213,7 @@ def test_a_stopped_run_keeps_its_network(phase):
 def test_a_run_that_diverges_stops_alone():
     config = tiny(sweep__learning_rates=(1e-3, 1e30), sweep__levels=(0.0,))
     states, _, runs = train_runs(config, epochs=3)
-    wild = np.array([run.learning_rate > 1 for run in runs])
+    wild = np.array([run.train.optimizer.learning_rate > 1 for run in runs])
     assert np.all(states.status[wild] == Status.DIVERGED)
     assert np.all(states.status[~wild] == Status.ALIVE)
     sane, _, _ = train_runs(tiny(sweep__levels=(0.0,)), epochs=3)
@@ -217,40 +234,71 @@ def test_patience_is_that_of_keras():
 
 def test_level_zero_is_one_run_for_all_kinds():
     config = tiny(sweep__augmentations=("translation", "rotation", "noise"))
-    runs = [run for group in make_plan(config) for run in group.runs]
+    runs = [run for group in make_groups(config.checked()) for run in group.runs]
     assert len(runs) == len(set(runs)) == 2 * (2 + 3 * 2)
-    assert sum(run.augmentation == "none" for run in runs) == 4
+    assert sum(augmentation(run) == ("none", 0.0) for run in runs) == 4
 
 
+def at_level_zero(kind):
+    """A sweep of one run at level 0 of a kind, read as the released code does."""
+    return tiny(
+        sweep__augmentations=(kind,),
+        sweep__levels=(0.0,),
+        sweep__folds=(0,),
+        evaluation__views=(),
+        semantics="released",
+    )
+
+
+KINDS = ("none", "translation", "rotation", "noise", "edge_noise")
+
+
+def test_level_zero_has_the_same_batches_under_every_kind():
+    batches = []
+    for kind in KINDS:
+        study, group, mapped, examples = make_mapped(at_level_zero(kind))
+        config = jax.tree.map(lambda a: a[0], stack_inputs(group.runs)).config
+
+        @jax.jit
+        def first(key, examples, config, program=mapped.program):
+            args = train.epoch_order(program, key, examples, config)
+            where, counted = (a[:16] for a in args)
+            return where, train.make_batch(
+                program, key, examples, config, where, counted
+            )
+
+        batches.append(first(jax.random.key(0), examples, config))
+    for other in batches[1:]:
+        chex.assert_trees_all_close(other, batches[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
 def test_level_zero_is_the_same_under_every_kind():
-    trained = []
-    for kind in ("translation", "rotation", "noise", "edge_noise", "none"):
-        config = tiny(sweep__augmentations=(kind,), sweep__levels=(0.0,))
-        config = dataclasses.replace(
-            config, semantics=dataclasses.replace(config.semantics, bundle="released")
-        )
-        trained.append(train_runs(config, epochs=1)[0].params)
+    trained = [train_runs(at_level_zero(kind), epochs=1)[0].params for kind in KINDS]
     for other in trained[1:]:
         chex.assert_trees_all_close(other, trained[0], rtol=1e-5, atol=1e-6)
 
 
 def test_every_training_image_is_seen_once_an_epoch():
-    study, group, mapped, _ = mapped_group(tiny(data__num_folds=7))
-    inputs = jax.tree.map(
-        lambda a: a[0], LivingRuns(mapped, group.runs[-1:], study.folds)._inputs
-    )
-    fold = study.folds[group.runs[-1].fold]
-    where, counted = train.epoch_order(mapped.program, jax.random.key(0), inputs)
-    where, counted = np.asarray(where), np.asarray(counted)
-    assert len(where) % 16 == 0 and counted.sum() == fold.num_train
-    assert sorted(where[counted]) == fold.train_index.tolist()
-    assert not np.isin(where, fold.validation_index).any()
-    again, _ = train.epoch_order(mapped.program, jax.random.key(1), inputs)
+    study, group, mapped, examples = mapped_group(tiny(data__num_folds=7))
+    run = group.runs[-1]
+    config = jax.tree.map(lambda a: a[0], stack_inputs([run])).config
+    split = study.splits[run.fold]
+
+    def order(seed):
+        key = jax.random.key(seed)
+        return train.epoch_order(mapped.program, key, examples, config)
+
+    where, counted = map(np.asarray, order(0))
+    assert len(where) % 16 == 0 and counted.sum() == len(split.train)
+    assert sorted(where[counted]) == split.train.tolist()
+    assert not np.isin(where, split.validation).any()
+    again, _ = order(1)
     assert not np.array_equal(where, again)
 
 
 def test_chunks_are_of_nearly_equal_size():
-    run = make_plan(tiny())[0].runs[0]
+    run = make_groups(tiny().checked())[0].runs[0]
     assert [len(c) for c in split_runs([run] * 55, 16)] == [14, 14, 14, 13]
     assert chunk_sizes(1, 1) == (1,)
     assert chunk_sizes(8, 2) == (8, 4, 2)
@@ -258,12 +306,10 @@ def test_chunks_are_of_nearly_equal_size():
 
 @pytest.mark.parametrize("chunk", [1, 3])
 def test_chunks_that_do_not_divide_the_runs(chunk, tmp_path):
-    from ws_jax import results
-
     frames = []
     for size in (chunk, 4):
         config = tiny(execution__chunk=size)
-        experiment.run_sweep(config, tmp_path / str(size))
+        engine.run_sweep(config, tmp_path / str(size))
         frames.append(results.read(tmp_path / str(size)))
     mine, whole = frames
     assert list(mine["run"]) == list(whole["run"])
@@ -272,12 +318,12 @@ def test_chunks_that_do_not_divide_the_runs(chunk, tmp_path):
 
 
 def test_a_stopped_run_is_left_as_it_is_while_others_train():
-    study, group, mapped, data = mapped_group(tiny())
-    living = LivingRuns(mapped, group.runs, study.folds)
+    study, group, mapped, examples = mapped_group(tiny())
+    living = LivingRuns(mapped, group.runs)
     living.start()
     living.stop([1])
     before = jax.tree.map(np.array, living.all_states())
-    living.train_epoch(*data, 0)
+    living.train_epoch(examples, 0)
     after = jax.tree.map(np.asarray, living.all_states())
     for run in range(len(group.runs)):
         old, new = (jax.tree.map(lambda a: a[run], s) for s in (before, after))  # noqa: B023

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from jax import lax
 
+from benchmarks.networks import make_benchmark
 from ws_jax import conv, sharing, winograd
-from ws_jax.benchmark.networks import make_benchmark
 from ws_jax.lowerings import find_filter
 
 HIGHEST = lax.Precision.HIGHEST

@@ -1,12 +1,11 @@
-"""Random changes to images, for training and for the perturbed evaluations.
+"""What can be done to an image: shifted, turned, made noisy, its quadrants swapped.
 
 Everything acts on one float32 image [h, w, c] whose pixels are meant to lie in
-[0, 1]; `augment_batch` maps it over a batch. Levels are data, so a program serves
-all of them, and at level 0 every kind returns the image bit for bit.
+[0, 1]. How far is data, so a program serves all strengths, and at 0 every change
+returns the image bit for bit. `ws_jax.transforms` draws the strengths.
 
 Resampling follows Keras's `ImageDataGenerator` with `fill_mode="nearest"`: bilinear,
-and a point outside the image takes the nearest edge pixel. Where the paper and its
-released code differ there are two readings, `paper` and `released`.
+and a point outside the image takes the nearest edge pixel.
 
 Source: Ott et al. 2020, and keras-preprocessing 1.1.2, whose matrices are in
 `affine_transformations.py`.
@@ -15,25 +14,44 @@ Source: Ott et al. 2020, and keras-preprocessing 1.1.2, whose matrices are in
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.ndimage import map_coordinates
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Key
 
-from ws_jax.config import READINGS, check_name
+from ws_jax.config import check_name
 
 Scalar = Float[Array, ""] | float
-Image = Float[Array, "h w c"]
+Image = Any  # [h, w, c], JAX's or NumPy's floats; `_one_image` checks it
 
 BORDER = 5  # pixels that edge noise covers
 
 # What an image is turned about, counted from half its side. Pixel centres are the
 # integers, so its centre is n / 2 - 0.5; keras-preprocessing up to 1.1.2 takes
 # n / 2 + 0.5, and a rotation drags the image along.
-CENTRES = {"paper": -0.5, "released": 0.5}
+CENTRES = {"middle": -0.5, "pixel_off": 0.5}
+
+
+def _one_image(image: Any) -> Array:
+    """Takes one image as JAX's array; a batch or whole numbers are refused.
+
+    Raises:
+      ValueError: for another number of axes, or pixels that are not floats.
+    """
+    if np.ndim(image) != 3:
+        raise ValueError(
+            f"needs one image [h, w, c], got shape {np.shape(image)}: map it over a "
+            "batch with jax.vmap"
+        )
+    image = jnp.asarray(image)  # NumPy's float64 becomes JAX's usual float
+    if not jnp.issubdtype(image.dtype, jnp.floating):
+        raise ValueError(
+            f"needs pixels as floats in [0, 1], got {image.dtype}: divide by 255"
+        )
+    return image
 
 
 def shift(image: Image, dy: Scalar, dx: Scalar) -> Image:
@@ -46,6 +64,7 @@ def shift(image: Image, dy: Scalar, dx: Scalar) -> Image:
     Returns:
       [h, w, c]; uncovered pixels repeat the edge.
     """
+    image = _one_image(image)
     return _shift_axis(_shift_axis(image, dy, axis=0), dx, axis=1)
 
 
@@ -61,20 +80,41 @@ def _shift_axis(image, distance, axis):
     return (1 - part) * low + part * high
 
 
-def rotate(image: Image, degrees: Scalar, centre: str = "paper") -> Image:
+# What Python's `int(level * 360)` gives for levels in thousandths. Its doubles decide:
+# .7 * 360 falls just short of 252, which float32 cannot tell.
+_WHOLE_DEGREES = tuple(int(i / 1000 * 360) for i in range(1001))
+
+
+def whole_degrees(level: Scalar) -> Scalar:
+    """Returns `int(level * 360)`, as Python has it for levels in thousandths.
+
+    Example:
+      >>> float(whole_degrees(0.7)), float(whole_degrees(0.99))
+      (251.0, 356.0)
+    """
+    level = jnp.asarray(level, jnp.float32)
+    nearest = jnp.round(1000 * level)
+    known = jnp.array(_WHOLE_DEGREES, jnp.float32)[nearest.astype(jnp.int32)]
+    return jnp.where(
+        jnp.abs(1000 * level - nearest) < 1e-3, known, jnp.floor(360 * level)
+    )
+
+
+def rotate(image: Image, degrees: Scalar, centre: str = "middle") -> Image:
     """Turns an image.
 
     Args:
       image: [h, w, c].
       degrees: positive is clockwise, as `theta` in keras-preprocessing up to 1.1.2.
-      centre: `paper`, the centre of the image, (n - 1) / 2; `released`, what Keras
-        used at that time, n / 2 + 0.5.
+      centre: `middle` of the image, (n - 1) / 2; `pixel_off`, what Keras used up to
+        2020, n / 2 + 0.5.
     Returns:
       [h, w, c]; uncovered pixels take the nearest edge pixel.
     Raises:
       ValueError: for an unknown centre.
     """
     check_name("rotation centre", centre, CENTRES)
+    image = _one_image(image)
     h, w, _ = image.shape
     middle_y, middle_x = (n / 2 + CENTRES[centre] for n in (h, w))
     y = (jnp.arange(h, dtype=jnp.float32) - middle_y)[:, None]
@@ -92,6 +132,7 @@ def swap_quadrants(image: Image) -> Image:
     A quadrant is half a side (rounded down) each way, measured from its corner; on
     an odd side the middle row or column stays. Twice is the image itself.
     """
+    image = _one_image(image)
     down, across = image.shape[0] // 2, image.shape[1] // 2
     if not (down and across):
         return image
@@ -103,6 +144,7 @@ def swap_quadrants(image: Image) -> Image:
 
 def add_noise(key: Key[Array, ""], image: Image, std: Scalar) -> Image:
     """Adds N(0, std) to every pixel and channel by itself; nothing is clipped."""
+    image = _one_image(image)
     return image + std * jax.random.normal(key, image.shape, image.dtype)
 
 
@@ -146,101 +188,6 @@ def _batch_border(shape, place, batch_size):
     return rows | _near_end(place, batch_size)
 
 
-# By reading: (shape of the image, its place in the batch, size of the batch) -> bool
-# array that broadcasts to the image.
-EDGES = {"paper": _image_border, "released": _batch_border}
-
-
-def _none(key, image, level):
-    del key, level
-    return image
-
-
-def _translation(key, image, level):
-    dy, dx = level * jax.random.uniform(key, (2,), minval=-1.0, maxval=1.0)
-    return shift(image, dy * image.shape[0], dx * image.shape[1])
-
-
-def _rotation(key, image, level, centre="paper"):
-    turn = level * jax.random.uniform(key, minval=-1.0, maxval=1.0)
-    return rotate(image, 360 * turn, centre)
-
-
-# (key, image, level) -> image, with level in [0, 1). Translation: each axis by itself
-# uniform in ± level of the side. Rotation: uniform in ± level of a full turn. Noise:
-# `level` is its standard deviation.
-AUGMENTATIONS: dict[str, Callable[..., Array]] = {
-    "none": _none,
-    "translation": _translation,
-    "rotation": _rotation,
-    "noise": add_noise,
-    "edge_noise": add_edge_noise,
-}
-
-_KINDS = {**AUGMENTATIONS, "swap": lambda key, image, level: swap_quadrants(image)}
-
-
-def augment_batch(
-    key: Key[Array, ""],
-    images: Float[Array, "n h w c"],
-    level: Scalar,
-    *,
-    kind: str,
-    rotation_centre: str = "paper",
-    edge_noise: str = "paper",
-    start: int | Int[Array, ""] = 0,
-    batch_size: int | None = None,
-) -> Float[Array, "n h w c"]:
-    """Changes every image of a batch by a draw of its own.
-
-    The draw depends on `key` and on `start` plus the image's index only: a set gives
-    the same images in one piece or in several, each with its `start`.
-
-    Args:
-      key: of the draws.
-      images: [n, h, w, c].
-      level: strength, as in `AUGMENTATIONS`; may be traced.
-      kind: a name in `AUGMENTATIONS`, or `swap`, which knows no level.
-      rotation_centre: `paper` or `released`, see `rotate`.
-      edge_noise: `paper`, the 5 border pixels of all four sides; `released`, noise
-        all over the first and last 5 images of a batch, and in the top and bottom 5
-        rows of all others.
-      start: place of the first image in the set that `key` serves.
-      batch_size: into which batches that set is cut, for `edge_noise="released"`;
-        None takes `images` as one batch.
-    Raises:
-      ValueError: for an unknown kind or reading.
-    """
-    check_name("augmentation", kind, _KINDS)
-    check_name("reading of edge noise", edge_noise, READINGS)
-    check_name("rotation centre", rotation_centre, READINGS)
-    size = batch_size or images.shape[0]
-    index = start + jnp.arange(images.shape[0])
-
-    def change(index, image):
-        region = EDGES[edge_noise](image.shape, index % size, size)
-        readings = {
-            "rotation": {"centre": rotation_centre},
-            "edge_noise": {"where": region},
-        }
-        draw_key = jax.random.fold_in(key, index)
-        return _KINDS[kind](draw_key, image, level, **readings.get(kind, {}))
-
-    return jax.vmap(change)(index, images)
-
-
-# Levels of the evaluations after every epoch: shifts within 25 % of the side, turns
-# within 45 degrees, noise with standard deviation 0.15 (Ott et al. 2020).
-PERTURBATION_LEVELS = {
-    "translation": 0.25,
-    "rotation": 45 / 360,
-    "noise": 0.15,
-    "edge_noise": 0.15,
-    "swap": 1.0,
-}
-
-# (key, images, **keywords of `augment_batch`) -> images.
-PERTURBATIONS: dict[str, Callable[..., Array]] = {
-    name: functools.partial(augment_batch, kind=name, level=level)
-    for name, level in PERTURBATION_LEVELS.items()
-}
+# Whose border gets noise: (shape of the image, its place in the batch, size of the
+# batch) -> bool array that broadcasts to the image.
+BORDERS = {"image": _image_border, "batch": _batch_border}

@@ -3,50 +3,72 @@
 A chunk, the runs that train in step, has a folder of its own. A checkpoint in it
 holds the stacked state of all its runs and the rows of the results so far, so that a
 sweep which was killed loses nothing and doubles nothing. Once a chunk is done, its
-checkpoint keeps parameters and the network's other state only.
+checkpoint keeps parameters and the network's other state only. It also holds sums of
+its arrays and rows, and says of which sweep it is; `stored` checks and reads it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import numpy as np
 import orbax.checkpoint as ocp
 
 from ws_jax.config import nearest
-from ws_jax.results import RECORD_FILE, ResultsError
+from ws_jax.integrity import (
+    Damage,
+    WorkdirError,
+    array_sums,
+    leaf_name,
+    named_leaves,
+    seal,
+    sync_folder,
+)
+from ws_jax.names import COLUMN_OF, column_of
+from ws_jax.results import RECORD_FILE, ResultsError, read_record
+from ws_jax.stored import (
+    Saved,
+    check_links,
+    chunk_digest,
+    chunk_folder,
+    newest_sound,
+    newest_step,
+    read_rows,
+    read_state,
+)
 
-CHECKPOINT_FOLDER = "checkpoints"
 _KINDS = {"state": ocp.StandardCheckpointHandler, "rows": ocp.JsonCheckpointHandler}
-
-
-class Saved(NamedTuple):
-    """What a checkpoint says about itself, its arrays left out."""
-
-    epoch: int  # epochs done
-    done: bool  # whether no run of the chunk trains any more
-    rows: list[dict[str, Any]]  # of the results
 
 
 class ChunkCheckpoints:
     """The checkpoints of one chunk of runs, in a folder."""
 
-    def __init__(self, folder: Path, keep: int):
-        """Opens the folder, made if missing; half-written checkpoints are cleared."""
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep)
-        handlers = {name: kind() for name, kind in _KINDS.items()}
+    def __init__(self, folder: Path, keep: int, digest: str = ""):
+        """Opens the folder, made if missing; half-written checkpoints are cleared.
+
+        Args:
+          folder: of the chunk.
+          keep: how many checkpoints stay, the newest.
+          digest: of all that the numbers of the chunk depend on.
+        Raises:
+          WorkdirError: if the folder leads elsewhere, holds the checkpoints of another
+            sweep, or damaged ones alone.
+        """
         # Orbax refuses a relative path, but only from its background thread.
         self._folder = Path(folder).absolute()
+        self._digest = digest
+        _make_folder(self._folder)
         # Orbax could clear them, too, in the background: now and then it stumbled
         # over one that it had just removed, and the next save failed.
         for leftover in self._folder.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*"):
             shutil.rmtree(leftover)
+        self._found = newest_sound(self._folder, digest)
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep)
+        handlers = {name: kind() for name, kind in _KINDS.items()}
         self._manager = ocp.CheckpointManager(
             self._folder, options=options, item_handlers=handlers
         )
@@ -61,11 +83,21 @@ class ChunkCheckpoints:
           OSError: if the disk has no room for it; what was saved before stays.
         """
         self._check_room(state)
-        table = {"done": saved.done, "columns": _to_columns(saved.rows)}
-        args = {"state": ocp.args.StandardSave(state), "rows": ocp.args.JsonSave(table)}
         # A chunk can be done at an epoch that was saved already, by SIGTERM say.
         step = 2 * saved.epoch + saved.done
-        if step != self._manager.latest_step():
+        if step == self._manager.latest_step():
+            return
+        table = seal(
+            {
+                "done": saved.done,
+                "columns": _to_columns(saved.rows),
+                "arrays": array_sums(state),
+                "step": step,
+                "sweep": self._digest,
+            }
+        )
+        args = {"state": ocp.args.StandardSave(state), "rows": ocp.args.JsonSave(table)}
+        with _one_clear_error(self._folder):
             self._manager.save(step, args=ocp.args.Composite(**args))
 
     def _check_room(self, state: Any) -> None:
@@ -80,40 +112,54 @@ class ChunkCheckpoints:
             )
 
     def latest(self) -> Saved | None:
-        """Returns what the newest checkpoint says, or None if there is none."""
-        step = self._manager.latest_step()
-        if step is None:
-            return None
-        args = ocp.args.Composite(rows=ocp.args.JsonRestore())
-        table = self._manager.restore(step, args=args)["rows"]
-        return Saved(step // 2, table["done"], _to_rows(table["columns"]))
+        """Returns what the newest sound checkpoint said at the start, or None."""
+        return self._found.saved if self._found else None
 
     def restore(self, like: Any) -> Any:
-        """Returns the newest state as NumPy arrays in a tree shaped as `like`."""
-        step = self._manager.latest_step()
-        target = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), like)
-        args = ocp.args.Composite(state=ocp.args.StandardRestore(target))
-        return self._manager.restore(step, args=args)["state"]
+        """Returns the state of `latest` as NumPy arrays in a tree shaped as `like`.
+
+        Raises:
+          WorkdirError: if the saved arrays have other names, types or shapes.
+        """
+        assert self._found is not None, "there is nothing to restore"
+        held = named_leaves(self._found.state)
+        self._found = self._found._replace(state=None)  # not held for the whole chunk
+
+        def take(path, leaf):
+            name = leaf_name(path)
+            array = held.pop(name, None)
+            if array is None or (array.shape, array.dtype) != (leaf.shape, leaf.dtype):
+                raise WorkdirError(
+                    f"the checkpoint in {self._folder} has no array {name} of "
+                    f"{leaf.dtype}{list(leaf.shape)}: another version of ws_jax wrote "
+                    "it; go on with that one, or name another --workdir"
+                )
+            return array
+
+        return jax.tree_util.tree_map_with_path(take, like)
 
     def close(self) -> None:
-        """Waits until all is written; raises what went wrong while writing."""
-        self._manager.wait_until_finished()
-        self._manager.close()
+        """Waits until all is written.
+
+        Raises:
+          OSError: if something could not be written; what was saved before stays.
+        """
+        with _one_clear_error(self._folder):
+            try:
+                self._manager.wait_until_finished()
+            finally:
+                self._manager.close()
+        sync_folder(self._folder)
 
 
 @contextlib.contextmanager
-def open_chunk(folder: Path, keep: int) -> Iterator[ChunkCheckpoints]:
+def open_chunk(folder: Path, keep: int, digest: str = "") -> Iterator[ChunkCheckpoints]:
     """Opens a chunk's checkpoints, and waits at the end until all is written."""
-    checkpoints = ChunkCheckpoints(folder, keep)
+    checkpoints = ChunkCheckpoints(folder, keep, digest)
     try:
         yield checkpoints
     finally:
         checkpoints.close()
-
-
-def chunk_folder(workdir: Path, group: str, chunk: int) -> Path:
-    """Returns the folder of one chunk's checkpoints."""
-    return Path(workdir) / CHECKPOINT_FOLDER / group / f"chunk_{chunk:03d}"
 
 
 def load_run(workdir: str | Path, **which: Any) -> dict[str, Any]:
@@ -121,76 +167,95 @@ def load_run(workdir: str | Path, **which: Any) -> dict[str, Any]:
 
     Args:
       workdir: of the sweep.
-      **which: fields of the run, as in the results: `model="fcn"`, `fold=0`,
-        `aug=0.2`, or `run="its name"`. They must single out one run.
+      **which: fields of the run, as in a config or in the results: `model="fcn"`,
+        `fold=0`, `level=0.2`, or `run="its name"`. They must single out one run.
     Returns:
       The network's collections as NumPy arrays, `params` among them, on any machine.
     Raises:
-      ResultsError: if no run or more than one fits, or nothing was saved yet.
+      ResultsError: if no run or more than one fits, nothing was saved yet, or what
+        was saved is damaged.
     """
     path = Path(workdir) / RECORD_FILE
     if not path.exists():
         raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
-    record = json.loads(path.read_text())
-    group, chunk, index = _find_run(record["chunks"], which)
-    variables = _load_variables(chunk_folder(Path(workdir), group, chunk))
+    record = read_record(path)
+    chunk, index = _find_run(record["chunks"], which)
+    folder = chunk_folder(Path(workdir), chunk["group"], chunk["index"])
+    digest = chunk_digest(record, [run["run"] for run in chunk["runs"]])
+    variables = _load_variables(folder, digest)
     return jax.tree.map(lambda a: a[index], variables)
 
 
-def _load_variables(folder: Path) -> dict[str, Any]:
-    """Reads a chunk's newest parameters and other network state, stacked by run.
-
-    It goes past the manager, which would clear what a running sweep is writing.
-    """
+def _load_variables(folder: Path, digest: str) -> dict[str, Any]:
+    """Reads a chunk's newest parameters and other network state, stacked by run."""
     while True:
-        step = _newest_step(folder)
+        step = newest_step(folder)
+        path = folder.absolute() / str(step)
         try:
-            return _restore_variables(folder.absolute() / str(step) / "state")
-        except (OSError, ValueError):
+            sums = read_rows(path, digest)["arrays"]
+            state = read_state(path / "state", sums)
+            return {"params": state["params"], **(state["model_state"] or {})}
+        except WorkdirError as error:
+            raise ResultsError(str(error)) from error
+        except (Damage, KeyError) as damage:
             # A running sweep removes a checkpoint once it has a newer one.
-            if _newest_step(folder) == step:
-                raise
-
-
-def _newest_step(folder: Path) -> int:
-    # What is half written has a longer name.
-    steps = [int(path.name) for path in folder.glob("*") if path.name.isdigit()]
-    if not steps:
-        raise ResultsError(f"nothing was saved yet for these runs: {folder} is empty")
-    return max(steps)
-
-
-def _restore_variables(path: Any) -> dict[str, Any]:
-    with contextlib.closing(ocp.StandardCheckpointHandler()) as handler:
-        tree = handler.metadata(path).tree
-        target = jax.tree.map(lambda a: np.empty(a.shape, a.dtype), tree)
-        state = handler.restore(path, args=ocp.args.StandardRestore(target))
-    return {"params": state["params"], **(state["model_state"] or {})}
+            if newest_step(folder) == step:
+                # Not an older one: its parameters would be those of another epoch.
+                raise ResultsError(
+                    f"the checkpoint {path} is damaged ({damage}): remove it and start "
+                    "its sweep again, which goes on from an older one if it is kept, "
+                    "or train the same config in another folder"
+                ) from damage
 
 
 def _find_run(
     chunks: list[Mapping[str, Any]], which: Mapping[str, Any]
-) -> tuple[str, int, int]:
-    found = []
-    for chunk in chunks:
-        for index, run in enumerate(chunk["runs"]):
-            for name in which:
-                if name not in run:
-                    raise ResultsError(f"unknown field {name!r}: {nearest(name, run)}")
-            if all(run[name] == value for name, value in which.items()):
-                found.append((chunk["group"], chunk["index"], index, run["run"]))
-    if len(found) != 1:
-        names = "".join(f"\n  {name}" for *_, name in found[:10])
-        raise ResultsError(f"{len(found)} runs fit {dict(which)}, not one{names}")
-    return found[0][:3]
+) -> tuple[Mapping[str, Any], int]:
+    runs = [
+        (chunk, index, run)
+        for chunk in chunks
+        for index, run in enumerate(chunk["runs"])
+    ]
+    for name, value in which.items():
+        column = column_of(name, list(runs[0][2]))
+        if column not in runs[0][2]:
+            known = [*runs[0][2], *(end.rpartition(".")[2] for end in COLUMN_OF)]
+            raise ResultsError(f"unknown field {name!r}: {nearest(name, known)}")
+        values = {run[column] for *_, run in runs}
+        runs = [entry for entry in runs if entry[2][column] == value]
+        if not runs:
+            there = ", ".join(sorted(map(str, values))[:20])
+            raise ResultsError(f"no run has {name} {value!r}: there are {there}")
+    if len(runs) != 1:
+        names = "".join(f"\n  {run['run']}" for *_, run in runs[:10])
+        raise ResultsError(f"{len(runs)} runs fit {dict(which)}, not one{names}")
+    return runs[0][:2]
+
+
+@contextlib.contextmanager
+def _one_clear_error(folder: Path) -> Iterator[None]:
+    """Makes one sentence of what Orbax raises if it cannot write."""
+    try:
+        yield
+    except Exception as error:  # of many kinds, from its threads
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise OSError(
+            f"a checkpoint could not be written to {folder} ({lines[0][:200]}); those "
+            "saved before stay: make room, and start the same command again to go on"
+        ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    check_links(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkdirError(
+            f"{folder} cannot be made ({error.strerror}): if it or a folder above it "
+            "is a link, make the folder that it leads to"
+        ) from error
 
 
 def _to_columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
     names = sorted({name for row in rows for name in row})
     return {name: [row.get(name) for row in rows] for name in names}
-
-
-def _to_rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
-    values = zip(*columns.values(), strict=True)
-    rows = (zip(columns, row, strict=True) for row in values)
-    return [{k: v for k, v in row if v is not None} for row in rows]

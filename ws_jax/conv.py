@@ -7,29 +7,31 @@ kernel field; every lowering equals it in value and in both gradients.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
 from ws_jax.lowerings import LOWERINGS, Geometry, default_lowering, natural_layout
-from ws_jax.sharing import Sharing, Size, free
+from ws_jax.sharing import Floats, Sharing, Size, as_floats, check_sharing, free
 
 Padding = str | Sequence[tuple[int, int]]
 
 
 def local_conv(
-    x: Float[Array, "..."],
-    kernel: Float[Array, "oh ow kh kw c o"],
+    x: Floats,
+    kernel: Floats,
     *,
-    strides: Size = (1, 1),
+    strides: Size | int = (1, 1),
     padding: Padding = "VALID",
     lowering: str | None = None,
     precision: lax.PrecisionLike = None,
     layout: str = "NHWC",
-    kernel_mask: Array | None = None,
-    input_mask: Array | None = None,
+    kernel_mask: Array | np.ndarray | None = None,
+    input_mask: Array | np.ndarray | None = None,
 ) -> Float[Array, "..."]:
     """Convolves with an own kernel at every output site (no weight sharing).
 
@@ -37,9 +39,10 @@ def local_conv(
     the arguments.
 
     Args:
-      x: [n, h, w, c], or with its axes in the order of `layout`.
+      x: [n, h, w, c], or with its axes in the order of `layout`. Arrays may be
+        NumPy's, whose float64 becomes JAX's usual float.
       kernel: a kernel field, one HWIO kernel per site.
-      strides: steps of the window down and across.
+      strides: steps of the window down and across, or one number for both.
       padding: 'VALID', 'SAME', or ((top, bottom), (left, right)).
       lowering: how it is computed, one of `LOWERINGS`; None takes the fastest known.
       precision: of the products; None is `HIGHEST`, which keeps float32.
@@ -53,6 +56,7 @@ def local_conv(
         `padding` imply.
     Source: Ott et al. 2020, the free convolutional layer.
     """
+    kernel = as_floats("a kernel field", kernel, "oh ow kh kw c o")
     sharing = free(kernel.shape[:2])
     flat = (kernel.shape[0] * kernel.shape[1], *kernel.shape[2:])
     return shared_conv(
@@ -70,25 +74,26 @@ def local_conv(
 
 
 def shared_conv(
-    x: Float[Array, "..."],
-    bank: Float[Array, "k kh kw c o"],
+    x: Floats,
+    bank: Floats,
     sharing: Sharing,
     *,
-    strides: Size = (1, 1),
+    strides: Size | int = (1, 1),
     padding: Padding = "VALID",
     lowering: str | None = None,
     precision: lax.PrecisionLike = None,
     layout: str = "NHWC",
-    kernel_mask: Array | None = None,
-    input_mask: Array | None = None,
+    kernel_mask: Array | np.ndarray | None = None,
+    input_mask: Array | np.ndarray | None = None,
 ) -> Float[Array, "..."]:
     """Convolves with the kernel that `sharing` gives each output site.
 
     Args:
-      x: [n, h, w, c], or with its axes in the order of `layout`.
+      x: [n, h, w, c], or with its axes in the order of `layout`. Arrays may be
+        NumPy's, whose float64 becomes JAX's usual float.
       bank: [num_kernels, kh, kw, c, o].
       sharing: which kernel of the bank each site uses.
-      strides: steps of the window down and across.
+      strides: steps of the window down and across, or one number for both.
       padding: 'VALID', 'SAME', or ((top, bottom), (left, right)).
       lowering: how it is computed, one of `LOWERINGS`; None takes the fastest known.
       precision: of the products; None is `HIGHEST`, which keeps float32.
@@ -105,11 +110,10 @@ def shared_conv(
     """
     if sorted(layout) != sorted(_AXES):
         raise ValueError(f"unknown layout {layout!r}: needs the letters N, H, W and C")
-    if bank.ndim != 5 or x.ndim != 4:
-        raise ValueError(
-            "needs four axes of x and five of the bank (six of a kernel field), got "
-            f"shapes {x.shape} and {bank.shape}"
-        )
+    check_sharing(sharing)
+    x = as_floats("x", x, " ".join(layout).lower())
+    bank = as_floats("a bank", bank, "k kh kw c o")
+    strides = _both(strides)
     name = lowering or default_lowering(jax.default_backend())
     own = natural_layout(name, sharing.is_full)
     x = _permute(x, layout, own)
@@ -117,15 +121,27 @@ def shared_conv(
     geometry = make_geometry(size, bank.shape[1:3], strides, padding, precision)
     _check(x.shape[own.index("C")], size, x.dtype, bank, sharing, geometry)
     if kernel_mask is not None:
-        bank = bank * kernel_mask.astype(bank.dtype)
+        bank = bank * jnp.asarray(kernel_mask, bank.dtype)
     if input_mask is not None:
-        mask = _permute(input_mask.astype(x.dtype)[None], "NHWC", own)
+        mask = _permute(jnp.asarray(input_mask, x.dtype)[None], "NHWC", own)
         x = x * mask
     y = LOWERINGS[name].apply(x, bank, sharing, geometry)
     return _permute(y, own, layout)
 
 
 _AXES = "NHWC"
+
+
+def _both(strides: Any) -> Size:
+    """Returns steps down and across."""
+    both = (strides, strides) if np.ndim(strides) == 0 else tuple(strides)
+    whole = all(isinstance(step, int | np.integer) and step > 0 for step in both)
+    if len(both) != 2 or not whole:
+        raise ValueError(
+            f"strides are {strides!r}, needs two whole numbers above 0, as (2, 2), or "
+            "one for both"
+        )
+    return int(both[0]), int(both[1])
 
 
 def _permute(x: Array, source: str, target: str) -> Array:

@@ -8,45 +8,68 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ws_jax.config import READINGS, check_name
+from ws_jax.config import check_name
+
+# How fans are counted, see `fans`.
+FANS = ("kernel", "stored")
 
 
-def fans(shape: tuple[int, ...], reading: str) -> tuple[int, int]:
+def fans(shape: tuple[int, ...], counting: str) -> tuple[int, int]:
     """Returns (fan_in, fan_out) of a dense matrix, a kernel, a bank or a field.
 
     Args:
       shape: [..., c, o]. Four axes are one kernel [kh, kw, c, o]; further leading
         axes count kernels (a bank) or sites (a field).
-      reading: `paper` counts each kernel by itself. `released` counts as Keras does
+      counting: `kernel` counts each kernel by itself. `stored` counts as Keras does
         from the shape in which a free kernel is stored there, (sites, taps, o): the
         sites join both fans, and the window is left out of the second. Both agree on
         a single kernel.
     Source: Ott et al. 2020, Section 4 ("Xavier uniform"), and Keras 2's
       `LocallyConnected2D`, which their released code uses.
     Example:
-      >>> fans((13, 13, 3, 3, 1, 32), "paper")
+      >>> fans((13, 13, 3, 3, 1, 32), "kernel")
       (9, 288)
-      >>> fans((13, 13, 3, 3, 1, 32), "released")
+      >>> fans((13, 13, 3, 3, 1, 32), "stored")
       (1521, 5408)
     """
-    check_name("reading of the initialisation", reading, READINGS)
+    check_name("way to count fans", counting, FANS)
     *window, c, o = shape
     kernels, window = window[:-2], window[-2:]
     taps = math.prod(window) * c
-    if reading == "released" and kernels:
+    if counting == "stored" and kernels:
         count = math.prod(kernels)
         return count * taps, count * o
     return taps, math.prod(window) * o
 
 
-def glorot_uniform(reading: str = "paper"):
+def glorot_uniform(counting: str = "kernel"):
     """Returns a linen initialiser: uniform in ±sqrt(6 / (fan_in + fan_out)).
 
     Every kernel of a bank or field is drawn by itself.
     """
 
     def init(key: Array, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
-        limit = math.sqrt(6.0 / sum(fans(shape, reading)))
+        limit = math.sqrt(6.0 / sum(fans(shape, counting)))
         return jax.random.uniform(key, shape, dtype, -limit, limit)
+
+    return init
+
+
+def kaiming_normal(counting: str = "kernel", fan: str = "out"):
+    """Returns a linen initialiser: normal with variance 2 / fan.
+
+    Every kernel of a bank or field is drawn by itself.
+
+    Args:
+      counting: see `fans`.
+      fan: `in`, taps times input channels (He et al. 2015, eq. 10; Savarese & Maire
+        2019), or `out`, taps times output channels (eq. 14; the released code of
+        Pogodin et al. 2021).
+    """
+    place = ("in", "out").index(fan)
+
+    def init(key: Array, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
+        scale = math.sqrt(2.0 / fans(shape, counting)[place])
+        return scale * jax.random.normal(key, shape, dtype)
 
     return init

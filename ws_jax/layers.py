@@ -1,54 +1,151 @@
-"""Thin linen modules over `conv`, `sharing` and `initializers`."""
+"""Thin linen modules over the op and sharing schemes, and what describes them.
+
+A phase or a measure acts on the kernels of a network's layers. `describe_layers` tells
+it where they lie: every layer here enters itself while the network's shapes are traced.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import contextvars
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from ws_jax import conv
+from ws_jax.lowerings import Geometry
+from ws_jax.schemes import Scheme, stored_axes
 from ws_jax.sharing import Sharing, Size
 
 # A layer that severs connections keeps its 0/1 masks in this collection, which the
-# training loop draws for each run (`program.draw_masks`).
+# training loop draws for each run (`engine.program.draw_masks`).
 MASKS = "masks"
 
 
-class SharedConv(nn.Module):
-    """A convolution whose kernels are shared over space as `make_sharing` says.
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """Where a layer's kernels are, and over what they act.
 
-    Parameters: `kernel`, stored as one HWIO kernel under full sharing, as a field
-    [oh, ow, kh, kw, c, o] if every site has its own, else as a bank
-    [num_kernels, kh, kw, c, o]; and `bias`, one value per kernel and feature, stored
-    alike.
+    Attributes:
+      path: names of the modules down to the layer, as its parameters are nested.
+      sharing: which sites share a kernel.
+      geometry: window, strides, padding.
+      inputs: (h, w, c) of what it sees.
+      features: output channels.
+    """
+
+    path: tuple[str, ...]
+    sharing: Sharing
+    geometry: Geometry
+    inputs: tuple[int, int, int]
+    features: int
+
+    @property
+    def name(self) -> str:
+        """The path, joined by slashes."""
+        return "/".join(self.path)
+
+    def parameter(self, params: Any, name: str = "kernel") -> Array | None:
+        """Returns a parameter of the layer as it is stored; None if it has none."""
+        for module in self.path:
+            params = params.get(module, {})
+        return params.get(name)
+
+    def field(self, params: Any, name: str = "kernel") -> Array | None:
+        """Returns a parameter that is stored for every site, [oh, ow, ...], else None.
+
+        Kernels are such if every site has its own; one of a bank, or of all sites,
+        is none, nor are the templates of which a site mixes its kernel.
+        """
+        stored = self.parameter(params, name)
+        if stored is None or not self.sharing.is_free:
+            return None
+        # Templates and windows may have as many as there are sites: axes are counted.
+        fits = stored.ndim == 6 if name == "kernel" else stored.ndim > 2
+        return stored if fits and stored.shape[:2] == self.sharing.shape else None
+
+    def replace(self, params: Any, value: Array, name: str = "kernel") -> Any:
+        """Returns parameters with another value in one of the layer's."""
+        return _replaced(params, (*self.path, name), value)
+
+
+def _replaced(tree: Any, path: tuple[str, ...], value: Any) -> Any:
+    head, *rest = path
+    new = _replaced(tree[head], tuple(rest), value) if rest else value
+    return {**tree, head: new}
+
+
+_entered: contextvars.ContextVar[list[Layer] | None] = contextvars.ContextVar(
+    "layers", default=None
+)
+
+
+@contextlib.contextmanager
+def _collect() -> Iterator[list[Layer]]:
+    found: list[Layer] = []
+    token = _entered.set(found)
+    try:
+        yield found
+    finally:
+        _entered.reset(token)
+
+
+def describe_layers(init: Callable[[Array], Any]) -> tuple[Layer, ...]:
+    """Returns the layers of a network, in the order in which it uses them.
+
+    Args:
+      init: from a key to the network's variables; only its shapes are traced.
+    """
+    with _collect() as found:
+        jax.eval_shape(lambda: init(jax.random.key(0)))
+    return tuple(found)
+
+
+class SharedConv(nn.Module):
+    """A convolution whose kernels are shared over space as its scheme says.
+
+    Parameters: those of the scheme, `kernel` in most, stored as one HWIO kernel under
+    full sharing, as a field [oh, ow, kh, kw, c, o] if every site has its own, else as
+    a bank [num_kernels, kh, kw, c, o]; and `bias`, one value per kernel and feature,
+    stored alike, or one per feature if `share_bias`.
 
     Attributes:
       features: output channels.
       window: size of the kernel's window, down and across.
       strides: steps of the window, down and across.
-      padding: 'VALID' or 'SAME'.
-      make_sharing: from the sites (oh, ow) to a `Sharing`.
+      padding: 'VALID', 'SAME', or ((top, bottom), (left, right)).
+      scheme: how kernels are shared.
       kernel_init: a linen initialiser.
-      severing: `none`, `paper` (a mask on connections) or `released` (a mask on the
-        layer's input units). Shared kernels are never severed.
+      use_bias: whether there is a bias.
+      share_bias: whether all sites share it.
+      severing: `none`, `connections` (a mask on kernels) or `units` (a mask on the
+        layer's input units). Kernels that all sites share are never severed.
       lowering: see `lowerings.LOWERINGS`; None takes the fastest known.
       precision: of the products.
       layout: order of the axes of input and output, see `lowerings.natural_layout`.
+      dtype: of products and output; None is that of the input.
+      param_dtype: of the parameters.
     """
 
     features: int
     window: Size
     strides: Size
-    padding: str
-    make_sharing: Callable[[Size], Sharing]
+    padding: Any
+    scheme: Scheme
     kernel_init: Callable[..., Array]
+    use_bias: bool = True
+    share_bias: bool = False
     severing: str = "none"
     lowering: str | None = None
     precision: Any = None
     layout: str = "NHWC"
+    dtype: Any = None
+    param_dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -57,18 +154,20 @@ class SharedConv(nn.Module):
         geometry = conv.make_geometry(
             (h, w), self.window, self.strides, self.padding, self.precision
         )
-        sharing = self.make_sharing(geometry.sites((h, w)))
-        lead = stored_axes(sharing)
+        sharing = self.scheme.sharing(geometry.sites((h, w)))
+        self._enter(
+            Layer(self.path, sharing, geometry, (h, w, channels), self.features)
+        )
+        dtype = self.dtype or x.dtype
         one = (*self.window, channels, self.features)
-        kernel = self.param("kernel", self.kernel_init, (*lead, *one))
-        bias = self.param("bias", nn.initializers.zeros, (*lead, self.features))
-        kernel_mask, input_mask = self._masks(sharing, kernel.shape, (h, w, channels))
+        bank, acting = self.scheme.kernels(self, sharing, one, self.kernel_init)
+        kernel_mask, input_mask = self._masks(sharing, one, (h, w, channels))
         if kernel_mask is not None:
-            kernel = kernel * kernel_mask
+            bank = bank * kernel_mask.reshape(bank.shape)
         y = conv.shared_conv(
-            x,
-            kernel.reshape(sharing.num_kernels, *one),
-            sharing,
+            x.astype(dtype),
+            bank.astype(dtype),
+            acting,
             strides=self.strides,
             padding=self.padding,
             lowering=self.lowering,
@@ -76,30 +175,28 @@ class SharedConv(nn.Module):
             layout=self.layout,
             input_mask=input_mask,
         )
-        return y + site_bias(bias, sharing, self.layout)
+        if not self.use_bias:
+            return y
+        lead = () if self.share_bias else stored_axes(sharing)
+        shape = (*lead, self.features)
+        bias = self.param("bias", nn.initializers.zeros, shape, self.param_dtype)
+        if self.share_bias:
+            field = bias.reshape(1, 1, -1)
+            return y + _in_layout(field.astype(dtype), self.layout)
+        return y + site_bias(bias.astype(dtype), sharing, self.layout)
 
-    def _masks(self, sharing, kernel_shape, image_shape):
+    def _enter(self, layer: Layer) -> None:
+        found = _entered.get()
+        if found is not None and layer not in found:
+            found.append(layer)
+
+    def _masks(self, sharing, one, image_shape):
         if self.severing == "none" or sharing.is_full:
             return None, None
-        if self.severing == "paper":
-            mask = self.variable(MASKS, "kernel", jnp.ones, kernel_shape).value
-            return mask, None
+        if self.severing == "connections":
+            shape = (*stored_axes(sharing), *one)
+            return self.variable(MASKS, "kernel", jnp.ones, shape).value, None
         return None, self.variable(MASKS, "inputs", jnp.ones, image_shape).value
-
-
-def stored_axes(sharing: Sharing) -> tuple[int, ...]:
-    """Returns the leading axes with which a layer stores its kernels and biases.
-
-    Example:
-      >>> from ws_jax import sharing
-      >>> stored_axes(sharing.full((4, 4))), stored_axes(sharing.free((4, 4)))
-      ((), (4, 4))
-      >>> stored_axes(sharing.tiles((4, 4), 2))
-      (4,)
-    """
-    if sharing.is_full:
-        return ()
-    return sharing.shape if sharing.is_free else (sharing.num_kernels,)
 
 
 def stored_field(stored: Array, sharing: Sharing) -> Array:
@@ -112,7 +209,9 @@ def stored_field(stored: Array, sharing: Sharing) -> Array:
 def site_bias(bias: Array, sharing: Sharing, layout: str = "NHWC") -> Array:
     """Makes a stored bias fit a response: [1, oh or 1, ow or 1, o], in `layout`."""
     if sharing.is_full:
-        field = bias.reshape(1, 1, -1)
-    else:
-        field = stored_field(bias, sharing)
+        return _in_layout(bias.reshape(1, 1, -1), layout)
+    return _in_layout(stored_field(bias, sharing), layout)
+
+
+def _in_layout(field: Array, layout: str) -> Array:
     return jnp.transpose(field[None], ["NHWC".index(axis) for axis in layout])

@@ -2,14 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from ws_jax.config import Config, ConfigError, config, static
+from ws_jax.layers import Layer
+from ws_jax.sharing import Floats, as_floats
+
+
+class Measure(Config):
+    """The base of measures: configs that turn parameters into numbers."""
+
+    kinds: ClassVar[dict] = {}
+
+    def measure(self, layers: Sequence[Layer], params: Any) -> dict[str, Array]:
+        """Returns what is measured, by the name of its column; arrays are kept whole.
+
+        Args:
+          layers: of the network.
+          params: its parameters.
+        """
+        raise NotImplementedError
+
+    def check_layers(self, layers: Sequence[Layer]) -> None:
+        """Raises `ConfigError` if there is something to measure, and it cannot be."""
+
+
+@config("distances")
+class Distances(Measure):
+    """Distances of the first layer's kernels, `dist_RADIUS` and `cos_RADIUS`.
+
+    A first layer with one kernel for all sites, or a bank, has none. Source: Ott et
+    al. 2020, Section 5.4.
+    """
+
+    radii: tuple[int, ...] = static((1, 4), "in sites", low=1)
+
+    def measure(self, layers, params):
+        """Returns the distances at each radius."""
+        field = layers[0].field(params) if layers else None
+        found: dict[str, Array] = {}
+        if field is None or field.ndim != 6:
+            return found
+        for radius in self.radii:
+            euclidean, cosine = kernel_distance(field, radius)
+            found |= {f"dist_{radius}": euclidean, f"cos_{radius}": cosine}
+        return found
+
+    def check_layers(self, layers):
+        """Every radius needs a site with a whole ring around it."""
+        if not layers or not layers[0].sharing.is_free:
+            return
+        down, across = layers[0].sharing.shape
+        for radius in self.radii:
+            if min(down, across) <= 2 * radius:
+                raise ConfigError(
+                    f"evaluation.measures.distances.radii: {radius} needs more than "
+                    f"{2 * radius} sites a side, the first layer has {down}x{across}"
+                )
+
 
 def kernel_distance(
-    kernel: Float[Array, "oh ow *kernel"], radius: int
+    kernel: Floats, radius: int
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """Measures how much kernels `radius` sites apart differ.
 
@@ -29,6 +88,7 @@ def kernel_distance(
       ValueError: if `kernel` is no kernel field, or no site has a whole ring.
     Source: Ott et al. 2020, Section 5.4.
     """
+    kernel = as_floats("a kernel field", kernel)
     _check(kernel.shape, radius)
     field = kernel.reshape(*kernel.shape[:2], -1).astype(jnp.float32)
     field = field / jnp.sqrt(jnp.sum(field**2))

@@ -1,42 +1,92 @@
 """What happens to kernels between steps: sharing in sleep, and coupling.
 
-A phase is made once from its config, `make_phase(config)`, and is then a pure
-function `(step, params) -> params`, called after every optimiser step. It acts on
-what layers store per site: kernel fields [oh, ow, kh, kw, c, o] and bias fields
-[oh, ow, o].
+A phase is a config; its `apply` is a pure function, called after every optimiser step.
+It knows where it is (`Moment`), may draw, may keep a state of its own, and sees the
+network's layers as `layers.Layer` describes them, borders and all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
-import jax
 from jax import lax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
-from ws_jax.config import PhaseConfig
-from ws_jax.sharing import Sharing, group_mean, layer_sharing, periodic
+from ws_jax.config import MOST, Config, ConfigError, config, data, static
+from ws_jax.layers import Layer
+from ws_jax.sharing import (
+    Floats,
+    Sharing,
+    as_floats,
+    check_sharing,
+    group_mean,
+    map_sites,
+    parse_map,
+    periodic,
+)
 
 Params = Any
-Phase = Callable[[Array, Params], Params]
-
-FIELD_RANKS = {"kernel": 6, "bias": 3}
 
 
-def share_instantly(
-    kernel: Float[Array, "oh ow *kernel"], period: int
-) -> Float[Array, "oh ow *kernel"]:
+class Moment(NamedTuple):
+    """When a phase is called.
+
+    Attributes:
+      key: of its draws, another one after every step.
+      step: steps taken since training began, the last one included.
+      step_in_epoch: the same since the epoch began.
+      epoch: epochs done before this one.
+    """
+
+    key: Key[Array, ""]
+    step: Array
+    step_in_epoch: Array
+    epoch: Array
+
+
+class Phase(Config):
+    """The base of phases."""
+
+    kinds: ClassVar[dict] = {}
+    default_kind: ClassVar[str] = "none"
+
+    def init(self, layers: Sequence[Layer], params: Params) -> Any:
+        """Returns the phase's own state before training: a tree of arrays, or None."""
+        del layers, params
+        return None
+
+    def apply(
+        self, moment: Moment, layers: Sequence[Layer], params: Params, state: Any
+    ) -> tuple[Params, Any]:
+        """Returns the parameters and the phase's state after a step.
+
+        Args:
+          moment: when it is.
+          layers: of the network.
+          params: after the optimiser's step.
+          state: of the phase.
+        """
+        raise NotImplementedError
+
+    def check_layers(self, layers: Sequence[Layer]) -> None:
+        """Raises `ConfigError` if the phase can do nothing to these layers."""
+
+
+def share_instantly(kernel: Floats, period: int) -> Floats:
     """Replaces kernels `period` sites apart by their mean.
 
     Source: Pogodin et al. 2021, weight sharing in one step.
     """
+    kernel = as_floats("a kernel field", kernel, "oh ow ...")
     return group_mean(kernel, periodic(kernel.shape[:2], period))
 
 
 def couple(
-    kernel: Float[Array, "oh ow *kernel"], sharing: Sharing, strength: float
-) -> Float[Array, "oh ow *kernel"]:
+    kernel: Floats,
+    sharing: Sharing,
+    strength: float | Float[Array, ""],
+) -> Floats:
     """Moves every kernel a part of the way to the mean of its group.
 
     Args:
@@ -47,44 +97,115 @@ def couple(
         number of sites in a group.
     Source: ours.
     """
+    check_sharing(sharing)
+    kernel = as_floats("a kernel field", kernel, "oh ow ...")
     return (1 - strength) * kernel + strength * group_mean(kernel, sharing)
 
 
-def make_phase(config: PhaseConfig) -> Phase:
-    """Returns the phase that `config` asks for; `none` changes nothing."""
-    apply = PHASES[config.name](config)
+@config("none")
+class NoPhase(Phase):
+    """Nothing happens between steps."""
 
-    def phase(step: Array, params: Params) -> Params:
-        due = (step + 1) % config.every == 0
-        return lax.cond(due, apply, lambda p: p, params)
-
-    return (lambda step, params: params) if config.name == "none" else phase
-
-
-def map_fields(function: Callable[[Array], Array], params: Params) -> Params:
-    """Applies `function` to every kernel field and bias field of a params tree."""
-
-    def visit(path, leaf):
-        name = getattr(path[-1], "key", "")
-        return function(leaf) if FIELD_RANKS.get(name) == leaf.ndim else leaf
-
-    return jax.tree_util.tree_map_with_path(visit, params)
+    def apply(self, moment, layers, params, state):
+        """Leaves all as it is."""
+        del moment, layers
+        return params, state
 
 
-def _couple_fields(config: PhaseConfig, strength: float):
-    def apply(params: Params) -> Params:
-        return map_fields(
-            lambda f: couple(
-                f, layer_sharing(config.sharing, 0, f.shape[:2]), strength
-            ),
-            params,
-        )
+class Periodically(Phase):
+    """A phase that acts on kernel and bias fields every few steps."""
 
-    return apply
+    every: int
+    count: str
+    sharing: str
+
+    def check(self) -> None:
+        """Its groups of sites must be some that are known."""
+        parse_map(self.sharing)
+
+    def check_layers(self, layers):
+        """Some layer must store a kernel for every site."""
+        if not any(layer.sharing.is_free for layer in layers):
+            raise ConfigError(
+                f"phase {self.kind} would do nothing: no layer of this network has a "
+                "kernel of its own at every site; set network.sharing to free, or "
+                "train.phase to none"
+            )
+
+    def apply(self, moment, layers, params, state):
+        """Acts if it is due."""
+        number = moment.step if self.count == "training" else moment.step_in_epoch
+
+        def act(params: Params) -> Params:
+            return map_fields(
+                lambda field, layer: self.change(field, self.sharing_of(layer)),
+                layers,
+                params,
+            )
+
+        return lax.cond(number % self.every == 0, act, lambda p: p, params), state
+
+    def change(self, field: Array, sharing: Sharing) -> Array:
+        """Changes one field [oh, ow, ...], whose groups of sites are `sharing`'s."""
+        raise NotImplementedError
+
+    def sharing_of(self, layer: Layer) -> Sharing:
+        """Returns the sites of a layer that are brought together."""
+        return map_sites(self.sharing, layer.sharing.shape)
 
 
-PHASES: dict[str, Callable[[PhaseConfig], Callable[[Params], Params]]] = {
-    "none": lambda config: lambda params: params,
-    "group_mean": lambda config: _couple_fields(config, 1.0),
-    "couple": lambda config: _couple_fields(config, config.strength),
-}
+def _every() -> Any:
+    return data(100, "steps from one time to the next", low=1, high=MOST)
+
+
+def _count() -> Any:
+    return static(
+        "training", "where steps are counted from: all of training, or each epoch",
+        names=("training", "epoch"),
+    )  # fmt: skip
+
+
+def _sites() -> Any:
+    return static("full", "sites brought together: full, tiles:2, periodic:2")
+
+
+@config("group_mean")
+class GroupMean(Periodically):
+    """Replaces every kernel by the mean of its group, every few steps.
+
+    Source: Pogodin et al. 2021, weight sharing in one step.
+    """
+
+    every: int = _every()
+    count: str = _count()
+    sharing: str = _sites()
+
+    def change(self, field, sharing):
+        """Averages."""
+        return couple(field, sharing, 1.0)
+
+
+@config("couple")
+class Couple(Periodically):
+    """Moves every kernel a part of the way to the mean of its group. Source: ours."""
+
+    every: int = _every()
+    count: str = _count()
+    sharing: str = _sites()
+    strength: float = data(1.0, "part of the way", low=0, high=1)
+
+    def change(self, field, sharing):
+        """Moves it."""
+        return couple(field, sharing, self.strength)
+
+
+def map_fields(
+    function: Callable[[Array, Layer], Array], layers: Sequence[Layer], params: Params
+) -> Params:
+    """Applies `function` to every kernel and bias field, with the layer it is of."""
+    for layer in layers:
+        for name in ("kernel", "bias"):
+            field = layer.field(params, name)
+            if field is not None and field.shape[:2] == layer.sharing.shape:
+                params = layer.replace(params, function(field, layer), name)
+    return params

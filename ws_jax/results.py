@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,15 @@ from typing import Any
 
 import pandas as pd
 
-from ws_jax.config import TrainConfig
+from ws_jax import standins
+from ws_jax.integrity import (
+    Damage,
+    check_parquet,
+    seal,
+    seal_parquet,
+    unseal,
+    write_atomically,
+)
 
 RESULTS_FILE = "results.parquet"
 RECORD_FILE = "sweep.json"
@@ -63,39 +71,38 @@ class ResultsError(Exception):
     """Results that are not there or cannot be read."""
 
 
-def training_columns(train: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the columns that say how the runs of a sweep are trained.
-
-    Args:
-      train: the part `train` of a config, as nested mappings.
-    """
-    phase = train["phase"]
-    strengths = {"none": 0.0, "couple": phase["strength"]}
-    return {
-        "optimizer": train["optimizer"]["name"],
-        "phase": phase["name"],
-        "coupling": strengths.get(phase["name"], 1.0),
-    }
-
-
 def make_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Makes the tidy table; a measure that a row lacks is NaN.
 
-    Columns beyond `COLUMNS`, distances at other radii say, come after them.
+    After `COLUMNS` come those of the run's identity, then all others by name.
     """
     frame = pd.DataFrame(list(rows))
-    extra = [name for name in frame.columns if name not in COLUMNS]
-    frame = frame.reindex(columns=[*COLUMNS, *extra])
+    identity = [n for n in standins.IDENTITY_COLUMNS if n in frame.columns]
+    extra = sorted(set(frame.columns) - {*COLUMNS, *identity})
+    frame = frame.reindex(columns=[*COLUMNS, *identity, *extra])
     return frame.astype(COLUMNS)
 
 
 def write(frame: pd.DataFrame, workdir: str | os.PathLike) -> Path:
-    """Writes a sweep's table, whole or not at all."""
+    """Writes a sweep's table, whole or not at all.
+
+    Raises:
+      OSError: if it cannot be written; the table that was there stays.
+    """
     path = Path(workdir) / RESULTS_FILE
-    temporary = path.with_suffix(".tmp")
-    frame.to_parquet(temporary, index=False)
-    os.replace(temporary, path)
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    write_atomically(path, seal_parquet(buffer.getvalue()))
     return path
+
+
+def same(frame: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Returns whether two tables have the same rows, and columns in any order."""
+    return set(frame.columns) == set(other.columns) and bool(
+        frame.reset_index(drop=True).equals(
+            other[list(frame.columns)].reset_index(drop=True)
+        )
+    )
 
 
 def read(
@@ -107,18 +114,21 @@ def read(
       One row per run and epoch, with the columns `COLUMNS`; epoch 0 is before
       training. A run that stands in several sweeps is kept once for each.
     Raises:
-      ResultsError: if a folder holds no results.
+      ResultsError: if a folder holds no results, or a table is damaged.
     """
     several = not isinstance(workdir, str | os.PathLike)
     frames = []
-    for folder in workdir if several else [workdir]:
+    folders = list(workdir) if several else [workdir]
+    if not folders:
+        raise ResultsError("no folder to read results from: name one, as results/smoke")
+    for folder in folders:
         found = _find(folder, RESULTS_FILE)
         if not found:
             raise ResultsError(
                 f"no results in {folder}: there is no {RESULTS_FILE} at or below it; "
                 "a sweep writes one when its first runs are done"
             )
-        frames += [_read_table(path) for path in found]
+        frames += [read_table(path) for path in found]
     return pd.concat(frames, ignore_index=True)
 
 
@@ -130,20 +140,78 @@ def _find(folder: str | os.PathLike, name: str) -> list[Path]:
     return sorted(Path(at, name) for at, _, files in os.walk(folder) if name in files)
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    """Reads one table; columns that are younger than it come from its record."""
-    frame = pd.read_parquet(path)
-    if set(RUN_COLUMNS) <= set(frame.columns):
+def read_table(path: Path) -> pd.DataFrame:
+    """Reads one table; columns that are younger than it come from its record.
+
+    Raises:
+      ResultsError: if it is damaged.
+    """
+    content = path.read_bytes()
+    try:
+        check_parquet(content)
+        frame = pd.read_parquet(io.BytesIO(content))
+    except Exception as error:  # what a table of an older version may raise is open
+        raise ResultsError(
+            f"{path} cannot be read ({_reason(error)}): start its sweep again, which "
+            "writes it anew from the checkpoints, or put a copy in its place"
+        ) from error
+    if {*RUN_COLUMNS, *standins.IDENTITY_COLUMNS} <= set(frame.columns):
         return frame
-    train, record = dataclasses.asdict(TrainConfig()), path.with_name(RECORD_FILE)
-    if record.exists():
-        train = json.loads(record.read_text())["config"]["train"]
-    frame = frame.assign(**{**training_columns(train), **frame})
-    extra = [name for name in frame.columns if name not in COLUMNS]
-    return frame[[*COLUMNS, *extra]].astype(COLUMNS)
+    file = path.with_name(RECORD_FILE)
+    record = read_record(file) if file.exists() else None
+    if not set(RUN_COLUMNS) <= set(frame.columns):
+        train = record["config"].get("train", {}) if record else {}
+        frame = frame.assign(**{**standins.training_columns(train), **frame})
+        extra = [name for name in frame.columns if name not in COLUMNS]
+        frame = frame[[*COLUMNS, *extra]].astype(COLUMNS)
+    return standins.identified(frame, RUN_COLUMNS, record)
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def write_record(record: Mapping[str, Any], workdir: str | os.PathLike) -> Path:
+    """Writes what a sweep says of itself, whole or not at all.
+
+    Raises:
+      OSError: if it cannot be written; the record that was there stays.
+    """
+    path = Path(workdir) / RECORD_FILE
+    write_atomically(path, json.dumps(seal(record), indent=1).encode())
+    return path
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Reads what a sweep says of itself.
+
+    Raises:
+      ResultsError: if it is cut off, was edited, or lacks what every record has.
+    """
+    try:
+        record = unseal(path.read_bytes())
+        for name, kind in {"config": dict, "data": dict, "chunks": list}.items():
+            if not isinstance(record.get(name), kind):
+                raise Damage(f"it lacks {name!r}")
+        for chunk in record["chunks"]:
+            runs = chunk["runs"]
+            if not runs or not all(isinstance(run["run"], str) for run in runs):
+                raise Damage("it lacks the names of runs")
+            if not isinstance(chunk["group"], str) or type(chunk["index"]) is not int:
+                raise Damage("it lacks the names of chunks")
+    except (Damage, KeyError, TypeError) as error:
+        raise ResultsError(
+            f"{path} is damaged or was edited ({_reason(error)}): put a copy of it as "
+            "the sweep wrote it in its place"
+        ) from error
+    return record
 
 
 def read_records(workdir: str | os.PathLike) -> list[dict[str, Any]]:
-    """Reads the records (config, versions, device, data) of all sweeps in a folder."""
-    found = _find(workdir, RECORD_FILE)
-    return [json.loads(path.read_text()) for path in found]
+    """Reads the records (config, versions, device, data) of all sweeps in a folder.
+
+    Raises:
+      ResultsError: if one of them is damaged.
+    """
+    return [read_record(path) for path in _find(workdir, RECORD_FILE)]

@@ -1,99 +1,224 @@
-"""Search for a learning rate and a depth, by batches of points that train together.
+"""Search over any fields of a run, by batches of points that train together.
 
-Optuna asks for a batch of points; those of one depth differ by run data only, so they
-train as one mapped program. A batch is a sweep in a folder of its own, so a search
-that was stopped goes on: asked again, Optuna gives the same points, and finished
-batches are read, not trained.
+Optuna asks for a batch of points; those that differ in one field only are a sweep in a
+folder of its own, and train as one mapped program if that field is run data. So a
+search that was stopped goes on: asked again, Optuna gives the same points, and
+finished sweeps are read, not trained.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ws_jax import results
-from ws_jax.config import ConfigError, ExperimentConfig
-from ws_jax.experiment import run_sweep
+from ws_jax.config import (
+    ConfigError,
+    find_field,
+    get_field,
+    has_field,
+    parse,
+    replace_field,
+    split_values,
+)
+from ws_jax.engine import run_sweep
+from ws_jax.names import run_name, short
+from ws_jax.runs import Sweep
 
 if TYPE_CHECKING:
     import optuna
+    import pandas as pd
+
+# From a field, by its dotted name or the end of it, to (low, high) or (low, high,
+# "log"), or to a list of choices.
+Space = Mapping[str, tuple | list]
+Point = dict[str, Any]  # from whole dotted names to values
+RATES = (1e-6, 1e-1, "log")
 
 
 def search(
-    config: ExperimentConfig,
+    sweep: Sweep,
     workdir: str | Path,
     *,
     num_batches: int,
     batch_size: int,
-    rates: tuple[float, float] = (1e-6, 1e-1),
+    space: Space | None = None,
     data_dir: str | None = None,
     seed: int = 0,
 ) -> optuna.Study:
-    """Searches for the learning rate and depth with the best validation accuracy.
+    """Searches for the point whose runs have the best watched metric.
 
     Args:
-      config: of the runs; the depths are its `sweep.num_layers`. Its other axes are
-        trained at every point, and a point's value is the mean over them of the best
-        epoch's validation accuracy.
+      sweep: the runs. Its axes that are not searched are trained at every point, and a
+        point's value is the mean over them of the best epoch's watched validation
+        metric.
       workdir: folder of the search, made if missing.
       num_batches: how often points are asked for.
       batch_size: points asked for at a time.
-      rates: lowest and highest learning rate, searched on a logarithmic scale.
+      space: fields that are searched, see `Space`; if None, the learning rate and the
+        depths of the sweep's axis `network.num_layers`.
       data_dir: folder with prepared or raw data.
       seed: of the search.
     Returns:
-      The Optuna study, every point told.
+      The Optuna study, every point told; its parameters have the names of `space`.
     Raises:
       ConfigError: if Optuna is missing (the extra `search`) or a number makes no sense.
-    Source: Ott et al. 2020, Appendix A.1, whose grid these points fill.
+    Source: Ott et al. 2020, Appendix A.1, whose grid the default space fills.
     """
-    if num_batches < 1 or batch_size < 1 or not 0 < rates[0] < rates[1]:
+    if num_batches < 1 or batch_size < 1:
         raise ConfigError(
-            f"a search needs at least one batch of one point and rising rates, got "
-            f"{num_batches} of {batch_size} and {rates}"
+            f"a search needs at least one batch of one point, got {num_batches} of "
+            f"{batch_size}"
         )
-    try:
-        import optuna
-    except ImportError as error:
-        raise ConfigError(
-            "a search needs Optuna: install the extra 'search'"
-        ) from error
+    sweep = sweep.checked()
+    space = default_space(sweep) if space is None else dict(space)
+    paths = {name: find_field(sweep.base, name) for name in space}
+    if not space or len(set(paths.values())) < len(paths):
+        raise ConfigError(f"a search needs fields, each once, got {list(space)}")
+    distributions = _distributions(space)
+    kept = {p: v for p, v in sweep.axes.items() if p not in paths.values()}
+    sweep = dataclasses.replace(sweep, axes=kept)
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    depths = config.sweep.num_layers or (config.network.num_layers,)
-    space: dict[str, optuna.distributions.BaseDistribution] = {
-        "learning_rate": optuna.distributions.FloatDistribution(*rates, log=True),
-        "num_layers": optuna.distributions.CategoricalDistribution(depths),
-    }
     sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=2 * batch_size)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
+    direction = "maximize" if sweep.base.task.maximized else "minimize"
+    study = optuna.create_study(direction=direction, sampler=sampler)
     for batch in range(num_batches):
-        trials = [study.ask(space) for _ in range(batch_size)]
+        trials = [study.ask(distributions) for _ in range(batch_size)]
         folder = Path(workdir) / f"batch_{batch:03d}"
-        values = _train(config, [t.params for t in trials], folder, data_dir)
+        points = [{paths[n]: v for n, v in t.params.items()} for t in trials]
+        values = _train(sweep, points, folder, data_dir)
         for trial, value in zip(trials, values, strict=True):
             study.tell(trial, value)
     return study
 
 
+def default_space(sweep: Sweep) -> dict[str, tuple | list]:
+    """Returns the learning rate and the depths that a sweep has."""
+    space: dict[str, tuple | list] = {"learning_rate": RATES}
+    if depths := sweep.axes.get("network.num_layers"):
+        space["num_layers"] = list(depths)
+    return space
+
+
+def read_space(
+    sweep: Sweep, ranges: Sequence[str], choices: Sequence[str]
+) -> dict[str, tuple | list]:
+    """Returns the space that a person typed.
+
+    Args:
+      sweep: that has the fields.
+      ranges: each `FIELD=LOW,HIGH` or `FIELD=LOW,HIGH,log`.
+      choices: each `FIELD=V1,V2,…`.
+    Raises:
+      ConfigError: for a field that is not there or a value that is none of its.
+    """
+    space: dict[str, tuple | list] = {}
+    for text in ranges:
+        name, path, values = _split(sweep, text, "--range=FIELD=LOW,HIGH")
+        log = values[2:] == ["log"]
+        if len(values) != 2 + log:
+            raise ConfigError(f"--range={text}: needs FIELD=LOW,HIGH or ...,log")
+        ends = [parse(sweep.base, path, value) for value in values[:2]]
+        space[name] = (*ends, "log") if log else tuple(ends)
+    for text in choices:
+        name, path, values = _split(sweep, text, "--choice=FIELD=V1,V2")
+        space[name] = [parse(sweep.base, path, value) for value in values]
+    return space
+
+
+def _split(sweep: Sweep, text: str, form: str) -> tuple[str, str, list[str]]:
+    name, _, values = text.partition("=")
+    if not values:
+        raise ConfigError(f"{text!r}: needs {form}")
+    return name, find_field(sweep.base, name), split_values(values)
+
+
+def best_first(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Returns the points of a search, the best first; those without a value last."""
+    sign = 1 if study.direction.name == "MINIMIZE" else -1
+
+    def rank(trial):
+        value = trial.value
+        return math.inf if value is None or math.isnan(value) else sign * value
+
+    return sorted(study.trials, key=rank)
+
+
+def _distributions(space: Space) -> dict[str, Any]:
+    """Makes Optuna's of what a person says."""
+    try:
+        from optuna import distributions
+    except ImportError as error:
+        raise ConfigError(
+            "a search needs Optuna: install the extra 'search'"
+        ) from error
+    found: dict[str, Any] = {}
+    for name, values in space.items():
+        if isinstance(values, list):
+            if not values:
+                raise ConfigError(f"the search has no choices for {name}")
+            found[name] = distributions.CategoricalDistribution(values)
+            continue
+        low, high, *rest = values
+        log = rest == ["log"]
+        if (rest and not log) or not low < high or (log and low <= 0):
+            raise ConfigError(
+                f"{name}={values}: a search needs rising ends, and 'log' or nothing "
+                "after them; of logarithms both positive"
+            )
+        whole = isinstance(low, int) and isinstance(high, int)
+        kind = distributions.IntDistribution if whole else None
+        kind = kind or distributions.FloatDistribution
+        found[name] = kind(low, high, log=log)
+    return found
+
+
 def _train(
-    config: ExperimentConfig,
-    points: Sequence[dict],
-    folder: Path,
-    data_dir: str | None,
+    sweep: Sweep, points: Sequence[Point], folder: Path, data_dir: str | None
 ) -> list[float]:
-    """Trains a batch of points, those of one depth together; returns their values."""
-    best = {}
-    for depth in sorted({point["num_layers"] for point in points}):
-        rates = {p["learning_rate"] for p in points if p["num_layers"] == depth}
-        sweep = dataclasses.replace(
-            config.sweep, num_layers=(depth,), learning_rates=tuple(sorted(rates))
-        )
-        part = folder / f"{depth}layers"
-        run_sweep(dataclasses.replace(config, sweep=sweep), part, data_dir=data_dir)
-        frame = results.read(part)
-        by_run = frame.groupby(["learning_rate", "run"])["val_acc"].max()
-        means = by_run.groupby("learning_rate").mean()
-        best |= {(depth, rate): value for rate, value in means.items()}
-    return [best[point["num_layers"], point["learning_rate"]] for point in points]
+    """Trains a batch of points; returns their values.
+
+    Points that differ in nothing but the field of most values are one sweep.
+    """
+    path = max(points[0], key=lambda p: len({point[p] for point in points}))
+    found: dict[tuple, float] = {}
+    lines: dict[tuple, list[Point]] = {}
+    for point in points:
+        rest = tuple((p, v) for p, v in point.items() if p != path)
+        lines.setdefault(rest, []).append(point)
+    for rest, line in sorted(lines.items(), key=repr):
+        base = sweep.base
+        for name, value in rest:
+            base = replace_field(base, name, value)
+        axes = {**sweep.axes, path: tuple(sorted({point[path] for point in line}))}
+        part = dataclasses.replace(sweep, base=base, axes=axes).checked()
+        named = [f"{p.rpartition('.')[2]}{short(v)}" for p, v in rest]
+        place = folder / ("-".join(named) or "points")
+        run_sweep(part, place, data_dir=data_dir)
+        best = _best(part, results.read(place))
+        found |= {(rest, value): _mean(part, path, value, best) for value in axes[path]}
+    return [
+        found[tuple((p, v) for p, v in point.items() if p != path), point[path]]
+        for point in points
+    ]
+
+
+def _best(sweep: Sweep, frame: pd.DataFrame) -> Mapping[str, float]:
+    """Returns each run's watched metric in its best epoch."""
+    task = sweep.base.task
+    by_run = frame.groupby("run")[f"val_{task.watched}"]
+    return (by_run.max() if task.maximized else by_run.min()).to_dict()
+
+
+def _mean(sweep: Sweep, path: str, value: Any, best: Mapping[str, float]) -> float:
+    """Returns the mean over a point's runs; those without the field are every one's."""
+    runs = sweep.runs()
+    mine = [r for r in runs if not has_field(r, path) or get_field(r, path) == value]
+    return float(np.mean([best[run_name(sweep, run)] for run in mine]))

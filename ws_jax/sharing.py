@@ -9,15 +9,18 @@ between the two.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from ws_jax.config import parse_scheme
+from ws_jax.config import check_name, require
 
 Size = tuple[int, ...]  # down and across
+Floats = Any  # an array, JAX's or NumPy's; `as_floats` checks it
 
 
 class Sharing:
@@ -142,28 +145,90 @@ def _check_size(size: int) -> None:
         raise ValueError(f"the size of a tile or period must be at least 1, got {size}")
 
 
-SCHEMES = {
-    "full": lambda shape, size: full(shape),
-    "free": lambda shape, size: free(shape),
-    "tiles": tiles,
-    "periodic": periodic,
+class Map(NamedTuple):
+    """A scheme whose mixing is one-hot: how it maps sites to kernels.
+
+    Attributes:
+      make: from the sites (oh, ow) and the scheme's size to a `Sharing`.
+      sized: whether the scheme has a size, as `tiles:2` does.
+    """
+
+    make: Callable[[Size, int], Sharing]
+    sized: bool
+
+
+MAPS: dict[str, Map] = {
+    "full": Map(lambda shape, size: full(shape), sized=False),
+    "free": Map(lambda shape, size: free(shape), sized=False),
+    "tiles": Map(tiles, sized=True),
+    "periodic": Map(periodic, sized=True),
 }
 
 
-def layer_sharing(scheme: str, layer: int, shape: Size) -> Sharing:
-    """Returns the sharing of one layer under a scheme such as `full/tiles:2`.
+def parse_map(text: str) -> tuple[str, int]:
+    """Splits what maps sites to kernels into its name and size, 0 if it has none.
+
+    Raises:
+      ConfigError: for an unknown name, or a size that is missing, spare or not
+        positive.
+
+    Example:
+      >>> parse_map("tiles:2"), parse_map("free")
+      (('tiles', 2), ('free', 0))
+    """
+    return parse_sized(text, {name: entry.sized for name, entry in MAPS.items()})
+
+
+def parse_sized(text: str, sized: dict[str, bool]) -> tuple[str, int]:
+    """Splits `NAME` or `NAME:SIZE`; `sized` says which names have a size."""
+    name, colon, size = text.partition(":")
+    check_name("sharing scheme", name, sized)
+    if not sized[name]:
+        require(not colon, f"sharing scheme {name!r} takes no size: {text!r}")
+        return name, 0
+    valid = size.isdigit() and int(size) > 0
+    require(valid, f"sharing scheme {name!r} needs a size, as in '{name}:2'")
+    return name, int(size)
+
+
+def map_sites(text: str, shape: Size) -> Sharing:
+    """Returns the sharing of a layer of `shape` sites under a scheme, as `tiles:2`."""
+    name, size = parse_map(text)
+    return MAPS[name].make(shape, size)
+
+
+def as_floats(what: str, value: Any, axes: str = "") -> Array:
+    """Takes an array, JAX's or NumPy's, as JAX's.
+
+    NumPy's float64 becomes JAX's usual float, float32 unless `jax_enable_x64` is set.
 
     Args:
-      scheme: see `config.parse_scheme`; its last part serves all further layers.
-      layer: index of the layer, from 0.
-      shape: the layer's sites, (oh, ow).
+      what: it is, for messages.
+      value: the array.
+      axes: names of its axes; `...` at the end stands for any others.
+    Raises:
+      ValueError: if it holds no floats, or has other axes.
     """
-    parts = parse_scheme(scheme)
-    name, size = parts[min(layer, len(parts) - 1)]
-    return SCHEMES[name](shape, size)
+    names = axes.removesuffix("...").split()
+    few = np.ndim(value) < len(names)
+    if axes and (few or (not axes.endswith("...") and np.ndim(value) > len(names))):
+        raise ValueError(f"{what} needs axes [{axes}], got shape {np.shape(value)}")
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise ValueError(f"{what} needs floats, got {array.dtype}")
+    return array
 
 
-def expand(bank: Float[Array, "k *kernel"], sharing: Sharing) -> Array:
+def check_sharing(sharing: Any) -> None:
+    """Raises `ValueError` unless it is a `Sharing`: a scheme's text is none."""
+    if not isinstance(sharing, Sharing):
+        raise ValueError(
+            f"needs a Sharing, got {sharing!r}: make one for a layer's sites, as by "
+            "sharing.tiles((oh, ow), 2) or sharing.map_sites('tiles:2', (oh, ow))"
+        )
+
+
+def expand(bank: Floats, sharing: Sharing) -> Array:
     """Unfolds a bank into a field: the kernel of every site.
 
     Args:
@@ -174,6 +239,8 @@ def expand(bank: Float[Array, "k *kernel"], sharing: Sharing) -> Array:
     Raises:
       ValueError: if the bank has another number of kernels.
     """
+    check_sharing(sharing)
+    bank = as_floats("a bank", bank, "k ...")
     if bank.shape[0] != sharing.num_kernels:
         raise ValueError(
             f"a bank of {bank.shape[0]} kernels does not fit {sharing!r}: its first "
@@ -182,8 +249,10 @@ def expand(bank: Float[Array, "k *kernel"], sharing: Sharing) -> Array:
     return bank.at[sharing.sites].get(mode="promise_in_bounds")
 
 
-def collapse(field: Float[Array, "oh ow *kernel"], sharing: Sharing) -> Array:
+def collapse(field: Floats, sharing: Sharing) -> Array:
     """Averages a field over each group of sites: [oh, ow, ...] to a bank [k, ...]."""
+    check_sharing(sharing)
+    field = as_floats("a field", field, "oh ow ...")
     if field.shape[:2] != sharing.shape:
         raise ValueError(f"a field of {field.shape[:2]} sites does not fit {sharing!r}")
     sites = sharing.sites.ravel()
@@ -193,7 +262,7 @@ def collapse(field: Float[Array, "oh ow *kernel"], sharing: Sharing) -> Array:
     return total / jnp.expand_dims(counts, tuple(range(1, flat.ndim)))
 
 
-def group_mean(kernel: Float[Array, "oh ow *kernel"], sharing: Sharing) -> Array:
+def group_mean(kernel: Floats, sharing: Sharing) -> Array:
     """Replaces each site's kernel by the mean over the sites that share with it.
 
     Args:
@@ -203,4 +272,5 @@ def group_mean(kernel: Float[Array, "oh ow *kernel"], sharing: Sharing) -> Array
       A field of the same shape. Source: the instant form of weight sharing in
       Pogodin et al. 2021.
     """
+    check_sharing(sharing)
     return expand(collapse(kernel, sharing), sharing)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import importlib.metadata
 import json
 import os
 import platform
-import shutil
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,19 +17,25 @@ from typing import Any
 import jax
 
 import ws_jax
-from ws_jax.checkpoint import CHECKPOINT_FOLDER
-from ws_jax.config import ExperimentConfig, differing_fields
+from ws_jax.config import differing_fields
 from ws_jax.data import Dataset
-from ws_jax.results import RECORD_FILE, RESULTS_FILE
+from ws_jax.integrity import WorkdirError, check_own, remove_folder
+from ws_jax.results import (
+    RECORD_FILE,
+    RESULTS_FILE,
+    ResultsError,
+    read_record,
+    write_record,
+)
+from ws_jax.runs import Sweep
+from ws_jax.stored import CHECKPOINT_FOLDER, chunk_folder
 
 LOCK_FILE = ".lock"
 # Fields that say how often to save: a sweep may go on under other ones.
 _FREE_FIELDS = ("checkpoint_every", "keep")
+# Orbax looks for its files by patterns, and finds none in a folder named like these.
+_PATTERNS = "*?[\\"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
-
-
-class WorkdirError(Exception):
-    """A folder that a sweep cannot or must not write to."""
 
 
 class Interrupted(Exception):  # noqa: N818  nothing is wrong
@@ -45,9 +49,16 @@ class Workdir:
         """Makes the folder if missing.
 
         Raises:
-          WorkdirError: if it cannot be made or written.
+          WorkdirError: if it cannot be made or written, or its path has signs that
+            checkpoints cannot be kept under.
         """
         self.path = Path(path).absolute()
+        signs = " ".join(sign for sign in _PATTERNS if sign in str(self.path))
+        if signs:
+            raise WorkdirError(
+                f"no checkpoints can be kept in {self.path}, for the {signs} in its "
+                "path: name another folder with --workdir"
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / LOCK_FILE).touch()
@@ -79,16 +90,18 @@ class Workdir:
           record: of the sweep that is asked for, see `make_record`.
           overwrite: whether what is here may be removed, which `begin` does.
         Raises:
-          WorkdirError: if another sweep is here and may not be removed.
+          WorkdirError: if another sweep is here and may not be removed, or the record
+            of what is here is damaged.
         """
         path = self.path / RECORD_FILE
         if overwrite:
             return None
         if path.exists():
-            return self._check(json.loads(path.read_text()), record)
+            return self._check(self._read_record(), record)
+        checkpoints = self.path / CHECKPOINT_FOLDER
         if (self.path / RESULTS_FILE).exists() or (
-            self.path / CHECKPOINT_FOLDER
-        ).exists():
+            checkpoints.exists() and any(checkpoints.iterdir())
+        ):
             raise WorkdirError(
                 f"{self.path} holds results but no {RECORD_FILE} that says of what: "
                 "name another folder with --workdir, or remove them with --overwrite"
@@ -103,17 +116,54 @@ class Workdir:
             index, and a list of runs.
         """
         self._clear()
-        path = self.path / RECORD_FILE
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(record, indent=1))
-        os.replace(temporary, path)
+        write_record(record, self.path)
         return dict(record)
 
+    def _read_record(self) -> dict[str, Any]:
+        try:
+            return read_record(self.path / RECORD_FILE)
+        except ResultsError as error:
+            raise WorkdirError(
+                f"{error}, name another folder with --workdir, or remove all that is "
+                "there with --overwrite"
+            ) from error
+
     def _clear(self) -> None:
-        # The record goes last: without it, nothing here can be taken for a sweep.
-        shutil.rmtree(self.path / CHECKPOINT_FOLDER, ignore_errors=True)
-        for name in (RESULTS_FILE, RECORD_FILE):
-            (self.path / name).unlink(missing_ok=True)
+        checkpoints = self.path / CHECKPOINT_FOLDER
+        if checkpoints.is_symlink():
+            folders = self._linked_folders(checkpoints)
+        else:
+            folders = [checkpoints]
+        try:
+            (self.path / RESULTS_FILE).unlink(missing_ok=True)
+            for folder in folders:
+                remove_folder(folder)
+            # Last: without it, nothing here can be taken for a sweep.
+            (self.path / RECORD_FILE).unlink(missing_ok=True)
+        except OSError as error:
+            raise WorkdirError(
+                f"what is in {self.path} could not be removed ({error.strerror}): "
+                "remove it by hand, or name another folder with --workdir"
+            ) from error
+
+    def _linked_folders(self, checkpoints: Path) -> list[Path]:
+        """Returns this sweep's folders where a link leads; anything else is refused."""
+        there = sorted(checkpoints.iterdir()) if checkpoints.exists() else []
+        chunks = []
+        if there and (self.path / RECORD_FILE).exists():
+            chunks = self._read_record()["chunks"]
+        own = [chunk_folder(self.path, c["group"], c["index"]) for c in chunks]
+        inside = [path for group in there if group.is_dir() for path in group.iterdir()]
+        groups = {folder.parent for folder in own}
+        if not (set(there) <= groups and set(inside) <= set(own)):
+            raise WorkdirError(
+                f"{checkpoints} is a link, and what it leads to holds more than the "
+                f"checkpoints of this sweep: empty {checkpoints.resolve()} by hand, or "
+                "name another folder with --workdir"
+            )
+        for folder in own:
+            check_own(folder, checkpoints)
+        return there
 
     def _check(self, here: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         fields = differing_fields(_fixed(here["config"]), _fixed(new["config"]))
@@ -128,12 +178,11 @@ class Workdir:
         return here
 
 
-def make_record(config: ExperimentConfig, dataset: Dataset) -> dict[str, Any]:
+def make_record(sweep: Sweep, dataset: Dataset) -> dict[str, Any]:
     """Returns what a sweep says of itself, its chunks left out, fit for JSON."""
     return {
         # As JSON has it, so that it equals what is read back: tuples are lists.
-        "config": json.loads(json.dumps(dataclasses.asdict(config))),
-        "digest": config.digest(),
+        "config": json.loads(json.dumps(sweep.values())),
         "data": dataset.identity,
         **environment(),
     }
@@ -156,8 +205,10 @@ def environment() -> dict[str, Any]:
 
 
 def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
-    execution = {k: v for k, v in config["execution"].items() if k not in _FREE_FIELDS}
-    return {**config, "execution": execution}
+    base = dict(config.get("base", config))
+    execution = base.get("execution", {}).items()
+    base["execution"] = {k: v for k, v in execution if k not in _FREE_FIELDS}
+    return {**config, "base": base}
 
 
 @contextlib.contextmanager

@@ -2,100 +2,104 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis.published import SETTINGS
+from ws_jax.analysis import settings
 from ws_jax.config import check_name
-from ws_jax.results import COLUMNS, RUN_COLUMNS
+from ws_jax.results import COLUMNS, EPOCH_COLUMNS, RUN_COLUMNS
+from ws_jax.standins import identified
 
 # What tells cells apart; folds and seeds are pooled within a cell.
-CELL_KEYS = [
-    "data",
-    "semantics",
-    "init",
-    "model",
-    "aug_type",
-    "aug",
-    "severing",
-    "vcp",
-    "num_conv_layers",
-    "learning_rate",
-    "num_folds",
-    "optimizer",
-    "phase",
-    "coupling",
-]
+CELL_KEYS = [*settings.USUAL, "setting", "cell"]
 TRAINING_KEYS = [*CELL_KEYS, "fold", "seed"]
-# How runs are trained, and how those of the paper were.
-MANNER = {"optimizer": "adam", "phase": "none", "coupling": 0.0}
 MODEL_ORDER = {"cnn": 0, "fcn": 1}  # any other after them, by name
 
 
-def tidy(frame: pd.DataFrame) -> pd.DataFrame:
+def tidy(frame: pd.DataFrame, join_lengths: bool = False) -> pd.DataFrame:
     """Returns the results with one numbered training for each identity.
 
     Levels and rates are rounded (they may have passed through float32), level 0 counts
     as `none` and a severing probability of 0 as not severed, whatever sweep they come
-    from. A training that stands in several sweeps is kept once: the longest, and the
-    first by the sweep's name among equals (`repeats` counts what is left out).
+    from. A training that stands in several sweeps (its `digest` does) is kept once: the
+    longest, and the first by the sweep's name among equals (`repeats` names what is
+    left out).
 
     Args:
       frame: one row per run and epoch, as `ws_jax.results.read` gives it. It may lack
         columns of measures; an empty frame may lack all.
+      join_lengths: whether runs that may take different numbers of epochs are joined by
+        lines and judged together. Where a cell was trained for several lengths the
+        longest counts.
 
     Returns:
-      The same columns and `training`, an integer that numbers the runs.
+      The same columns; `training`, an integer that numbers the runs; `setting`, what
+      tells a run from others that look alike, in words (`settings.describe`).
 
     Raises:
       ValueError: if columns that identify a run are missing.
     """
     if "training" in frame.columns:
         return frame
-    lacking = [name for name in (*RUN_COLUMNS, "epoch") if name not in frame.columns]
-    if lacking and len(frame):
-        raise ValueError(f"the results lack the columns {', '.join(lacking)}")
     frame = _normalised(frame)
-    identity = frame.groupby(TRAINING_KEYS, sort=False).ngroup()
-    frame = frame.assign(training=identity)
     frame = frame[_chosen(frame)].drop_duplicates(["training", "epoch"])
+    if join_lengths:
+        alike = [k for k in TRAINING_KEYS if k not in ("epochs", "cell")]
+        longest = frame.groupby(alike)["epochs"].transform("max")
+        frame = frame[frame["epochs"] == longest].assign(epochs=settings.JOINED)
     return frame.sort_values(["training", "epoch"], ignore_index=True)
 
 
 def _normalised(frame: pd.DataFrame) -> pd.DataFrame:
+    lacking = [name for name in (*RUN_COLUMNS, "epoch") if name not in frame.columns]
+    if lacking and len(frame):
+        raise ValueError(f"the results lack the columns {', '.join(lacking)}")
     extra = [name for name in frame.columns if name not in COLUMNS]
     frame = frame.reindex(columns=[*COLUMNS, *extra]).astype(COLUMNS)
     aug, vcp = frame["aug"].round(4), frame["vcp"].round(4)
     rates = {rate: float(f"{rate:.5g}") for rate in frame["learning_rate"].unique()}
-    return frame.assign(
+    frame = frame.assign(
         aug=aug,
         vcp=vcp,
         learning_rate=frame["learning_rate"].map(rates).astype("float64"),
         aug_type=frame["aug_type"].where(aug > 0, "none"),
         severing=frame["severing"].where(vcp > 0, "none"),
     )
+    frame = identified(frame, RUN_COLUMNS)
+    training = frame.groupby("digest", sort=False).ngroup()
+    return frame.assign(training=training, setting=settings.describe(frame))
 
 
 def _chosen(frame: pd.DataFrame) -> pd.Series:
-    """Marks the rows of the longest copy of each training."""
-    copies = frame.groupby(["training", "sweep", "run"], as_index=False)["epoch"].max()
-    copies = copies.sort_values("epoch", ascending=False, kind="stable")
+    """Marks the rows of the longest copy of each training, the fullest among equals."""
+    counted = frame.assign(full=frame[list(EPOCH_COLUMNS)].notna().sum(axis=1))
+    copies = counted.groupby(["training", "sweep", "run"], as_index=False).agg(
+        epoch=("epoch", "max"), full=("full", "sum")
+    )
+    copies = copies.sort_values(["epoch", "full"], ascending=False, kind="stable")
     copies = copies.drop_duplicates("training").set_index("training")
     sweep = frame["training"].map(copies["sweep"])
     run = frame["training"].map(copies["run"])
     return (frame["sweep"] == sweep) & (frame["run"] == run)
 
 
-def repeats(frame: pd.DataFrame) -> int:
-    """Returns how many runs `tidy` leaves out since another sweep holds them too."""
+def repeats(frame: pd.DataFrame) -> list[str]:
+    """Names the runs that `tidy` leaves out since another sweep holds them too."""
     if frame.empty:
-        return 0
-    copies = frame.groupby(["sweep", "run"]).ngroups
-    return copies - tidy(frame)["training"].nunique()
+        return []
+    rows = _normalised(frame)
+    kept = rows[_chosen(rows)].drop_duplicates("training").set_index("training")
+    again = rows[~_chosen(rows)].drop_duplicates(["training", "sweep", "run"])
+    found = []
+    for (sweep, other), own in again.groupby(
+        ["sweep", again["training"].map(kept["sweep"])]
+    ):
+        count = "1 run" if len(own) == 1 else f"{len(own)} runs"
+        found.append(f"sweep {sweep}, {count}: the same as in {other}")
+    return found
 
 
 def _all_epochs(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
@@ -117,21 +121,34 @@ def _second_half(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     return rows[rows["epoch"] > length // 2].groupby("training")[metrics].mean()
 
 
-# How one run's epochs become one number. `second_half` is for measures that move from
-# epoch to epoch: it is no reading of the tables.
+def _quarter(number: int):
+    """Returns the reading of a quarter of a run's epochs, counted from 1."""
+
+    def read(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+        length = rows.groupby("training")["epoch"].transform("max")
+        quarter = (4 * (rows["epoch"] - 1)) // length + 1
+        return rows[quarter == number].groupby("training")[metrics].mean()
+
+    return read
+
+
+# How one run's epochs become one number. Halves and quarters are for measures that move
+# from epoch to epoch: they are no readings of the tables.
 READINGS: dict[str, Callable[[pd.DataFrame, list[str]], pd.DataFrame]] = {
     "all_epochs": _all_epochs,
     "best_epoch": _best_epoch,
     "last_epoch": _last_epoch,
     "second_half": _second_half,
+    "second_quarter": _quarter(2),
+    "last_quarter": _quarter(4),
 }
 
 
 def runs_of(rows: pd.DataFrame) -> pd.DataFrame:
-    """Returns one row per run of tidy rows: `TRAINING_KEYS`, status, epochs."""
+    """Returns one row per run of tidy rows: `TRAINING_KEYS`, status, trained."""
     last = rows.drop_duplicates("training", keep="last").set_index("training")
     last = last[[*TRAINING_KEYS, "status", "epoch"]]
-    return last.rename(columns={"epoch": "epochs"})
+    return last.rename(columns={"epoch": "trained"})
 
 
 def _sound(rows: pd.DataFrame) -> pd.DataFrame:
@@ -140,7 +157,7 @@ def _sound(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def run_values(frame: pd.DataFrame, metric: str, reading: str) -> pd.DataFrame:
-    """Returns one number a run: `TRAINING_KEYS`, status, epochs, value.
+    """Returns one number a run: `TRAINING_KEYS`, status, trained, value.
 
     A run that diverged counts as one without a value; so does a measure that was not
     evaluated. The reading `start` is the measure before training.
@@ -169,7 +186,8 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
 
     Returns:
       `CELL_KEYS`, `metric`, `value` (NaN if nothing was measured), `folds` that have a
-      value out of `num_folds`, `runs`, `diverged`, `running`.
+      value out of `num_folds`, `runs`, `diverged`, `running`, and `shortest` and
+      `longest`, the epochs that the runs trained.
 
     Raises:
       ConfigError: for an unknown reading.
@@ -185,7 +203,11 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
         diverged=runs["status"] == "diverged", running=runs["status"] == "running"
     ).groupby(CELL_KEYS)
     found = counted.agg(
-        runs=("fold", "size"), diverged=("diverged", "sum"), running=("running", "sum")
+        runs=("fold", "size"),
+        diverged=("diverged", "sum"),
+        running=("running", "sum"),
+        shortest=("trained", "min"),
+        longest=("trained", "max"),
     )
     parts = []
     for metric in metrics:
@@ -215,60 +237,6 @@ def mark(cell: Mapping[str, Any]) -> str:
     notes = [folds] if cell["folds"] < cell["num_folds"] else []
     notes += [f"{cell[s]:.0f} {s}" for s in ("diverged", "running") if cell[s]]
     return ", ".join(notes)
-
-
-@dataclasses.dataclass(frozen=True)
-class Selection:
-    """The runs on one data set that share one training setting.
-
-    Attributes:
-      rows: tidy rows, with any augmentation and severing.
-      num_conv_layers: of the networks; 0 if there is no run.
-      learning_rate: of the runs; NaN if there is no run.
-      num_folds: into which the data are cut; 0 if there is no run.
-      left_out: runs on the data that have another setting.
-    """
-
-    rows: pd.DataFrame
-    num_conv_layers: int
-    learning_rate: float
-    num_folds: int
-    left_out: int
-
-
-def select(frame: pd.DataFrame, data: str) -> Selection:
-    """Picks the setting that a table of this data set is about.
-
-    That is the paper's (Table A.2), if any run has it; otherwise the one that most
-    runs have. Runs with another learning rate, depth or number of folds, optimiser or
-    phase are never averaged with these.
-    """
-    rows = tidy(frame)
-    rows = rows[rows["data"] == data]
-    total = rows["training"].nunique()
-    rows = of_one_manner(rows)
-    keys = ("num_conv_layers", "learning_rate", "num_folds")
-    counts = rows.groupby(list(keys))["training"].nunique()
-    if counts.empty:
-        return Selection(rows, 0, float("nan"), 0, 0)
-    chosen = counts.idxmax()
-    if data in SETTINGS:
-        paper = SETTINGS[data]
-        wanted = (paper.num_conv_layers, paper.learning_rate, paper.num_folds)
-        chosen = wanted if wanted in counts.index else chosen
-    same = matching(rows, **dict(zip(keys, chosen, strict=True)))
-    layers, rate, folds = chosen
-    left_out = int(total - counts.loc[chosen])
-    return Selection(same, int(layers), float(rate), int(folds), left_out)
-
-
-def of_one_manner(rows: pd.DataFrame) -> pd.DataFrame:
-    """Returns the tidy rows trained as the paper's, else those trained as most were."""
-    counts = rows.groupby(list(MANNER))["training"].nunique()
-    wanted = tuple(MANNER.values())
-    if counts.empty or wanted in counts.index:
-        return matching(rows, **MANNER)
-    return matching(rows, **dict(zip(MANNER, counts.idxmax(), strict=True)))
 
 
 def matching(rows: pd.DataFrame, **values) -> pd.DataFrame:

@@ -1,269 +1,241 @@
-"""How each claim of the paper is measured: the checks behind `claims.py`.
+"""What a claim is judged on: values by fold, and checks of them against thresholds.
 
-Thresholds are the numbers of the claims' texts. Where such a number is the paper's own
-median, rounded, a reproduction that is exactly right would lie on the threshold, and
-the spread between folds would decide; there the check leaves a stated tolerance.
+A check asks whether a mean over folds lies above or below a threshold. It passes if the
+whole 95 % interval does (corrected resampled t-test, `statistics.py`), fails if the
+whole interval lies on the other side, and is undecided otherwise. Runs that are
+missing, too short, under way or on fewer than two folds leave it undecided too.
 
-Numbers of the paper beside a check come from its tables (medians over all epochs); ours
-are means over the second half of the epochs, and over folds.
+Where a text's number is not what its tables show, or lies where a perfect reproduction
+would have to lie, a check has two thresholds: the one that decides, and the text's.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
-from ws_jax.analysis import labels, published
-from ws_jax.analysis.evidence import Check, Evidence, Sample, average
+import pandas as pd
 
-# Epochs that show what is there from the start; the others wait until training has
-# settled (`Evidence.settled`).
-EARLY = 5
-MODELS = ("cnn", "fcn")
-NON_TRANSLATIONS = ("edge_noise", "noise", "rotation")
+from ws_jax.analysis import labels, statistics
+
+HOLDS = "holds"
+FAILS = "does not hold"
+UNDECIDED = "not enough data"
 
 
-def _gap(runs: Evidence, model: str, level: float, metric: str) -> Sample:
-    """Accuracy on training images, or on plain ones, above that on others."""
-    first, second = {"fit": ("acc", "val_acc"), "shift": ("val_acc", "translation")}[
-        metric
-    ]
-    return runs.sample(model, first, level=level) - runs.sample(
-        model, second, level=level
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """One number a fold.
+
+    Attributes:
+      values: indexed by fold.
+      epochs: of the shortest run behind them.
+      missing: what runs it lacks, in words.
+      amiss: what is wrong with the runs that are there, in words: folds that diverged,
+        were not trained, or are still under way.
+      running: whether any run is still under way.
+    """
+
+    values: pd.Series
+    epochs: int = 0
+    missing: tuple[str, ...] = ()
+    amiss: tuple[str, ...] = ()
+    running: bool = False
+
+    def __sub__(self, other: Sample) -> Sample:
+        """Returns the differences on the folds that both have."""
+        return _joined([self, other], (self.values - other.values).dropna())
+
+    def __mul__(self, factor: float) -> Sample:
+        """Returns the values times a number."""
+        return dataclasses.replace(self, values=self.values * factor)
+
+    @property
+    def mean(self) -> float:
+        """Over the folds; NaN without any."""
+        return float(self.values.mean()) if len(self.values) else math.nan
+
+
+def average(samples: Iterable[Sample]) -> Sample:
+    """Returns the mean of several samples on the folds that all have."""
+    parts = list(samples)
+    values = pd.concat([part.values for part in parts], axis=1, join="inner")
+    return _joined(parts, values.mean(axis=1))
+
+
+def _joined(parts: Sequence[Sample], values: pd.Series) -> Sample:
+    """Returns a sample of values that hang on several others."""
+    return Sample(
+        values,
+        min(part.epochs for part in parts),
+        _together(part.missing for part in parts),
+        _together(part.amiss for part in parts),
+        any(part.running for part in parts),
     )
 
 
-def _published_gap(runs: Evidence, model: str, level: float, metric: str) -> float:
-    first, second = {"fit": ("acc", "val_acc"), "shift": ("val_acc", "translation")}[
-        metric
-    ]
-    return runs.published(model, first, level) - runs.published(model, second, level)
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One part of a claim, with the numbers that decide it.
 
+    Attributes:
+      what: what is measured.
+      unit: `points`, `percent` (of images) or `distance`.
+      sense: `above` or `below`.
+      threshold: where the mean has to lie; accuracies in [0, 1].
+      found: mean over folds, interval, effect size.
+      published: the paper's number, NaN if it gives none.
+      epochs: of the shortest run.
+      min_epochs: below which the runs say nothing of the claim.
+      missing: runs that are not there.
+      amiss: what is wrong with those that are there.
+      running: whether any of them is still under way.
+      text: the number of the paper's text, where that is not the threshold; else NaN.
+    """
 
-def overfitting(runs: Evidence) -> Iterable[Check]:
-    """Claim 1: training accuracy near 1, validation accuracy far below."""
-    # MNIST is learnt by heart within a few epochs, CIFAR-10 is not.
-    wait = {"mnist": EARLY}.get(runs.data, runs.settled)
-    gap = {"mnist": 0.0, "cifar10": 0.30}[runs.data]
-    for model in MODELS:
-        name = labels.model(model)
-        yield runs.check(
-            f"{name} training accuracy at level 0",
-            runs.sample(model, "acc"),
-            "above",
-            0.99,
-            unit="percent",
-            paper=runs.published(model, "acc", 0.0),
-            min_epochs=wait,
+    what: str
+    unit: str
+    sense: str
+    threshold: float
+    found: statistics.Difference
+    published: float
+    epochs: int
+    min_epochs: int
+    missing: tuple[str, ...]
+    amiss: tuple[str, ...] = ()
+    running: bool = False
+    text: float = math.nan
+
+    @property
+    def outcome(self) -> str:
+        """`holds`, `does not hold` or `not enough data`."""
+        return self._against(self.threshold)
+
+    @property
+    def text_outcome(self) -> str:
+        """The outcome by the text's own number; empty where it is the threshold."""
+        return "" if math.isnan(self.text) else self._against(self.text)
+
+    def _against(self, threshold: float) -> str:
+        found = self.found
+        short = self.epochs < self.min_epochs or math.isnan(found.low)
+        if self.missing or short or self.running:
+            return UNDECIDED
+        # On the threshold is neither above nor below it.
+        above = (found.low > threshold, found.high <= threshold)
+        below = (found.high < threshold, found.low >= threshold)
+        passes, fails = {"above": above, "below": below}[self.sense]
+        return HOLDS if passes else FAILS if fails else UNDECIDED
+
+    @property
+    def margin(self) -> float:
+        """By how many half-widths of its interval the mean clears the threshold."""
+        half = (self.found.high - self.found.low) / 2
+        sign = {"above": 1, "below": -1}[self.sense]
+        distance = sign * (self.found.mean - self.threshold)
+        return distance / half if half else math.copysign(math.inf, distance)
+
+    def show(self, value: float) -> str:
+        """Returns a value in the check's unit."""
+        digits, scale = {"distance": (4, 1)}.get(self.unit, (2, 100))
+        text = f"{round(scale * value, digits) + 0.0:.{digits}f}"  # no minus zero
+        return text.replace("-", "−")
+
+    @property
+    def asked(self) -> str:
+        """The threshold in words, and the text's number if that is another."""
+        words = self._asked(self.threshold)
+        return words if math.isnan(self.text) else f"{words} ({self._told})"
+
+    @property
+    def _told(self) -> str:
+        return f"the text: {self._asked(self.text)}"
+
+    def _asked(self, threshold: float) -> str:
+        word = {"above": "over", "below": "under"}[self.sense]
+        scale = 1 if self.unit == "distance" else 100
+        return f"{word} {scale * threshold:g}".replace("-", "−")
+
+    @property
+    def by_text(self) -> str:
+        """Says what the text's own number gives, where that is another outcome."""
+        if not self.text_outcome or self.text_outcome == self.outcome:
+            return ""
+        word = {HOLDS: "it holds", FAILS: "it does not hold", UNDECIDED: "it is open"}
+        return f"By the text, {self._asked(self.text)}, {word[self.text_outcome]}."
+
+    @property
+    def sentence(self) -> str:
+        """The numbers, or why there are none, as one plain sentence."""
+        if self.missing:
+            verb = "is" if len(self.missing) == 1 else "are"
+            text = f"{self.what}: not known, {'; '.join(self.missing)} {verb} missing"
+            return f"{text}{self._aside}."
+        found, unit = self.found, {"points": " points", "percent": " %"}
+        suffix = unit.get(self.unit, "")
+        text = f"{self.what} is {self.show(found.mean)}{suffix}"
+        if math.isnan(found.low):
+            return f"{text} on one fold, which gives no interval{self._aside}."
+        text += (
+            f" (95 % interval {self.show(found.low)} to {self.show(found.high)}, "
+            f"{found.folds} folds, {labels.epochs(self.epochs)}); asked for: "
+            f"{self.asked}"
         )
-        yield runs.check(
-            f"{name} gap between training and validation accuracy at level 0",
-            _gap(runs, model, 0.0, "fit"),
-            "above",
-            gap,
-            paper=_published_gap(runs, model, 0.0, "fit"),
-            min_epochs=wait,
-        )
-
-
-def generalisation(runs: Evidence) -> Iterable[Check]:
-    """Claim 2: the FCN's validation accuracy rises, its gap more than halves."""
-    before, after = (runs.published("fcn", "val_acc", level) for level in (0.0, 0.2))
-    yield runs.check(
-        "Rise of the FCN's validation accuracy from level 0 to .2",
-        runs.sample("fcn", "val_acc", level=0.2) - runs.sample("fcn", "val_acc"),
-        "above",
-        0.0,
-        paper=after - before,
-        min_epochs=runs.settled,
-    )
-    # Closing: less than half of the gap is left.
-    left = _published_gap(runs, "fcn", 0.2, "fit")
-    yield runs.check(
-        "FCN gap between training and validation at level .2, less half that at 0",
-        _gap(runs, "fcn", 0.2, "fit") - _gap(runs, "fcn", 0.0, "fit") * 0.5,
-        "below",
-        0.0,
-        paper=left - 0.5 * _published_gap(runs, "fcn", 0.0, "fit"),
-        min_epochs=runs.settled,
-    )
-
-
-def _best(runs: Evidence, model: str) -> Sample:
-    """The level among .1 to .3 with the highest mean over folds."""
-    samples = [runs.sample(model, "val_acc", level=level) for level in (0.1, 0.2, 0.3)]
-    missing = tuple(text for sample in samples for text in sample.missing)
-    if missing:
-        return dataclasses.replace(samples[0], missing=missing)
-    return max(samples, key=lambda sample: sample.mean)
-
-
-def best_accuracy(runs: Evidence) -> Iterable[Check]:
-    """Claim 3: the CNN's best validation accuracy less the FCN's."""
-    # "About 4.3" is what the paper measured on CIFAR-10: 0.7 points of tolerance.
-    distance = {"mnist": 0.002, "cifar10": 0.05}[runs.data]
-    best = {
-        model: max(runs.published(model, "val_acc", x) for x in published.LEVELS)
-        for model in MODELS
-    }
-    yield runs.check(
-        "CNN above FCN in validation accuracy, each at its best level of .1 to .3",
-        _best(runs, "cnn") - _best(runs, "fcn"),
-        "below",
-        distance,
-        paper=best["cnn"] - best["fcn"],
-        min_epochs=runs.settled,
-    )
-
-
-def translation(runs: Evidence) -> Iterable[Check]:
-    """Claim 4: translated images fail at level 0, and do not at .3."""
-    # "Over 60 points" on MNIST is what the paper measured: 5 points of tolerance. For
-    # CIFAR-10 the text gives no number; the tables have 22.7 and 21.4 points.
-    fails = {"mnist": 0.55, "cifar10": 0.15}[runs.data]
-    closes = {"mnist": 0.01, "cifar10": 0.05}[runs.data]
-    for level, sense, threshold, wait in (
-        (0.0, "above", fails, EARLY),
-        (0.3, "below", closes, runs.settled),
-    ):
-        for model in MODELS:
-            yield runs.check(
-                f"{labels.model(model)} gap between plain and translated validation "
-                f"at level {labels.level(level)}",
-                _gap(runs, model, level, "shift"),
-                sense,
-                threshold,
-                paper=_published_gap(runs, model, level, "shift"),
-                min_epochs=wait,
+        if not math.isnan(self.published):
+            text += f"; the paper: {self.show(self.published)}"
+        if self.epochs < self.min_epochs:
+            text += f"; {self.epochs} epochs are too few, it takes {self.min_epochs}"
+        elif self.outcome == UNDECIDED:
+            text += "; " + (
+                "not judged before all runs have ended"
+                if self.running
+                else "the interval includes the threshold"
             )
+        by_text = f" {self.by_text}" if self.by_text else ""
+        return f"{text}{self._aside}.{by_text}"
+
+    @property
+    def _aside(self) -> str:
+        return f" ({'; '.join(self.amiss)})" if self.amiss else ""
 
 
-def only_translation(runs: Evidence) -> Iterable[Check]:
-    """Claim 5: accuracy on translated images by training augmentation."""
-    # "Under .39" is the highest number of the tables: .03 of tolerance.
-    limit = 0.42
-    for model in MODELS:
-        for kind in NON_TRANSLATIONS:
-            levels = runs.levels(kind, model) or [0.1]
-            samples = {
-                level: runs.sample(model, "translation", kind=kind, level=level)
-                for level in levels
-            }
-            worst = max(samples, key=lambda level: samples[level].mean)
-            among = f", highest of {labels.listed(levels)}" if len(levels) > 1 else ""
-            yield runs.check(
-                f"{labels.model(model)} accuracy on translated images, trained with "
-                f"{labels.kind(kind)} {labels.level(worst)}{among}",
-                samples[worst],
-                "below",
-                limit,
-                unit="percent",
-                paper=runs.published(model, "translation", worst, kind),
-                min_epochs=EARLY,
-            )
-        yield runs.check(
-            f"{labels.model(model)} accuracy on translated images, trained with "
-            "translation .2",
-            runs.sample(model, "translation", level=0.2),
-            "above",
-            limit,
-            unit="percent",
-            paper=runs.published(model, "translation", 0.2),
-            min_epochs=EARLY,
-        )
+def hardest(checks: Iterable[Check]) -> list[Check]:
+    """Draws checks of one kind together: that on which the outcome hangs, and its gaps.
+
+    All of them must hold for a claim, so the one that fails, or that clears its
+    threshold least, speaks for those that have numbers; what is amiss with any of them
+    is amiss with it. Those without runs are one open check of their own.
+
+    Returns:
+      One check or two.
+    """
+    known, unknown = [], []
+    for check in checks:
+        (unknown if check.missing else known).append(check)
+    found = []
+    if known:
+        first = min(known, key=decisive_first)
+        count = f" (the hardest of {len(known)})" if len(known) > 1 else ""
+        amiss = _together(check.amiss for check in known)
+        found += [dataclasses.replace(first, what=first.what + count, amiss=amiss)]
+    if unknown:
+        gaps = _together(check.missing for check in unknown)
+        amiss = _together(check.amiss for check in unknown)
+        found += [dataclasses.replace(unknown[0], missing=gaps, amiss=amiss)]
+    return found
 
 
-def distances(runs: Evidence) -> Iterable[Check]:
-    """Claim 6: where distances between kernels go."""
-    # The highest level that was trained, from .2 on: at .1 the paper's curve hardly
-    # leaves its start.
-    top = max([x for x in runs.levels("translation", "fcn") if x >= 0.2], default=0.6)
+def decisive_first(check: Check) -> tuple:
+    """Sorts checks by how much an outcome hangs on them.
 
-    def distance(level: float, radius: int, reading: str = "last_epoch") -> Sample:
-        return runs.sample("fcn", f"dist_{radius}", level=level, reading=reading)
-
-    yield runs.check(
-        f"Change of the distance at r = 1 in training with level {labels.level(top)}",
-        distance(top, 1) - distance(top, 1, "start"),
-        "below",
-        0.0,
-        unit="distance",
-        min_epochs=EARLY,
-    )
-    yield runs.check(
-        f"Last distance at r = 1, level {labels.level(top)} less level 0",
-        distance(top, 1) - distance(0.0, 1),
-        "below",
-        0.0,
-        unit="distance",
-        min_epochs=EARLY,
-    )
-    yield runs.check(
-        f"Last distance at r = 4 less that at r = 1, levels 0 and {labels.level(top)}",
-        average(distance(x, 4) - distance(x, 1) for x in (0.0, top)),
-        "above",
-        0.0,
-        unit="distance",
-        min_epochs=EARLY,
-    )
-    yield runs.check(
-        "Change of the distance at r = 1 in training with level 0",
-        distance(0.0, 1) - distance(0.0, 1, "start"),
-        "above",
-        0.0,
-        unit="distance",
-        # The paper's curve dips first and is back at its start after about 30 epochs.
-        min_epochs=runs.settled,
-    )
+    One that fails comes before one that is open before one that passes; among them one
+    with numbers before one without, and that which clears its threshold least.
+    """
+    rank = {FAILS: 0, UNDECIDED: 1, HOLDS: 2}[check.outcome]
+    margin = math.inf if math.isnan(check.margin) else check.margin
+    return rank, bool(check.missing), margin
 
 
-def swap(runs: Evidence) -> Iterable[Check]:
-    """Claim 7: quadrant-swapped images, over the second half of training."""
-    yield runs.check(
-        "CNN above FCN in accuracy on quadrant-swapped images at level 0",
-        runs.sample("cnn", "swap") - runs.sample("fcn", "swap"),
-        "above",
-        0.0,
-        paper=0.13,
-        min_epochs=EARLY,
-    )
-
-
-def severing(runs: Evidence) -> Iterable[Check]:
-    """Claim 8: accuracy lost up to p = .5, and from there on."""
-    severed = runs.rows[runs.rows["vcp"] > 0]
-    levels = sorted(severed[severed["aug"] <= 0.4]["aug"].unique()) or [0.0]
-
-    def accuracy(p: float) -> Sample:
-        return average(
-            runs.sample("fcn", "val_acc", level=level, vcp=p) for level in levels
-        )
-
-    where = f"mean over levels {labels.listed(levels)}"
-    # The text gives no numbers; read off Figures C.1 and C.2: at p = .5 nothing is lost
-    # that the eye can see, at .99 almost everything.
-    small = {"mnist": 0.02, "cifar10": 0.05}[runs.data]
-    yield runs.check(
-        f"Validation accuracy lost from p = 0 to .5 ({where})",
-        accuracy(0.0) - accuracy(0.5),
-        "below",
-        small,
-        min_epochs=runs.settled,
-    )
-    yield runs.check(
-        f"Validation accuracy lost from p = .5 to .99 ({where})",
-        accuracy(0.5) - accuracy(0.99),
-        "above",
-        0.20,
-        min_epochs=EARLY,
-    )
-    if runs.semantics == "released":
-        yield runs.check(
-            f"Validation accuracy at p = .99 ({where}), chance being about 10 %",
-            accuracy(0.99),
-            "below",
-            0.15,
-            unit="percent",
-            paper={"mnist": 0.11}.get(runs.data, float("nan")),
-            min_epochs=EARLY,
-        )
+def _together(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for group in groups for text in group))

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ws_jax.analysis import aggregate, labels, published, style
+from ws_jax.analysis import aggregate, labels, settings, style
 
 ACCURACIES = (
     "acc",
@@ -151,7 +151,7 @@ def learning_curves(
       by: what colours stand for, `aug`, `vcp` or `learning_rate`.
     """
     wanted = metrics or [m for m in ACCURACIES if rows[m].notna().any()]
-    columns = _columns(rows)
+    columns = _columns(rows, by)
     if not columns or not wanted:
         return style.message("No epochs yet.")
     panels = [
@@ -162,20 +162,20 @@ def learning_curves(
     return by_setting(panels, len(columns), by)
 
 
-def _columns(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Parts rows by model, and names the parts by what tells them apart."""
-    keys = ["semantics", "init", "model", "num_conv_layers"]
+def _columns(rows: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
+    """Parts rows by model and setting, and names the parts by what tells them apart."""
     inits = set(rows.loc[rows["model"] != "cnn", "init"])
-    several = {key: rows[key].nunique() > 1 for key in keys}
+    several = rows["semantics"].nunique() > 1
+    telling = settings.differing(rows, [k for k in settings.SETTING if k != by])
     found = []
     for semantics, init, model in aggregate.variants(rows):
-        for depth in sorted(rows["num_conv_layers"].unique()):
-            values = (semantics, init, model, depth)
-            part = aggregate.matching(rows, **dict(zip(keys, values, strict=True)))
-            name = model_name(model, init, inits)
-            name += f", {depth} layers" if several["num_conv_layers"] else ""
-            name += f" ({semantics})" if several["semantics"] else ""
-            found += [(name, part)] if len(part) else []
+        own = aggregate.matching(rows, semantics=semantics, init=init, model=model)
+        name = model_name(model, init, inits)
+        name += f" ({semantics})" if several else ""
+        # By setting in a fixed order, the words being those of all columns.
+        for values, part in own.groupby(telling) if telling else [((), own)]:
+            words = settings.in_words(dict(zip(telling, values, strict=True)), telling)
+            found.append((f"{name}, {words}" if words else name, part))
     return found
 
 
@@ -185,66 +185,77 @@ def model_name(model: str, init: str, inits: set[str]) -> str:
 
 
 def level_curves(
-    rows: pd.DataFrame, data: str, kind: str, metrics: Sequence[str]
+    rows: pd.DataFrame,
+    kind: str,
+    metrics: Sequence[str],
+    published: pd.DataFrame | None = None,
 ) -> Figure:
-    """Draws medians over all epochs and folds against the level, beside the paper's.
+    """Draws medians over all epochs and folds against the level.
+
+    Runs in different settings, or of different length, are no part of one line.
 
     Args:
-      rows: tidy rows of one semantics and setting, as `aggregate.select` picks them.
-      data: names the published table, if there is one.
+      rows: tidy rows of one semantics.
       kind: training augmentation.
       metrics: measures, a panel each.
+      published: numbers of a paper to draw beside them, with the columns `aug`,
+        `model`, `metric` and `published`.
     """
     rows = aggregate.of_kind(rows, kind)
     rows = rows[rows["vcp"] == 0]
-    models = aggregate.variants(rows)
-    if not models:
+    lines = _columns(rows, by="aug")
+    if not lines:
         return style.message("No runs yet.")
-    inits = {init for _, init, model in models if model != "cnn"}
     figure, axes = style.make_axes(1, len(metrics), height=1.8)
     handles = []
     with matplotlib.rc_context(style.STYLE):
         for panel, metric in zip(axes.flat, metrics, strict=True):
-            cells = aggregate.cells(rows, [metric], "all_epochs")
-            for _, init, model in models:
-                own = aggregate.matching(cells, model=model, init=init)
-                _draw_cells(panel, own, model, init)
-            _draw_published(panel, data, kind, metric)
+            for place, (_, part) in enumerate(lines):
+                cells = aggregate.cells(part, [metric], "all_epochs")
+                _draw_cells(panel, cells, _line(part, place, lines))
+            if published is not None:
+                _draw_published(panel, published, metric)
             panel.set_title(labels.short_metric(metric))
             style.over_levels(panel, "Level")
             style.in_percent(panel)
         style.letters(axes)
-        for _, init, model in models:
-            line = style.model_style(model, init)
-            name = model_name(model, init, inits)
-            handles.append(Line2D([], [], marker="o", label=name, **line))
-        if data in published.SETTINGS:
+        for place, (name, part) in enumerate(lines):
+            line = _line(part, place, lines)
+            handles.append(Line2D([], [], label=name, **{"marker": "o", **line}))
+        if published is not None:
             handles.append(_published_handle())
     style.legend(figure, handles)
     return figure
 
 
-def _draw_cells(axes: Axes, cells: pd.DataFrame, model: str, init: str) -> None:
+_MARKERS = "osD^vP"  # of the settings that one model was trained in
+
+
+def _line(part: pd.DataFrame, place: int, lines: Sequence[tuple]) -> dict[str, object]:
+    """Returns the style of a model's line, with a marker of its setting."""
+    model, init = part["model"].iloc[0], part["init"].iloc[0]
+    same = [(p["model"].iloc[0], p["init"].iloc[0]) for _, p in lines[:place]]
+    marker = _MARKERS[same.count((model, init)) % len(_MARKERS)]
+    return {**style.model_style(model, init), "marker": marker}
+
+
+def _draw_cells(axes: Axes, cells: pd.DataFrame, line: dict[str, object]) -> None:
     """Draws one model; a cell that lacks folds has a hollow marker."""
     cells = cells.sort_values("aug")
-    line = style.model_style(model, init)
-    axes.plot(cells["aug"], cells["value"], **line)
+    axes.plot(cells["aug"], cells["value"], **{**line, "marker": ""})
     whole = cells["folds"] >= cells["num_folds"]
     for part, face in ((cells[whole], line["color"]), (cells[~whole], "none")):
         axes.plot(
             part["aug"],
             part["value"],
             linestyle="none",
-            marker="o",
+            marker=line["marker"],
             markerfacecolor=face,
             markeredgecolor=line["color"],
         )
 
 
-def _draw_published(axes: Axes, data: str, kind: str, metric: str) -> None:
-    if data not in published.SETTINGS or kind == "none":
-        return
-    values = published.table(data, kind).values
+def _draw_published(axes: Axes, values: pd.DataFrame, metric: str) -> None:
     for model, part in values[values["metric"] == metric].groupby("model"):
         colour = style.model_style(model, "paper")["color"]
         axes.plot(

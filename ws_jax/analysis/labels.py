@@ -81,6 +81,11 @@ def level(value: float) -> str:
     return f"{value:.3g}".replace("0.", ".", 1) if value else "0"
 
 
+def epochs(value: int) -> str:
+    """Returns how long runs may train, `8 epochs`; nothing where lengths are joined."""
+    return f"{value} epoch{'' if value == 1 else 's'}" if value else ""
+
+
 def listed(values: Iterable[float]) -> str:
     """Returns levels in order, runs of equal steps of .1 drawn together.
 

@@ -13,12 +13,12 @@ import pandas as pd
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from ws_jax.analysis import evidence, style
+from ws_jax.analysis import checks, style
 
 _CHIPS = {
-    evidence.HOLDS: ("holds", "✓ holds"),
-    evidence.FAILS: ("fails", "✗ does not hold"),
-    evidence.UNDECIDED: ("open", "○ not enough data"),
+    checks.HOLDS: ("holds", "✓ holds"),
+    checks.FAILS: ("fails", "✗ does not hold"),
+    checks.UNDECIDED: ("open", "○ not enough data"),
 }
 # What a figure's file has and a page does not need.
 _SPARE = re.compile(

@@ -139,7 +139,11 @@ def _html_cell(cell: Mapping[str, Any], common: str, first: bool) -> str:
         text += f'<span class="delta">{points(cell["difference"])}</span>'
     if mark != common:
         text += _mark(mark)
-    return f'<td class="first">{text}</td>' if first else f"<td>{text}</td>"
+    trained = f"trained {cell['shortest']} to {cell['longest']} epochs"
+    if cell["shortest"] == cell["longest"]:
+        trained = f"trained {labels.epochs(cell['longest'])}"
+    kind = ' class="first"' if first else ""
+    return f'<td{kind} title="{trained}">{text}</td>'
 
 
 def _mark(mark: str) -> str:

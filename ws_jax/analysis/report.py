@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,12 @@ from ws_jax.analysis import (
     gallery,
     labels,
     page,
-    pictures,
-    published,
     render,
     study,
     tables,
     verdict_cards,
-    verdicts,
 )
+from ws_jax.analysis.paper import Paper
 
 
 def write_report(
@@ -32,6 +30,8 @@ def write_report(
     title: str = "Weight sharing",
     records: Sequence[Mapping[str, Any]] = (),
     image: np.ndarray | None = None,
+    papers: Sequence[Paper] = (),
+    join_lengths: bool = False,
 ) -> Path:
     """Writes the report: one HTML file that needs no other and no network.
 
@@ -44,13 +44,19 @@ def write_report(
         devices, and how many runs were planned.
       image: [h, w, c] in [0, 1]; if given, the page shows what augmentations make of
         it (this starts JAX).
+      papers: whose claims are judged, and whose tables and figures are shown; those
+        of this project are `ws_jax.papers.pages.PAPERS`.
+      join_lengths: whether runs that may take different numbers of epochs are joined by
+        lines and judged together.
 
     Returns:
       The path.
     """
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(make_report(frame, title, records, image), "utf-8")
+    temporary.write_text(
+        make_report(frame, title, records, image, papers, join_lengths), "utf-8"
+    )
     os.replace(temporary, path)
     return path
 
@@ -60,15 +66,18 @@ def make_report(
     title: str = "Weight sharing",
     records: Sequence[Mapping[str, Any]] = (),
     image: np.ndarray | None = None,
+    papers: Sequence[Paper] = (),
+    join_lengths: bool = False,
 ) -> str:
     """Returns the page that `write_report` writes."""
-    rows = aggregate.tidy(frame)
+    rows = aggregate.tidy(frame, join_lengths)
     sections = {
-        "study": ("What was run", _study(frame, records)),
-        "verdicts": ("Verdicts", verdict_cards.section(verdicts.judge(rows))),
-        "tables": ("Tables", _tables(rows)),
-        "figures": ("Figures", _figures(gallery.items(rows), 100)),
-        "augmentations": ("Augmentations", _pictures(image)),
+        "answer": ("In short", _answers(rows, papers)),
+        "study": ("What was run", _study(frame, rows, records)),
+        "verdicts": ("Verdicts", _verdicts(rows, papers)),
+        "tables": ("Tables", _tables(rows, papers)),
+        "figures": ("Figures", _paper_figures(rows, papers)),
+        "augmentations": ("Augmentations", _pictures(image, papers)),
         "curves": ("Learning curves", _curves(frame)),
     }
     sections = {key: both for key, both in sections.items() if both[1]}
@@ -81,7 +90,9 @@ def make_report(
     ]
     for key, (name, content) in sections.items():
         parts.append(f'<section id="{key}"><h2>{name}</h2>{content}</section>')
-    parts.append(f"<footer>Published numbers: {page.escape(published.PAPER)}.</footer>")
+    sources = "; ".join(paper.citation for paper in papers)
+    if sources:
+        parts.append(f"<footer>Published numbers: {page.escape(sources)}.</footer>")
     return page.document(title, "".join(parts))
 
 
@@ -95,7 +106,27 @@ def _lead(rows: pd.DataFrame) -> str:
     return f"{runs:,} {word} on {' and '.join(names)}, of up to {epochs} epochs."
 
 
-def _study(frame: pd.DataFrame, records: Sequence[Mapping[str, Any]]) -> str:
+def _answers(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
+    """Returns what a reader wants to know first, and the words that it takes."""
+    parts = []
+    for paper in papers if len(rows) else ():
+        if paper.question:
+            told = " ".join(paper.answer(rows))
+            parts.append(
+                f"<p><strong>{page.escape(paper.question)}</strong> "
+                f"{page.escape(told)}</p>"
+            )
+        words = [
+            f"<dt>{page.escape(word)}</dt><dd>{page.escape(meaning)}.</dd>"
+            for word, meaning in paper.words
+        ]
+        parts += [f'<dl class="glossary">{"".join(words)}</dl>'] if words else []
+    return "".join(parts)
+
+
+def _study(
+    frame: pd.DataFrame, rows: pd.DataFrame, records: Sequence[Mapping[str, Any]]
+) -> str:
     lines = study.summary(frame, records)
     if lines.empty:
         return "<p>No run has finished an epoch.</p>"
@@ -104,14 +135,35 @@ def _study(frame: pd.DataFrame, records: Sequence[Mapping[str, Any]]) -> str:
     lines = lines.assign(hours=[f"{hours:.2f}" for hours in lines["hours"]])
     lines.columns = [name.capitalize() for name in lines.columns]
     parts = [page.words_table(lines, numbers=("Hours",))]
-    left_out = aggregate.repeats(frame)
-    if left_out:
+    again = aggregate.repeats(frame)
+    if again:
         parts.append(
-            f'<p class="note">{left_out} runs stand in more than one sweep. The '
-            "longest of each counts in tables, figures and verdicts.</p>"
+            '<p class="note">Runs that stand in more than one sweep count once, the '
+            f"longest of each. Left out: {page.escape('; '.join(again))}.</p>"
         )
+    parts += [f'<p class="note">{text}</p>' for text in _apart(rows)]
     parts += [f'<p class="note">{page.escape(_made_with(r))}</p>' for r in records]
     return "".join(parts)
+
+
+def _apart(rows: pd.DataFrame) -> list[str]:
+    """Says of each data set what its runs differ in, and that this keeps them apart."""
+    found = []
+    for data, own in rows.groupby("data"):
+        limits = sorted(own["epochs"].unique().tolist())
+        if len(limits) > 1:
+            listed = ", ".join(map(str, limits[:-1])) + f" and {limits[-1]}"
+            found.append(
+                f"{labels.data(data)}: runs of at most {listed} epochs. Those of "
+                "different length are not joined by a line, nor judged together."
+            )
+        names = sorted(set(own["setting"]) - {""})
+        if names:
+            found.append(
+                f"{labels.data(data)}: these settings are kept apart everywhere, since "
+                f"their numbers differ: {'; '.join(names)}."
+            )
+    return list(map(page.escape, found))
 
 
 def _made_with(record: Mapping[str, Any]) -> str:
@@ -131,8 +183,9 @@ the median over runs. A mark as 2/5 folds tells how many folds stand behind a ro
 cell if not all; – is a cell without runs.</p>"""
 
 
-def _tables(rows: pd.DataFrame) -> str:
-    built = [*tables.paper_tables(rows), *_other_tables(rows)]
+def _tables(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
+    built = [table for paper in papers for table in paper.tables(rows)]
+    built += _level_tables(rows, {data for paper in papers for data in paper.data})
     shown = [_table(table) for table in built if table.has_results]
     empty = [table for table in built if not table.has_results]
     parts = [_TABLE_NOTE, *shown] if shown else []
@@ -143,20 +196,13 @@ def _tables(rows: pd.DataFrame) -> str:
     return "".join(parts)
 
 
-def _other_tables(rows: pd.DataFrame) -> list[tables.Table]:
-    """Returns the tables that the paper gives no numbers for."""
+def _level_tables(rows: pd.DataFrame, known: Collection[str]) -> list[tables.Table]:
+    """Returns the medians by level on data sets that no paper has tables of."""
     found = []
-    for data in sorted(rows["data"].unique()):
+    for data in sorted(set(rows["data"]) - set(known)):
         own = rows[rows["data"] == data]
-        if data not in published.SETTINGS:
-            kinds = sorted(set(own["aug_type"]) - {"none"}) or ["none"]
-            found += [tables.level_table(rows, data, kind) for kind in kinds]
-        if (own["vcp"] > 0).any():
-            found.append(tables.severing_table(rows, data))
-        plain = own[(own["aug"] == 0) & (own["vcp"] == 0)]
-        searched = plain[["learning_rate", "num_conv_layers"]].drop_duplicates()
-        if len(searched) > 1:
-            found.append(tables.grid_table(rows, data))
+        kinds = sorted(set(own["aug_type"]) - {"none"}) or ["none"]
+        found += [tables.level_table(own, data, kind) for kind in kinds]
     return found
 
 
@@ -181,6 +227,14 @@ def _figures(items: Sequence[gallery.Item], start: int) -> str:
     )
 
 
+def _paper_figures(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
+    items = [item for paper in papers for item in paper.figures(rows)]
+    lacking = [name for paper in papers for name in paper.without_figures(rows)]
+    text = f"Shown in the learning curves of their sweeps only: {'; '.join(lacking)}."
+    note = f'<p class="note">{page.escape(text)}</p>' if lacking and items else ""
+    return note + _figures(items, 100)
+
+
 def _curves(frame: pd.DataFrame) -> str:
     return "".join(
         page.folded(item.title, _figures([item], 1000 + i))
@@ -188,19 +242,19 @@ def _curves(frame: pd.DataFrame) -> str:
     )
 
 
-def _pictures(image: np.ndarray | None) -> str:
+def _verdicts(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
+    parts = []
+    for paper in papers:
+        parts += [f"<h3>{page.escape(paper.citation)}</h3>"] if len(papers) > 1 else []
+        left_out = paper.left_out(rows)
+        if left_out:
+            text = f"Not judged, since not the paper’s runs: {'; '.join(left_out)}."
+            parts.append(f'<p class="note">{page.escape(text)}</p>')
+        parts.append(verdict_cards.section(paper.verdicts(rows)))
+    return "".join(parts)
+
+
+def _pictures(image: np.ndarray | None, papers: Sequence[Paper]) -> str:
     if image is None:
         return ""
-    titles = {kind: labels.kind(kind).capitalize() for kind in pictures.NAMES}
-    titles["swap"] = "Quadrant swap"
-    caption = "Made by ws_jax.augment; noise is one draw, shown between 0 and 1."
-    return "".join(
-        page.figure(
-            pictures.augmentation_figure(image, kind),
-            2000 + i,
-            name,
-            titles[kind],
-            caption,
-        )
-        for i, (kind, name) in enumerate(pictures.NAMES.items())
-    )
+    return _figures([item for paper in papers for item in paper.pictures(image)], 2000)

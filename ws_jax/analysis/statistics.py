@@ -122,7 +122,8 @@ def compare(
 ) -> pd.DataFrame:
     """Tests first - second in every cell that both have, over the folds that both have.
 
-    Two cells are compared if they differ in nothing but model and initialisation. They
+    Two cells are compared if they differ in nothing but model and initialisation: what
+    trained for other lengths or in another setting is not. They
     must have the same initialisation too, unless one is the CNN: a kernel that all
     sites share has one reading. Results that are no cross-validation are left out.
 
@@ -141,7 +142,9 @@ def compare(
     Source: Nadeau and Bengio, "Inference for the generalization error", Machine
     Learning 52 (2003), Section 5.
     """
-    shared = [key for key in aggregate.CELL_KEYS if key not in ("model", "init")]
+    shared = [
+        key for key in aggregate.CELL_KEYS if key not in ("model", "init", "cell")
+    ]
     pairs = _fold_values(first, metric, reading).merge(
         _fold_values(second, metric, second_reading or reading),
         on=[*shared, "fold"],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels
+from ws_jax.analysis import aggregate, labels, settings
 
 STATUSES = ("finished", "stopped", "running", "diverged")
 
@@ -57,7 +57,8 @@ def comparison(
 
     Returns:
       The means of the second and the first, their difference, the ends of its interval
-      and the number of folds, by `data`, `semantics`, `init`, `augmentation`, `level`.
+      and the number of folds, by `data`, `semantics`, `init`, `augmentation`, `level`,
+      and `setting` where the cells differ in it.
     """
     cells = {
         "data": found["data"].map(labels.data),
@@ -66,6 +67,10 @@ def comparison(
         "augmentation": found["aug_type"].map(labels.kind),
         "level": found["aug"],
     }
+    told = settings.differing(found)
+    if told:
+        values = found[told].to_dict("records")
+        cells["setting"] = [settings.in_words(v, told) for v in values]
     values = {
         second: found["second"],
         first: found["first"],

@@ -120,6 +120,14 @@ def message(text: str) -> Figure:
     return figure
 
 
+def noted(figure: Figure, text: str) -> Figure:
+    """Writes under a figure what is not in it; returns the figure."""
+    if text:
+        with matplotlib.rc_context(STYLE):
+            figure.text(0.01, -0.01, text, va="top", fontsize=7, color=INK, wrap=True)
+    return figure
+
+
 def legend(figure: Figure, handles: Sequence[Line2D], title: str = "") -> None:
     """Puts one legend for all panels under them, its title in front of the entries."""
     if not handles:

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import evidence, labels, page
+from ws_jax.analysis import checks, labels, page
 from ws_jax.analysis.verdicts import Verdict
 
-_METHOD = """<p>Only runs with the paper’s depth and learning rate count, each fold
+_METHOD = """<p>Only the paper’s runs count, those of one length at a time, each fold
 with the mean over the second half of its epochs (with the last epoch for distances). A
 check passes if the whole 95 % interval of the mean over folds lies on the claim’s side
 of a threshold, fails if all of it lies on the other, and is open otherwise, or when
-runs are missing or too short. Effect d is the mean difference over its standard
-deviation between folds. Intervals are those
-of the corrected resampled t-test (Nadeau and Bengio 2003), since folds share training
-images: with five folds the mean ± 1.86 standard deviations.</p>
+runs are missing, too short or under way. Effect d is the mean difference over its
+standard deviation between folds. Intervals are those of the corrected resampled t-test
+(Nadeau and Bengio 2003), since folds share training images: with five folds the mean
+± 1.86 standard deviations.</p>
 <p>Five folds show differences that are clearly larger than the spread between folds,
 and no smaller ones. They cannot tell the luck of a start from the difficulty of a fold,
 and nothing here is corrected for the number of checks.</p>"""
@@ -30,9 +30,11 @@ def section(verdicts: Sequence[Verdict]) -> str:
     """
     known = [v for v in verdicts if _has_numbers(v)]
     if not known:
+        data = dict.fromkeys(name for v in verdicts for name in v.claim.data)
+        names = " and ".join(map(labels.data, data))
         return (
-            "<p>None of the paper’s claims can be judged: they are about MNIST "
-            "and CIFAR-10.</p>" + page.folded("What they need", _needs(verdicts))
+            f"<p>None of the paper’s claims can be judged: they are about {names}.</p>"
+            + page.folded("What they need", _needs(verdicts))
         )
     places = {_where(v) for v in known}
     empty = dict.fromkeys(_where(v) for v in verdicts if _where(v) not in places)
@@ -54,7 +56,8 @@ def _where(verdict: Verdict) -> str:
         if verdict.semantics == verdict.init
         else f"{verdict.semantics} semantics, {verdict.init} init"
     )
-    return f"{labels.data(verdict.data)}, {reading}"
+    length = f", {labels.epochs(verdict.epochs)}" if verdict.epochs else ""
+    return f"{labels.data(verdict.data)}, {reading}{length}"
 
 
 def _overview(verdicts: Sequence[Verdict]) -> str:
@@ -82,7 +85,7 @@ def _card(verdicts: Sequence[Verdict]) -> str:
     absent = [_where(v) for v in verdicts if not _has_numbers(v)]
     findings = "".join(_finding(verdict) for verdict in known)
     if not known:
-        chip = page.chip(evidence.UNDECIDED)
+        chip = page.chip(checks.UNDECIDED)
         findings = f'<div class="finding">{chip}<p>Needs {claim.needs}.</p></div>'
     elif absent:
         text = f"{'; '.join(absent)}: no runs. Needs {claim.needs}."
@@ -127,6 +130,7 @@ def _checks(verdict: Verdict) -> str:
                 "Paper": _number(check.show(check.published)),
                 "Effect d": _effect(check),
                 "Folds": found.folds,
+                "Amiss": "; ".join(check.amiss) or "–",
                 "Epochs": check.epochs,
             }
         )
@@ -142,7 +146,7 @@ def _checks(verdict: Verdict) -> str:
     return page.words_table(pd.DataFrame(rows), numbers, markup=("Outcome",))
 
 
-def _effect(check: evidence.Check) -> str:
+def _effect(check: checks.Check) -> str:
     """Returns a difference's effect size; an accuracy by itself has none."""
     effect = check.found.effect
     if math.isnan(effect) or check.unit == "percent":

@@ -1,19 +1,43 @@
-"""Whether the paper's claims hold on the results at hand."""
+"""Whether the claims of a paper hold on the results at hand."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate
-from ws_jax.analysis.claims import CLAIMS, Claim
-from ws_jax.analysis.evidence import FAILS, HOLDS, UNDECIDED, Check, Evidence
+from ws_jax.analysis.checks import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Check,
+    decisive_first,
+)
 
-# Both bundles are judged even where nothing was run under one of them.
-BUNDLES = (("paper", "paper"), ("released", "released"))
+
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A statement of the paper.
+
+    Attributes:
+      number: in the list of claims.
+      title: in a few words.
+      statement: in full.
+      section: of the paper.
+      data: data sets on which the paper makes it.
+      needs: the runs that it takes, in words.
+      checks: measures it.
+    """
+
+    number: int
+    title: str
+    statement: str
+    section: str
+    data: tuple[str, ...]
+    needs: str
+    checks: Callable[[Any], Iterable[Check]]  # of a paper's own `Evidence`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +50,7 @@ class Verdict:
       semantics: of the runs.
       init: of their free layers.
       checks: the claim's parts.
+      epochs: that its runs may take at most; 0 if there is none, or lengths are joined.
     """
 
     claim: Claim
@@ -33,6 +58,7 @@ class Verdict:
     semantics: str
     init: str
     checks: tuple[Check, ...]
+    epochs: int = 0
 
     @property
     def outcome(self) -> str:
@@ -49,71 +75,43 @@ class Verdict:
 
     @property
     def decisive(self) -> Check:
-        """The check on which the outcome hangs.
-
-        A failing one before an undecided one before one that passes; among them one
-        with numbers before one without, and that which clears its threshold least.
-        """
-        rank = {FAILS: 0, UNDECIDED: 1, HOLDS: 2}
-
-        def order(check: Check) -> tuple:
-            margin = math.inf if math.isnan(check.margin) else check.margin
-            return rank[check.outcome], bool(check.missing), margin
-
-        return min(self.checks, key=order)
+        """The check on which the outcome hangs."""
+        return min(self.checks, key=decisive_first)
 
     @property
     def sentence(self) -> str:
-        """The evidence in one sentence, with its numbers."""
+        """The evidence in one sentence, with its numbers.
+
+        Behind it stand what is amiss with runs of the other checks, and what the text's
+        own numbers give where they give something else.
+        """
         count = sum(check.outcome == HOLDS for check in self.checks)
         total = len(self.checks)
-        if total == 1:
-            return self.decisive.sentence
         lead = {
             HOLDS: f"All {total} checks pass, the closest being: ",
             FAILS: f"{count} of {total} checks pass; this one does not: ",
             UNDECIDED: f"{count} of {total} checks pass; this one is open: ",
         }
-        return lead[self.outcome] + self.decisive.sentence
-
-
-def readings(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """Returns the (semantics, initialisation) under which claims are judged."""
-    rows = aggregate.tidy(frame)
-    free = rows[rows["model"] == "fcn"]
-    found = set(zip(free["semantics"], free["init"], strict=True))
-    return sorted(found | set(BUNDLES))
-
-
-def judge(frame: pd.DataFrame) -> list[Verdict]:
-    """Judges every claim on its data sets, under every reading.
-
-    Args:
-      frame: results, as `ws_jax.results.read` gives them, with anything missing.
-
-    Returns:
-      The verdicts, in the claims' order.
-    """
-    rows = aggregate.tidy(frame)
-    evidence = {
-        (data, *reading): Evidence(rows, data, *reading)
-        for data in ("mnist", "cifar10")
-        for reading in readings(rows)
-    }
-    return [
-        Verdict(claim, *where, tuple(claim.checks(runs)))
-        for claim in CLAIMS
-        for where, runs in evidence.items()
-        if where[0] in claim.data
-    ]
+        decisive = self.decisive
+        text = (lead[self.outcome] if total > 1 else "") + decisive.sentence
+        others = [check for check in self.checks if check is not decisive]
+        amiss = dict.fromkeys(words for check in others for words in check.amiss)
+        amiss = [words for words in amiss if words not in decisive.amiss]
+        if amiss:
+            text += f" Behind the other checks: {'; '.join(amiss)}."
+        for check in others:
+            text += f" {check.what}: {check.by_text}" if check.by_text else ""
+        return text
 
 
 def to_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """Returns one row per verdict and check, for a notebook.
 
-    Columns: `claim`, `title`, `data`, `semantics`, `init`, `verdict`, then of the check
+    Columns: `claim`, `title`, `data`, `semantics`, `init`, `limit` (the most epochs
+    that a run may take), `verdict`, then of the check
     `check`, `outcome`, `mean`, `low`, `high`, `effect` (Cohen's d_z), `folds`,
-    `epochs`, `threshold`, `published`, and the verdict's `sentence` and `missing`.
+    `epochs`, `threshold`, `published`, `text` (the text's own threshold) and
+    `text_outcome`, and the verdict's `sentence` and `missing`.
     """
     rows = [_row(verdict, check) for verdict in verdicts for check in verdict.checks]
     return pd.DataFrame(rows)
@@ -126,6 +124,7 @@ def _row(verdict: Verdict, check: Check) -> dict:
         "data": verdict.data,
         "semantics": verdict.semantics,
         "init": verdict.init,
+        "limit": verdict.epochs,
         "verdict": verdict.outcome,
         "check": check.what,
         "outcome": check.outcome,
@@ -137,6 +136,8 @@ def _row(verdict: Verdict, check: Check) -> dict:
         "epochs": check.epochs,
         "threshold": check.threshold,
         "published": check.published,
+        "text": check.text,
+        "text_outcome": check.text_outcome,
         "sentence": verdict.sentence,
         "missing": "; ".join(verdict.missing),
     }

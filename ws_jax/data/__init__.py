@@ -8,16 +8,21 @@ from ws_jax.data.dataset import (
     folds,
     published_split,
 )
-from ws_jax.data.sources import load
+from ws_jax.data.sources import DATASETS, load
+from ws_jax.data.splits import SPLITS, Split, make_splits
 from ws_jax.data.synthetic import make_synthetic
 
 __all__ = [
+    "DATASETS",
+    "SPLITS",
     "DataError",
     "Dataset",
     "Fold",
     "NotFoundError",
+    "Split",
     "folds",
     "load",
+    "make_splits",
     "make_synthetic",
     "published_split",
 ]

@@ -26,7 +26,8 @@ class Dataset:
         which TFDS shuffled them) or `original` (in the order of the original files).
         The order decides what a fold holds, so results record it.
       images: uint8 `[n, h, w, c]`.
-      labels: int32 `[n]`, class ids in [0, num_classes).
+      labels: int32 `[n]`, class ids in [0, num_classes); or `[n, h, w]`, such an id
+        for every pixel.
       num_classes: how many classes there are.
       num_train: how many of the first images are the published training part; the
         rest are its test part.
@@ -103,8 +104,11 @@ def _find_problem(dataset: Dataset) -> str:
         )
     if images.ndim != 4 or 0 in images.shape:
         return f"images have shape {images.shape}, not [n, h, w, c] with n > 0"
-    if labels.shape != images.shape[:1]:
-        return f"labels have shape {labels.shape} beside {len(images)} images"
+    if labels.shape not in (images.shape[:1], images.shape[:3]):
+        return (
+            f"labels have shape {labels.shape} beside {len(images)} images of "
+            f"{images.shape[1:]}, not [n] or [n, h, w]"
+        )
     if labels.min() < 0 or labels.max() >= dataset.num_classes:
         bounds = f"{labels.min()} to {labels.max()}"
         return f"labels run from {bounds}, with {dataset.num_classes} classes"
@@ -114,7 +118,7 @@ def _find_problem(dataset: Dataset) -> str:
 
 
 def _hash_arrays(
-    images: UInt8[np.ndarray, "n h w c"], labels: Int32[np.ndarray, " n"]
+    images: UInt8[np.ndarray, "n h w c"], labels: Int32[np.ndarray, "n ..."]
 ) -> str:
     digest = hashlib.sha256(repr(images.shape).encode())
     digest.update(np.ascontiguousarray(images).data)

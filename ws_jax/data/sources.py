@@ -7,11 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ws_jax.config import nearest
-from ws_jax.data import cache, download, embedded, prepared, raw, synthetic
+from ws_jax.data import arrays, cache, download, embedded, prepared, raw, synthetic
 from ws_jax.data.dataset import DataError, Dataset, NotFoundError
 
 _NAME = re.compile(r"\w+(/[\w.+-]+)?")
 _NEEDS_NOTHING = (embedded.NAME, synthetic.NAME)
+
+# Data sets that are made, by the part of their name before a colon: from the whole
+# name to the data. One of your own is entered here.
+DATASETS: dict[str, Callable[[str], Dataset]] = {synthetic.NAME: synthetic.from_name}
 
 
 def load(
@@ -22,9 +26,11 @@ def load(
     """Loads a labelled image data set, whole, as uint8.
 
     `mnist_5k` and `synthetic` (`synthetic:1000x16x16x3` for another size) need no
-    directory and no network. Any other name is looked for as a directory prepared by
-    TFDS in its `array_record` format; `mnist` and `cifar10` then as original files in
-    the same directory, and at last they are downloaded. Decoded images are cached.
+    directory and no network; so does what is entered in `DATASETS`. A name that ends in
+    `.npz` is a file of arrays of your own, see `arrays.read`. Any other name is looked
+    for as a directory prepared by TFDS in its `array_record` format; `mnist` and
+    `cifar10` then as original files in the same directory, and at last they are
+    downloaded. Decoded images are cached.
 
     Args:
       name: of the data set; a TFDS data set with configs is `name/config`.
@@ -39,8 +45,10 @@ def load(
     Raises:
       DataError: for an unknown name; data that are nowhere, incomplete or damaged.
     """
-    if name.partition(":")[0] == synthetic.NAME:
-        return synthetic.from_name(name)
+    if make := DATASETS.get(name.partition(":")[0]):
+        return make(name)
+    if name.endswith(arrays.SUFFIX):
+        return arrays.read(name)
     cache_path = Path(cache_dir).expanduser() if cache_dir else cache.default_dir()
     if name == embedded.NAME:
         return cache.load(embedded.find(), cache_path)
@@ -78,7 +86,7 @@ def _resolve_data_dir(data_dir: str | os.PathLike[str] | None) -> Path:
 
 def _unknown(name: str, data_dir: Path) -> DataError:
     here = prepared.list_names(data_dir)
-    known = {*raw.ORIGINALS, *_NEEDS_NOTHING, *here}
+    known = {*raw.ORIGINALS, *_NEEDS_NOTHING, *DATASETS, *here}
     return DataError(
         f"unknown data set {name!r}: {nearest(name, known)}; others are "
         f"known once TFDS has prepared them in {data_dir}"

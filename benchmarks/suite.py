@@ -1,0 +1,39 @@
+"""All sections of a benchmark, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+
+from benchmarks import ceilings, compaction, epochs, layers, startup, steps
+from benchmarks.options import SECTIONS
+from benchmarks.session import Session
+
+_MEASURES: dict[str, Callable[[Session], None]] = {
+    "ceilings": ceilings.measure,
+    "layers": layers.measure,
+    "steps": steps.measure,
+    "lowerings": steps.measure_lowerings,
+    "sharing": steps.measure_sharing,
+    "epochs": epochs.measure,
+    "compilation": epochs.measure_compilation,
+    "compaction": compaction.measure,
+    "startup": startup.measure,
+}
+
+
+def measure(session: Session, after_each: Callable[[], None]) -> None:
+    """Measures the sections asked for, each network as CNN and as FCN.
+
+    Args:
+      session: what to measure, and where it is kept.
+      after_each: called after each section, so that a stop loses one at the most.
+    """
+    # Compile times are to be what they are without programs kept on disk.
+    jax.config.update("jax_enable_compilation_cache", False)
+    for name in SECTIONS:
+        # Fractions of the ceilings need the ceilings.
+        if name == "ceilings" or name in session.options.sections:
+            _MEASURES[name](session)
+            after_each()

@@ -1,0 +1,312 @@
+"""Runs that differ in anything that can change a number are never put together."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import study_frames
+
+from ws_jax import results, standins
+from ws_jax.analysis import aggregate, curves, report, settings, statistics, study
+from ws_jax.analysis import tables as plain_tables
+from ws_jax.analysis.checks import HOLDS, UNDECIDED
+from ws_jax.papers.ott2020 import gallery, judge, runs, tables
+from ws_jax.papers.ott2020.claims import CLAIMS
+from ws_jax.papers.ott2020.evidence import Evidence
+from ws_jax.papers.pages import PAPERS
+
+ALL = list(PAPERS.values())
+
+
+def two_sweeps(data="mnist_5k", value=0.5, **fields):
+    """Two sweeps that are alike but for fields of the config; the second is worse."""
+    first = study_frames.study(data, folds=(0, 1), epochs=2, sweep="first")
+    second = study_frames.study(data, folds=(0, 1), epochs=2, sweep="second", **fields)
+    second["val_acc"] = value
+    second.loc[second["epoch"] == 0, "val_acc"] = float("nan")
+    return pd.concat([first, second], ignore_index=True)
+
+
+def values(frame, **where):
+    cells = aggregate.cells(frame, ["val_acc"], "all_epochs")
+    return sorted(aggregate.matching(cells, **where)["value"])
+
+
+FIELDS = [
+    {"train.batch_size": 32},
+    {"train.optimizer.weight_decay": 1e-4},
+    {"network.features": (2, 2, 2)},
+    {"semantics.rotation_centre": "released"},
+]
+
+
+@pytest.mark.parametrize("fields", FIELDS, ids=lambda fields: next(iter(fields)))
+def test_cells_of_differing_configs_are_not_pooled(fields):
+    frame = two_sweeps(**fields)
+    found = values(frame, model="cnn", aug=0.2)
+    assert len(found) == 2 and found[0] == 0.5 and found[1] > 0.9
+    assert aggregate.repeats(frame) == []
+    ((name, value),) = fields.items()
+    said = set(aggregate.tidy(frame)["setting"])
+    assert said == {f"{name} by default", f"{name} {settings.word(value)}"}
+
+
+def test_a_page_keeps_them_apart_and_says_what_differs():
+    text = report.make_report(two_sweeps(**{"train.batch_size": 32}), papers=ALL)
+    assert "these settings are kept apart everywhere" in text
+    assert "CNN, train.batch_size 32" in text
+    assert "CNN, train.batch_size by default" in text
+
+
+def test_a_sweep_over_one_field_beside_one_over_another():
+    parts = [
+        study_frames.study("mnist_5k", folds=(0, 1), epochs=2, sweep=sweep, **{f: v})
+        for sweep, f, steps in (
+            ("batches", "train.batch_size", (32, 64)),
+            ("decays", "train.optimizer.weight_decay", (0.0, 1e-4)),
+        )
+        for v in steps
+    ]
+    for number, part in enumerate(parts):
+        part["run"] += f"-{number}"
+    frame = pd.concat(parts, ignore_index=True)
+    assert len(values(frame, model="cnn", aug=0.2)) == 4
+    rows = aggregate.tidy(frame)
+    table = plain_tables.level_table(rows, "mnist_5k", "translation")
+    assert table.cells["row"].nunique() == 4 * 2
+    assert table.cells["value"].notna().all()
+
+
+def test_where_no_column_tells_the_sweep_does():
+    frame = two_sweeps()
+    other = frame["sweep"] == "second"
+    frame.loc[other, ["digest", "cell"]] += "+"
+    rows = aggregate.tidy(frame)
+    assert set(rows["setting"]) == {"sweep first", "sweep second"}
+    assert len(values(rows, model="fcn", aug=0.0)) == 2
+
+
+def test_equal_digests_are_one_training_and_the_other_is_named():
+    frame = two_sweeps()
+    assert len(values(frame, model="cnn", aug=0.2)) == 1
+    assert aggregate.repeats(frame) == ["sweep second, 8 runs: the same as in first"]
+    text = report.make_report(frame)
+    assert "Left out: sweep second, 8 runs: the same as in first." in text
+
+
+def test_a_column_that_repeats_a_usual_one_tells_nothing():
+    frame = study_frames.study("mnist_5k", folds=(0,), epochs=2)
+    frame = frame.assign(**{"augmentation.level": frame["aug"]})
+    assert set(aggregate.tidy(frame)["setting"]) == {""}
+
+
+def test_a_default_is_known_where_a_cell_stands_in_both():
+    frame = two_sweeps(**{"train.batch_size": 256})
+    frame["digest"] = frame["digest"].str.replace("|256", "|nan")
+    frame[["digest", "cell"]] = frame[["digest", "cell"]].replace(
+        r"\|(256\.?0?|nan)", "", regex=True
+    )
+    assert set(aggregate.tidy(frame)["setting"]) == {""}
+
+
+def test_lines_and_comparisons_join_one_setting_only():
+    frame = two_sweeps("mnist", **{"train.batch_size": 32})
+    rows = aggregate.tidy(frame)
+    panel = curves.level_curves(rows, "translation", ["val_acc"]).axes[0]
+    joined = [line for line in panel.get_lines() if line.get_linestyle() != "None"]
+    assert len(joined) == 4
+    assert all(len(line.get_xdata()) == 2 for line in joined)
+    cnn, fcn = (rows[rows["model"] == name] for name in ("cnn", "fcn"))
+    found = statistics.compare(cnn, fcn, "swap")
+    assert len(found) == 4  # two levels, two settings; none across
+    words = study.comparison(found, "CNN", "FCN")
+    assert "setting" in words.index.names
+
+
+def record(**train):
+    config = {
+        "name": "old",
+        "data": {"name": "mnist_5k", "num_folds": 5, "num_images": 0},
+        "train": {"epochs": 2, "batch_size": 64, "optimizer": {"b1": 0.9}, **train},
+        "sweep": {"levels": [0.0]},
+        "execution": {"chunk": 0},
+    }
+    data = {"name": "mnist_5k", "fingerprint": "abc"}
+    return {"config": config, "data": data, "chunks": []}
+
+
+def write_old(folder, sweep, frame, **train):
+    """A sweep's folder as it was before tables had digests."""
+    folder.mkdir()
+    old = frame.drop(columns=list(standins.IDENTITY_COLUMNS))
+    results.write(old.assign(sweep=sweep), folder)
+    (folder / "sweep.json").write_text(json.dumps(record(**train)))
+
+
+@pytest.mark.parametrize(
+    "train", [{"batch_size": 32}, {"epochs": 3}, {"optimizer": {"b1": 0.8}}]
+)
+def test_old_sweeps_that_differ_are_not_merged(tmp_path, train):
+    frame = study_frames.study("mnist_5k", folds=(0,), epochs=2)
+    write_old(tmp_path / "a", "a", frame)
+    write_old(tmp_path / "b", "b", frame, **train)
+    write_old(tmp_path / "c", "c", frame)
+    read = results.read(tmp_path)
+    assert read["digest"].nunique() == 2 * 4
+    rows = aggregate.tidy(read)
+    assert rows["training"].nunique() == 2 * 4
+    (named,) = aggregate.repeats(read)
+    assert named in (
+        "sweep c, 4 runs: the same as in a",
+        "sweep a, 4 runs: the same as in c",
+    )
+    if train == {"batch_size": 32}:
+        said = {"train.batch_size 64", "train.batch_size 32"}
+        assert set(rows["setting"]) == said
+    if train == {"epochs": 3}:
+        assert set(rows["epochs"]) == {2, 3}
+
+
+def test_tables_without_a_record_are_never_the_same():
+    frame = study_frames.study("mnist_5k", folds=(0,), epochs=2)
+    frame = frame.drop(columns=list(standins.IDENTITY_COLUMNS))
+    both = pd.concat([frame, frame.assign(sweep="other")], ignore_index=True)
+    rows = aggregate.tidy(both)
+    assert rows["training"].nunique() == 2 * 4
+    assert set(rows["setting"]) == {"sweep mnist_5k_translation", "sweep other"}
+
+
+def unequal():
+    """Level 0 for 8 epochs, level .2 for 2, as from two sweeps."""
+    return pd.concat(
+        [
+            study_frames.study(levels=(0.0,), epochs=8, sweep="long"),
+            study_frames.study(levels=(0.2,), epochs=2, sweep="short"),
+        ],
+        ignore_index=True,
+    )
+
+
+def test_unequal_training_is_not_joined():
+    rows = aggregate.tidy(unequal())
+    panel = curves.level_curves(rows, "translation", ["val_acc"]).axes[0]
+    joined = [line for line in panel.get_lines() if line.get_linestyle() != "None"]
+    assert {len(line.get_xdata()) for line in joined} == {1}
+    table = tables.level_table(rows, "mnist", "translation")
+    names = set(table.cells.dropna(subset=["value"])["row"])
+    assert {"CNN, 8 epochs", "CNN, 2 epochs"} <= names
+    assert "2 or 8 epochs at most, each in rows of its own" in table.note
+    titles = [item.title for item in gallery.items(rows)]
+    assert any("8 epochs" in t for t in titles) and any("2 epochs" in t for t in titles)
+
+
+def test_unequal_training_is_not_judged_together_unless_asked():
+    frame = unequal()
+    apart = [v for v in judge.judge(frame) if v.checks and v.data == "mnist"]
+    both = [
+        v
+        for v in apart
+        if v.claim.number == 2 and (v.semantics, v.init) == ("released", "released")
+    ]
+    assert [v.epochs for v in both] == [8, 2]
+    assert all(v.missing for v in both)
+    joined = judge.judge(frame, join_lengths=True)
+    (one,) = [
+        v
+        for v in joined
+        if v.claim.number == 2
+        and v.data == "mnist"
+        and (v.semantics, v.init) == ("released", "released")
+    ]
+    assert one.outcome == UNDECIDED
+    assert any("2 epochs are too few" in check.sentence for check in one.checks)
+    text = report.make_report(frame, papers=ALL)
+    assert "runs of at most 2 and 8 epochs" in text
+    assert "not joined by a line" in text
+    rows = aggregate.tidy(frame, join_lengths=True)
+    panel = curves.level_curves(rows, "translation", ["val_acc"]).axes[0]
+    joined = [line for line in panel.get_lines() if line.get_linestyle() != "None"]
+    assert {len(line.get_xdata()) for line in joined} == {2}
+
+
+def test_early_stopping_is_not_unequal_training():
+    frame = study_frames.study(levels=(0.0, 0.2), epochs=8)
+    frame = frame[(frame["aug"] == 0) | (frame["epoch"] <= 5)]
+    rows = aggregate.tidy(frame)
+    assert set(rows["epochs"]) == {8}
+    cells = aggregate.cells(rows, ["val_acc"], "last_epoch")
+    assert set(zip(cells["aug"], cells["longest"], strict=True)) == {(0.0, 8), (0.2, 5)}
+
+
+NOT_THE_PAPERS = [
+    {"network.features": (2, 2, 2)},
+    {"train.batch_size": 32},
+    {"data.num_images": 500},
+    {"train.patience": 5},
+    {"train.optimizer.weight_decay": 1e-4},
+    {"train.optimizer.schedule": "cosine"},
+    {"semantics.rotation_centre": "released"},
+    {"evaluation.whole_batches": False},
+    {"evaluation.views.rotation.centre": "middle"},
+]
+
+
+@pytest.mark.parametrize(
+    "fields", NOT_THE_PAPERS, ids=lambda fields: next(iter(fields))
+)
+def test_other_runs_fill_none_of_the_papers_tables_and_verdicts(fields):
+    frame = study_frames.study(levels=(0.0, 0.2), epochs=60, **fields)
+    table = tables.level_table(frame, "mnist", "translation")
+    assert not table.has_results
+    ((name, value),) = fields.items()
+    assert f"{name} {settings.word(value)} (the paper: " in table.note
+    assert all(v.outcome == UNDECIDED for v in judge.judge(frame))
+    (apart,) = tables.apart_tables(frame, "mnist")
+    assert apart.has_results and not apart.has_published
+    assert runs.left_out(frame)[0] in f"MNIST, {apart.note.split('paper’s: ')[-1]}" or (
+        f"{name} {settings.word(value)}" in apart.note
+    )
+
+
+def test_the_papers_own_fields_are_the_papers():
+    fields = {"network.features": "(32, 64, 128)", "train.batch_size": 256.0}
+    frame = study_frames.study(levels=(0.0, 0.2), epochs=60, **fields)
+    assert tables.level_table(frame, "mnist", "translation").has_results
+    assert runs.left_out(frame) == []
+
+
+def swap_verdict(frame):
+    of = Evidence(frame, "mnist", "released", "released")
+    _, gap, *_ = CLAIMS[6].checks(of)
+    return gap
+
+
+def test_folds_that_diverged_or_lack_are_said():
+    frame = study_frames.study(levels=(0.0,), epochs=8)
+    assert swap_verdict(frame).outcome == HOLDS
+    frame.loc[(frame["fold"] == 0) & (frame["model"] == "cnn"), "status"] = "diverged"
+    sentence = swap_verdict(frame).sentence
+    assert "CNN at level 0: 1 of 5 runs diverged" in sentence
+    frame = frame[frame["fold"] != 4]
+    assert "FCN at level 0: 1 of 5 folds not trained" in swap_verdict(frame).sentence
+
+
+def test_runs_under_way_are_not_judged():
+    frame = study_frames.study(levels=(0.0,), epochs=8)
+    frame.loc[(frame["fold"] == 1) & (frame["model"] == "fcn"), "status"] = "running"
+    check = swap_verdict(frame)
+    assert check.outcome == UNDECIDED
+    assert "1 of 5 runs under way" in check.sentence
+    assert "not judged before all runs have ended" in check.sentence
+
+
+def test_the_analysis_stands_without_papers():
+    text = report.make_report(two_sweeps())
+    assert "Published numbers" not in text and "Medians" in text
+    code = (
+        "import sys; from ws_jax.analysis import report; "
+        "assert not [name for name in sys.modules if name.startswith('ws_jax.papers')]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,128 @@
+"""What public functions say of arrays that do not fit, and that NumPy's arrays do."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ws_jax import augment, conv, measure, phases, results, sharing
+
+
+def plain(function):
+    """A function as it is outside of tests, where nothing checks its annotations."""
+    return inspect.unwrap(function)
+
+
+KEY = jax.random.key(0)
+IMAGE = np.linspace(0, 1, 6 * 6 * 2).reshape(6, 6, 2)  # float64
+X = np.stack([IMAGE, 1 - IMAGE])
+FIELD = np.linspace(-1, 1, 4 * 4 * 3 * 3 * 2 * 2).reshape(4, 4, 3, 3, 2, 2)
+FREE, TILES = sharing.free((4, 4)), sharing.tiles((4, 4), 2)
+BANK = FIELD.reshape(16, 3, 3, 2, 2)
+
+TAKES_NUMPY = {
+    "local_conv": lambda a: conv.local_conv(a(X), a(FIELD)),
+    "shared_conv": lambda a: conv.shared_conv(a(X), a(BANK), FREE),
+    "masks": lambda a: conv.shared_conv(
+        a(X), a(BANK), FREE, kernel_mask=a(BANK > 0), input_mask=a(IMAGE > 0.5)
+    ),
+    "expand": lambda a: sharing.expand(a(BANK), FREE),
+    "collapse": lambda a: sharing.collapse(a(FIELD), TILES),
+    "group_mean": lambda a: sharing.group_mean(a(FIELD), TILES),
+    "kernel_distance": lambda a: measure.kernel_distance(a(FIELD), 1),
+    "couple": lambda a: phases.couple(a(FIELD), TILES, 0.5),
+    "share_instantly": lambda a: phases.share_instantly(a(FIELD), 2),
+    "shift": lambda a: augment.shift(a(IMAGE), 1.0, 0.5),
+    "rotate": lambda a: augment.rotate(a(IMAGE), 10.0),
+    "swap_quadrants": lambda a: augment.swap_quadrants(a(IMAGE)),
+    "add_noise": lambda a: augment.add_noise(KEY, a(IMAGE), 0.1),
+    "add_edge_noise": lambda a: augment.add_edge_noise(KEY, a(IMAGE), 0.1),
+}
+
+
+@pytest.mark.parametrize("name", TAKES_NUMPY)
+def test_numpy_arrays_are_taken_as_jax_takes_them(name):
+    function = TAKES_NUMPY[name]
+    got, want = function(np.asarray), function(jnp.asarray)
+    jax.tree.map(np.testing.assert_array_equal, got, want)
+    assert {leaf.dtype for leaf in jax.tree.leaves(got)} == {jnp.dtype("float32")}
+
+
+BAD = {
+    "strides of 0": (lambda: conv.local_conv(X, FIELD, strides=(0, 1)), "above 0"),
+    "stride 0": (lambda: conv.local_conv(X, FIELD, strides=0), "strides are 0"),
+    "strides by three": (
+        lambda: conv.local_conv(X, FIELD, strides=(1, 1, 1)),
+        "needs two whole numbers",
+    ),
+    "half a stride": (lambda: plain(conv._both)(0.5), "whole numbers"),
+    "one image": (
+        lambda: conv.local_conv(IMAGE, FIELD),
+        r"x needs axes \[n h w c\], got shape \(6, 6, 2\)",
+    ),
+    "a bank as a field": (
+        lambda: conv.local_conv(X, BANK),
+        r"a kernel field needs axes \[oh ow kh kw c o\]",
+    ),
+    "a field as a bank": (
+        lambda: conv.shared_conv(X, FIELD, FREE),
+        "a bank needs axes",
+    ),
+    "whole pixels": (lambda: conv.local_conv(np.uint8(X), FIELD), "x needs floats"),
+    "half precision": (
+        lambda: conv.local_conv(jnp.bfloat16(X), FIELD),
+        "x is bfloat16, the kernels are float32: cast one",
+    ),
+    "a scheme": (
+        lambda: plain(conv.shared_conv)(X, BANK, "free"),
+        "needs a Sharing, got 'fr",
+    ),
+    "expand a scheme": (lambda: plain(sharing.expand)(BANK, "tiles:2"), "map_sites"),
+    "mean of a scheme": (
+        lambda: plain(sharing.group_mean)(FIELD, "free"),
+        "needs a Sharing",
+    ),
+    "couple a scheme": (
+        lambda: plain(phases.couple)(FIELD, "free", 1.0),
+        "needs a Sharing",
+    ),
+    "expand whole numbers": (
+        lambda: sharing.expand(np.ones((16, 2), int), FREE),
+        "a bank needs floats, got int32",
+    ),
+    "collapse a line": (
+        lambda: sharing.collapse(np.ones(4), TILES),
+        r"a field needs axes \[oh ow ...\]",
+    ),
+    "share a line": (lambda: phases.share_instantly(np.ones(4), 2), "needs axes"),
+    "period 0": (lambda: phases.share_instantly(FIELD, 0), "at least 1, got 0"),
+    "measure whole numbers": (
+        lambda: measure.kernel_distance(np.ones(FIELD.shape, int), 1),
+        "a kernel field needs floats",
+    ),
+    "a batch": (lambda: augment.shift(X, 1.0, 0.0), "one image .* jax.vmap"),
+    "pixels of a file": (
+        lambda: augment.rotate(np.uint8(IMAGE), 3.0),
+        "got uint8: divide by 255",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_error(name):
+    call, message = BAD[name]
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_one_stride_serves_both_ways():
+    kernel = FIELD[:2, :2]
+    one = conv.local_conv(X, kernel, strides=2)
+    np.testing.assert_array_equal(one, conv.local_conv(X, kernel, strides=(2, 2)))
+
+
+def test_no_folder_has_no_results():
+    with pytest.raises(results.ResultsError, match="no folder"):
+        results.read([])

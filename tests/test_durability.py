@@ -1,0 +1,485 @@
+"""Nothing lost, nothing silently wrong: damage, links, full disks, strange folders."""
+
+import json
+import logging
+import os
+import resource
+import shutil
+import signal
+import zlib
+from pathlib import Path
+
+import chex
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from studies import stop_at_once, tiny
+
+from ws_jax import cli, compile_cache, engine, results
+from ws_jax.checkpoint import load_run, open_chunk
+from ws_jax.engine.chunk import LivingRuns
+from ws_jax.integrity import Damage, check_parquet, seal_parquet, write_atomically
+from ws_jax.results import RECORD_FILE, RESULTS_FILE, ResultsError
+from ws_jax.stored import Saved, chunk_folder, latest_saved
+from ws_jax.workdir import Workdir, WorkdirError
+
+ROOT = Path(__file__).parents[1]
+# When one array cannot be read, Orbax abandons the reading of the others, which tell
+# of their end to nobody.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+# Three chunks of one run; the last checkpoint and one before it stay.
+CONFIG = tiny(
+    execution__chunk=1,
+    execution__keep=2,
+    train__epochs=2,
+    sweep__levels=(0.0,),
+    sweep__folds=(0, 1, 2),
+    sweep__sharing=("full",),
+)
+GROUP = "conv-paper-2layers-translation"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("finished")
+    engine.run_sweep(CONFIG, workdir)
+    return workdir
+
+
+@pytest.fixture
+def sweep(finished, tmp_path):
+    """A finished sweep to break, and its table."""
+    workdir = shutil.copytree(finished, tmp_path / "sweep")
+    return workdir, results.read(workdir)
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    monkeypatch.setattr(LivingRuns, "train_epoch", None)
+
+
+def chunk(workdir, index):
+    (folder,) = Path(workdir).glob(f"checkpoints/*/chunk_{index:03d}")
+    return folder
+
+
+def flip(path, place=0.5):
+    content = bytearray(path.read_bytes())
+    content[int(place * (len(content) - 1))] ^= 1
+    path.write_bytes(content)
+
+
+def largest(folder):
+    return max(folder.rglob("d/*"), key=lambda path: path.stat().st_size)
+
+
+def spoil(state):
+    """Flips bits of saved arrays; of a file's copies only one is read."""
+    for path in state.rglob("d/*"):
+        for place in (0.3, 0.5, 0.7):
+            flip(path, place)
+
+
+def unharmed(frame, workdir):
+    again = results.read(workdir)
+    timed = ["seconds"]
+    pd.testing.assert_frame_equal(again.drop(columns=timed), frame.drop(columns=timed))
+
+
+@pytest.mark.parametrize("wrong", ["missing", "fewer rows", "other", "cut off", "flip"])
+def test_the_table_of_a_finished_sweep_is_mended(sweep, wrong, no_training):
+    workdir, frame = sweep
+    path = workdir / RESULTS_FILE
+    if wrong == "missing":
+        path.unlink()
+    elif wrong == "fewer rows":
+        results.write(frame[frame["fold"] != 2], workdir)
+    elif wrong == "other":
+        results.write(frame.assign(acc=frame["acc"] + 0.01), workdir)
+    elif wrong == "cut off":
+        path.write_bytes(path.read_bytes()[:-100])
+    else:
+        flip(path)
+    engine.run_sweep(CONFIG, workdir)
+    pd.testing.assert_frame_equal(results.read(workdir), frame)
+    written = path.stat().st_mtime_ns
+    engine.run_sweep(CONFIG, workdir)
+    assert path.stat().st_mtime_ns == written, "a sound table was written again"
+
+
+def test_a_finished_sweep_without_checkpoints_stays_finished(sweep, no_training):
+    workdir, frame = sweep
+    before = (workdir / RESULTS_FILE).read_bytes()
+    shutil.rmtree(workdir / "checkpoints")
+    engine.run_sweep(CONFIG, workdir)
+    assert (workdir / RESULTS_FILE).read_bytes() == before
+
+
+def test_rows_of_chunks_without_checkpoints_stay(sweep, no_training):
+    workdir, frame = sweep
+    shutil.rmtree(chunk(workdir, 1))
+    # A row of another chunk is missing, so that the table is written anew.
+    results.write(frame[(frame["fold"] != 2) | (frame["epoch"] != 1)], workdir)
+    engine.run_sweep(CONFIG, workdir)
+    pd.testing.assert_frame_equal(results.read(workdir), frame)
+
+
+def test_rows_that_nothing_could_give_back_are_refused(tmp_path, monkeypatch):
+    stop_at_once(CONFIG, tmp_path, monkeypatch)
+    before = (tmp_path / RESULTS_FILE).read_bytes()
+    shutil.rmtree(chunk(tmp_path, 0))
+    with pytest.raises(WorkdirError, match="--overwrite"):
+        engine.run_sweep(CONFIG, tmp_path)
+    assert (tmp_path / RESULTS_FILE).read_bytes() == before
+    engine.run_sweep(CONFIG, tmp_path, overwrite=True)
+    assert len(results.read(tmp_path)) == 6
+
+
+def test_a_damaged_table_without_checkpoints_is_refused(sweep):
+    workdir, _ = sweep
+    shutil.rmtree(workdir / "checkpoints")
+    flip(workdir / RESULTS_FILE)
+    with pytest.raises(WorkdirError, match="no checkpoints"):
+        engine.run_sweep(CONFIG, workdir)
+
+
+def test_flipped_bits_in_a_table_are_found_wherever_they_are(sweep):
+    workdir, _ = sweep
+    content = (workdir / RESULTS_FILE).read_bytes()
+    check_parquet(content)
+    for place in range(0, len(content), 37):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        (workdir / RESULTS_FILE).write_bytes(changed)
+        try:
+            frame = results.read(workdir)
+        except ResultsError:
+            continue
+        # Only the mark of the digest itself may change unseen: the rows are whole.
+        (workdir / RESULTS_FILE).write_bytes(content)
+        pd.testing.assert_frame_equal(frame, results.read(workdir))
+
+
+def test_a_table_is_sealed_within_the_file(tmp_path):
+    frame = pd.DataFrame({"a": [1.0, 2.0]})
+    frame.to_parquet(tmp_path / "plain.parquet")
+    plain = (tmp_path / "plain.parquet").read_bytes()
+    check_parquet(plain)  # as tables of former versions are
+    sealed = seal_parquet(plain)
+    (tmp_path / "sealed.parquet").write_bytes(sealed)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sealed.parquet"), frame)
+    with pytest.raises(Damage, match="not whole"):
+        check_parquet(sealed[:-3])
+
+
+@pytest.mark.parametrize("part", ["arrays", "rows", "no arrays", "no rows", "cut off"])
+def test_a_damaged_checkpoint_gives_way_to_an_older_one(
+    tmp_path, part, caplog, monkeypatch
+):
+    state = {"params": {"a": jnp.arange(300.0)}, "model_state": None}
+    older, newer = (Saved(n, False, [{"run": "r", "loss": 0.5 + n}]) for n in (1, 2))
+    with open_chunk(tmp_path, keep=2) as checkpoints:
+        checkpoints.save(state, older)
+        checkpoints.save(state, newer)
+    bad = tmp_path / "4"
+    if part == "arrays":
+        spoil(bad / "state")
+    elif part == "cut off":
+        largest(bad / "state").write_bytes(b"")
+    elif part == "rows":
+        text = (bad / "rows" / "metadata").read_text()
+        assert "2.5" in text
+        (bad / "rows" / "metadata").write_text(text.replace("2.5", "2.6"))
+    else:
+        shutil.rmtree(bad / {"no arrays": "state", "no rows": "rows"}[part])
+    monkeypatch.setattr(logging.getLogger("absl"), "propagate", True)
+    with open_chunk(tmp_path, keep=2) as checkpoints:
+        assert checkpoints.latest() == older
+        chex.assert_trees_all_equal(checkpoints.restore(state), state)
+        checkpoints.save(state, newer)
+    assert str(bad) in caplog.text and "is damaged" in caplog.text
+    assert latest_saved(tmp_path) == newer
+
+
+def test_damaged_checkpoints_alone_are_one_clear_error(tmp_path, monkeypatch):
+    config = tiny(sweep__levels=(0.0,), sweep__folds=(0,), execution__keep=1)
+    stop_at_once(config, tmp_path, monkeypatch)
+    spoil(next(tmp_path.glob("checkpoints/*/chunk_000/2/state")))
+    with pytest.raises(WorkdirError, match="is damaged .* remove"):
+        engine.run_sweep(config, tmp_path)
+
+
+def test_a_damaged_checkpoint_of_a_sweep_trains_to_the_same_numbers(sweep):
+    workdir, frame = sweep
+    before = load_run(workdir, fold=1)
+    flip(chunk(workdir, 1) / "5" / "rows" / "metadata")
+    engine.run_sweep(CONFIG, workdir)
+    unharmed(frame, workdir)
+    chex.assert_trees_all_equal(load_run(workdir, fold=1), before)
+
+
+def test_a_damaged_run_is_not_loaded(sweep):
+    workdir, _ = sweep
+    spoil(chunk(workdir, 0) / "5" / "state")
+    with pytest.raises(ResultsError, match="is damaged"):
+        load_run(workdir, fold=0)
+    load_run(workdir, fold=1)
+
+
+def test_checkpoints_older_than_their_sums_are_read(sweep, no_training):
+    workdir, frame = sweep
+    before = load_run(workdir, fold=0)
+    for path in workdir.glob("checkpoints/*/*/*/rows/metadata"):
+        table = json.loads(path.read_text())
+        path.write_text(json.dumps({k: table[k] for k in ("done", "columns")}))
+    record = json.loads((workdir / RECORD_FILE).read_text())
+    del record["sha256"]
+    (workdir / RECORD_FILE).write_text(json.dumps(record))
+    engine.run_sweep(CONFIG, workdir)
+    pd.testing.assert_frame_equal(results.read(workdir), frame)
+    chex.assert_trees_all_equal(load_run(workdir, fold=0), before)
+
+
+def test_committed_results_are_sound():
+    for record in (ROOT / "docs" / "results").glob(f"*/{RECORD_FILE}"):
+        assert results.read_record(record)["chunks"]
+        assert len(results.read(record.parent))
+
+
+def test_a_checkpoint_of_another_config_is_never_resumed(sweep, tmp_path, monkeypatch):
+    other = tiny(**{**_PARTS, "train__epochs": 3})
+    stop_at_once(other, tmp_path / "other", monkeypatch)
+    shutil.rmtree(tmp_path / "other" / "checkpoints")
+    (tmp_path / "other" / RESULTS_FILE).unlink()
+    shutil.copytree(sweep[0] / "checkpoints", tmp_path / "other" / "checkpoints")
+    with pytest.raises(WorkdirError, match="another sweep"):
+        engine.run_sweep(other, tmp_path / "other")
+    with pytest.raises(ResultsError, match="another sweep"):
+        load_run(tmp_path / "other", fold=0)
+
+
+_PARTS = {
+    "execution__chunk": 1,
+    "train__epochs": 2,
+    "sweep__levels": (0.0,),
+    "sweep__folds": (0,),
+    "sweep__sharing": ("full",),
+}
+
+
+def test_overwrite_empties_what_a_link_leads_to(sweep, tmp_path):
+    workdir, _ = sweep
+    away = (workdir / "checkpoints").rename(tmp_path / "away")
+    (workdir / "checkpoints").symlink_to(away)
+    other = tiny(**{**_PARTS, "train__epochs": 1})
+    engine.run_sweep(other, workdir, overwrite=True)
+    assert (workdir / "checkpoints").is_symlink()
+    assert [path.name for path in away.glob("*/*")] == ["chunk_000"]
+    assert set(results.read(workdir)["epoch"]) == {1}
+    # What is not of this sweep is neither removed nor trusted.
+    (away / "thesis").mkdir()
+    before = (workdir / RESULTS_FILE).read_bytes()
+    with pytest.raises(WorkdirError, match="is a link"):
+        engine.run_sweep(other, workdir, overwrite=True)
+    assert (away / "thesis").exists()
+    assert (workdir / RESULTS_FILE).read_bytes() == before
+
+
+def test_a_removal_that_fails_is_an_error(sweep, monkeypatch):
+    workdir, _ = sweep
+
+    def fail(path, **options):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch, pytest.raises(WorkdirError, match="denied"):
+        patch.setattr("ws_jax.integrity.shutil.rmtree", fail)
+        engine.run_sweep(CONFIG, workdir, overwrite=True)
+    assert (workdir / RECORD_FILE).exists()
+
+
+def test_linked_folders_of_chunks_are_refused_and_left_alone(sweep, tmp_path):
+    workdir, _ = sweep
+    linked = chunk(workdir, 0)
+    away = linked.rename(tmp_path / "away")
+    (away / "9.orbax-checkpoint-tmp").mkdir()
+    linked.symlink_to(away)
+    with pytest.raises(WorkdirError, match="is a link"):
+        engine.run_sweep(CONFIG, workdir)
+    with pytest.raises(WorkdirError, match="is a link"):
+        open_chunk(linked, keep=1).__enter__()
+    assert (away / "9.orbax-checkpoint-tmp").exists()
+
+
+def test_a_link_that_leads_nowhere_is_one_clear_error(tmp_path):
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "checkpoints").symlink_to(tmp_path / "gone")
+    with pytest.raises(WorkdirError, match="link"):
+        engine.run_sweep(CONFIG, tmp_path / "w")
+
+
+@pytest.mark.parametrize("name", ["a[b]", "a*", "a?", "a\\b"])
+def test_a_path_that_checkpoints_cannot_be_kept_under_is_refused(name, tmp_path):
+    with pytest.raises(WorkdirError, match="in its path"):
+        Workdir(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a b", "ü{x}%20#", "w" * 240, "a]'\"$~|&@:"])
+def test_other_strange_paths_keep_checkpoints(name, tmp_path):
+    Workdir(tmp_path / name)
+    state, saved = {"a": jnp.arange(3.0)}, Saved(1, False, [{"run": "r"}])
+    folder = chunk_folder(tmp_path / name, "g", 0)
+    with open_chunk(folder, keep=1) as checkpoints:
+        checkpoints.save(state, saved)
+    with open_chunk(folder, keep=1) as checkpoints:
+        np.testing.assert_array_equal(checkpoints.restore(state)["a"], state["a"])
+
+
+@pytest.mark.parametrize("how", ["cut off", "edited", "no record", "empty"])
+def test_a_damaged_record_is_one_clear_error(sweep, how):
+    workdir, frame = sweep
+    path = workdir / RECORD_FILE
+    text = path.read_text()
+    changed = {
+        "cut off": text[:300],
+        "edited": text.replace('"fold": 1', '"fold": 0'),
+        "no record": "[]",
+        "empty": "",
+    }
+    path.write_text(changed[how])
+    for ask in (results.read_records, lambda folder: load_run(folder, fold=0)):
+        with pytest.raises(ResultsError, match="is damaged or was edited"):
+            ask(workdir)
+    with pytest.raises(WorkdirError, match="--overwrite"):
+        engine.run_sweep(CONFIG, workdir)
+    pd.testing.assert_frame_equal(results.read(workdir), frame)
+
+
+@pytest.mark.parametrize("group", ["../..", "..", "/etc", "a/b", ""])
+def test_no_group_leads_out_of_the_workdir(sweep, group):
+    workdir, _ = sweep
+    record = json.loads((workdir / RECORD_FILE).read_text())
+    for entry in record["chunks"]:
+        entry["group"] = group
+    del record["sha256"]
+    (workdir / RECORD_FILE).write_text(json.dumps(record))
+    with pytest.raises(ResultsError, match="cannot be the name"):
+        load_run(workdir, fold=0)
+
+
+def test_a_record_of_unknown_runs_is_one_clear_error(sweep):
+    workdir, _ = sweep
+    record = json.loads((workdir / RECORD_FILE).read_text())
+    record["chunks"][0]["runs"][0]["run"] = "unknown"
+    del record["sha256"]
+    (workdir / RECORD_FILE).write_text(json.dumps(record))
+    with pytest.raises(WorkdirError, match="names 'unknown'"):
+        engine.run_sweep(CONFIG, workdir)
+
+
+class Full:
+    """A disk on which no file grows beyond some bytes."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __enter__(self):
+        self.limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, self.limits[1]))
+
+    def __exit__(self, *exception):
+        resource.setrlimit(resource.RLIMIT_FSIZE, self.limits)
+        signal.signal(signal.SIGXFSZ, self.handler)
+
+
+def test_a_table_that_cannot_be_written_leaves_the_old_one(sweep):
+    workdir, frame = sweep
+    before = (workdir / RESULTS_FILE).read_bytes()
+    with Full(1000), pytest.raises(OSError, match="could not be written .* same comm"):
+        results.write(frame, workdir)
+    assert (workdir / RESULTS_FILE).read_bytes() == before
+    assert not list(workdir.glob("*.tmp"))
+
+
+def test_a_disk_that_fills_during_a_save_is_one_clear_error(tmp_path):
+    state = {"a": jnp.asarray(np.random.default_rng(0).random(20_000))}
+    saved = Saved(1, False, [{"run": "r"}])
+    with open_chunk(tmp_path, keep=1) as checkpoints:
+        checkpoints.save(state, saved)
+    with (
+        Full(20_000),
+        pytest.raises(OSError, match="could not be written .* make room"),
+    ):
+        with open_chunk(tmp_path, keep=1) as checkpoints:
+            checkpoints.save(state, saved._replace(epoch=2))
+    with open_chunk(tmp_path, keep=1) as checkpoints:
+        assert checkpoints.latest() == saved
+        np.testing.assert_array_equal(checkpoints.restore(state)["a"], state["a"])
+
+
+def test_files_are_on_the_disk_before_they_are_seen(tmp_path, monkeypatch):
+    order = []
+    real = {name: getattr(os, name) for name in ("fsync", "replace")}
+    for name in real:
+
+        def watched(*args, name=name):
+            order.append(name)
+            return real[name](*args)
+
+        monkeypatch.setattr(os, name, watched)
+    write_atomically(tmp_path / "a", b"content")
+    assert order == ["fsync", "replace", "fsync"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_cut_off_programs_leave_the_compile_cache(tmp_path):
+    whole = zlib.compress(np.random.default_rng(0).bytes(3_000_000))
+    bad = bytearray(whole)
+    bad[1_000] ^= 1
+    contents = {"a": whole, "b": whole[:-7], "c": bytes(bad), "d": b"", "e": whole}
+    for name, content in contents.items():
+        (tmp_path / f"jit_{name}-cache").write_bytes(content)
+    assert compile_cache.remove_damaged(tmp_path) == [
+        f"jit_{name}-cache" for name in "bcd"
+    ]
+    # What was whole is read again only if it has changed.
+    (tmp_path / "jit_e-cache").write_bytes(whole[:-1])
+    real, read = compile_cache._is_whole, []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            compile_cache,
+            "_is_whole",
+            lambda path: read.append(path.name) or real(path),
+        )
+        assert compile_cache.remove_damaged(tmp_path) == ["jit_e-cache"]
+    assert read == ["jit_e-cache"]
+    assert (tmp_path / "jit_a-cache").read_bytes() == whole
+    assert compile_cache.remove_damaged(tmp_path / "missing") == []
+
+
+@pytest.mark.parametrize(
+    "error, status, said",
+    [
+        (KeyboardInterrupt(), 130, "same command again"),
+        (MemoryError(), 1, "memory ran out"),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating"), 1, "memory ran"),
+    ],
+)
+def test_interrupts_and_exhausted_memory_are_one_sentence(error, status, said, capsys):
+    def fail():
+        raise error
+
+    assert cli._guard(fail) == status
+    assert said in capsys.readouterr().err
+
+
+def test_other_errors_are_not_hidden():
+    def fail():
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli._guard(fail)

@@ -1,0 +1,99 @@
+"""The numbers in README.md and docs/results are those of the stored tables."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ws_jax import results
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "README.md").read_text("utf-8")
+MEASURES = ["acc", "val_acc", "translation"]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return results.read(ROOT / "docs/results")
+
+
+def short(value, digits=3):
+    # Halves go up, though a double falls just short of them.
+    return f"{value + 1e-7:.{digits}f}".removeprefix("0")
+
+
+def medians(rows, sweep, metrics=MEASURES, epoch=None, **where):
+    """Medians over folds after the last epoch, or after another, of one cell's runs."""
+    own = rows[rows["sweep"] == sweep]
+    for name, value in where.items():
+        own = own[own[name] == value]
+    if epoch is None:
+        own = own.sort_values("epoch").groupby("run").tail(1)
+    else:
+        own = own[own["epoch"] == epoch]
+    assert len(own)
+    return own[metrics].median()
+
+
+def table_rows():
+    """The rows of the README's table of results, as (sweep, model, level, numbers)."""
+    sweep = ""
+    lines = TEXT[TEXT.index("| study | model | level |") :].split("\n\n")[0]
+    for line in lines.splitlines()[2:]:
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        sweep = re.findall("`(.*?)`", cells[0])[0] if cells[0] else sweep
+        yield sweep, cells[1], float(cells[2]), cells[3:]
+
+
+def test_the_readmes_table_is_that_of_the_stored_results(rows):
+    shown = list(table_rows())
+    for sweep, model, level, numbers in shown:
+        init = "released" if "released" in model else "paper"
+        found = medians(
+            rows, sweep, model=model[:3].lower(), init=init, aug=level, vcp=0.0
+        )
+        assert numbers == [short(found[m]) for m in MEASURES], (sweep, model, level)
+    # Nothing that was run in these studies is left out.
+    stored = rows[rows["sweep"].isin({sweep for sweep, *_ in shown})]
+    cells = stored.groupby(["sweep", "model", "init", "aug"]).ngroups
+    assert cells == len(shown)
+
+
+def test_the_readmes_sentences_say_what_is_stored(rows):
+    free = {"model": "fcn", "aug": 0.0}
+    reduced = "mnist_reduced"
+    said = []
+    for init, level, epochs in (
+        ("paper", 0.0, (0, 8)),
+        ("paper", 0.2, (0, 8)),
+        ("released", 0.0, (0, 1, 8)),
+        ("released", 0.2, (0, 1, 8)),
+    ):
+        where = {**free, "init": init, "aug": level}
+        said += [
+            medians(rows, reduced, ["dist_1"], epoch, **where)["dist_1"]
+            for epoch in epochs
+        ]
+    words = [short(value, 4) for value in said]
+    for a, b in ((0, 2), (2, 4), (4, 7), (7, 10)):
+        assert ", ".join(words[a:b]) in TEXT or " to ".join(words[a:b]) in TEXT
+    for severing, p in (
+        ("released", 0.99),
+        ("released", 0.9),
+        ("paper", 0.99),
+        ("paper", 0.9),
+    ):
+        value = medians(rows, "mnist_vcp_reduced", severing=severing, vcp=p)
+        assert short(value["val_acc"]) in TEXT, (severing, p)
+    kinds = rows[rows["sweep"] == "mnist_kinds_reduced"]
+    last = kinds.sort_values("epoch").groupby("run").tail(1)
+    cells = last.groupby(["model", "aug_type"])["translation"].median()
+    ends = f"({short(cells.min(), 2)} to {short(cells.max(), 2)})"
+    assert f"does not help on translated ones {ends}" in TEXT
+
+
+def test_the_epochs_of_the_results_folder_are_said(rows):
+    text = (ROOT / "docs/results/README.md").read_text("utf-8")
+    told = dict(re.findall(r"`(\w+)` (\d+)", text.split("differ in epochs")[1]))
+    found = rows.groupby("sweep")["epoch"].max()
+    assert {name: int(count) for name, count in told.items()} == found.to_dict()

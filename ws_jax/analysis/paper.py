@@ -1,0 +1,46 @@
+"""What the report shows of a paper, as a value that the paper's module makes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from ws_jax.analysis.gallery import Item
+from ws_jax.analysis.tables import Table
+from ws_jax.analysis.verdicts import Verdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Paper:
+    """The sections that a paper has on a page of results.
+
+    Attributes:
+      name: of its module in `ws_jax.papers`.
+      citation: where its numbers stand.
+      data: data sets that it gives numbers for.
+      verdicts: judges its claims on tidy results.
+      tables: builds its tables from tidy results, with or without values.
+      figures: lists those of its figures that tidy results can fill.
+      left_out: names the runs that its tables, figures and verdicts leave out, and why.
+      without_figures: names the runs that have no figure among its own.
+      pictures: lists pictures that it makes of one image, [h, w, c] in [0, 1].
+      question: what it asks; empty if nothing is answered.
+      answer: answers that in a few sentences, from tidy results.
+      words: what a newcomer must know, each with its explanation.
+    """
+
+    name: str
+    citation: str
+    data: tuple[str, ...]
+    verdicts: Callable[[pd.DataFrame], list[Verdict]]
+    tables: Callable[[pd.DataFrame], list[Table]]
+    figures: Callable[[pd.DataFrame], list[Item]]
+    left_out: Callable[[pd.DataFrame], list[str]]
+    without_figures: Callable[[pd.DataFrame], list[str]]
+    pictures: Callable[[np.ndarray], list[Item]]
+    question: str = ""
+    answer: Callable[[pd.DataFrame], list[str]] = lambda rows: []
+    words: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,196 @@
+"""What tells apart runs that look alike: the settings of results, in words.
+
+Two runs are pooled, joined by a line or judged together only if nothing that can change
+a number differs between them but what the table or figure is about. The usual columns
+say most of it; fields of the config (columns with dotted names) and, where these say
+nothing either, the sweep's name say the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ws_jax.analysis import labels
+
+# The columns that every table has, as far as they change numbers.
+USUAL = [
+    "data",
+    "semantics",
+    "init",
+    "model",
+    "aug_type",
+    "aug",
+    "severing",
+    "vcp",
+    "num_conv_layers",
+    "learning_rate",
+    "num_folds",
+    "optimizer",
+    "phase",
+    "coupling",
+    "epochs",
+]
+# Of these, and of what `describe` finds, what is no axis of a table or a figure.
+SETTING = [
+    "num_conv_layers",
+    "learning_rate",
+    "num_folds",
+    "optimizer",
+    "phase",
+    "coupling",
+    "setting",
+    "epochs",
+]
+# Sections of a config that change no number of a training.
+_NO_NUMBER = ("execution.", "sweep.")
+JOINED = 0  # in the column `epochs`: lengths of training were not to tell runs apart
+
+
+def describe(rows: pd.DataFrame) -> pd.Series:
+    """Says of each row what tells its run from others that look alike.
+
+    Only what differs within a data set is said, as `train.batch_size 32`; nothing
+    where all runs are alike. Equal `cell`s always have equal words, and different ones
+    that are alike in all usual columns never have.
+
+    Args:
+      rows: with the columns `USUAL`, `cell`, `sweep` and any dotted ones.
+    """
+    parts = [_fields_in_words(own) for _, own in rows.groupby("data")]
+    words = pd.concat(parts) if parts else pd.Series(dtype="str")
+    words = words.reindex(rows.index).astype("str")
+    for last, named in (("sweep", rows["sweep"]), ("cell", rows["cell"].str[:12])):
+        place = [rows[name] for name in USUAL] + [words]
+        several = rows["cell"].groupby(place).transform("nunique") > 1
+        # Every row of a sweep is named, so that its levels still make one line.
+        pairs = pd.MultiIndex.from_frame(rows[["data", "sweep"]])
+        if last == "sweep":
+            several = pd.Series(pairs.isin(pairs[several.to_numpy()]), rows.index)
+        named = last + " " + named.astype("str")
+        both = words.where(words == "", words + ", ") + named
+        words = both.where(several, words)
+    return words
+
+
+def _fields_in_words(rows: pd.DataFrame) -> pd.Series:
+    """Joins the dotted fields in which runs on one data set differ."""
+    told = {
+        name: column_in_words(rows[name])
+        for name in [*USUAL, "fold", "seed", "sharing"]
+    }
+    words = pd.Series("", rows.index)
+    for name in rows.columns:
+        if "." not in name or name.startswith(_NO_NUMBER):
+            continue
+        values = _with_default(column_in_words(rows[name]), rows["cell"])
+        if values.nunique() > 1 and not _is_told(values, told.values()):
+            words = words + f", {name} " + values
+    return words.str.removeprefix(", ")
+
+
+def column_in_words(values: pd.Series) -> pd.Series:
+    """Returns a column of a config's values in words (`word`)."""
+    kinds = {repr(value): value for value in values}
+    named = {text: word(value) for text, value in kinds.items()}
+    words = [named[repr(value)] for value in values]
+    return pd.Series(words, values.index, dtype="str")
+
+
+def word(value: Any) -> str:
+    """Returns a config's value in words, the same for 32 and 32.0; empty for NaN.
+
+    Example:
+      >>> word((32, 64.0)), word(1e-4)
+      ('(32, 64)', '0.0001')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Iterable):
+        return f"({', '.join(map(word, value))})"
+    if value is None or value != value:
+        return ""
+    return str(value) if isinstance(value, bool) else f"{value:.6g}"
+
+
+def _with_default(values: pd.Series, cell: pd.Series) -> pd.Series:
+    """Fills in a default that some tables leave out.
+
+    A table has no column for a field that is neither swept in it nor differs from the
+    default; if a cell stands in one with and in one without it, the value is known.
+    """
+    known = values[values != ""].groupby(cell).first()
+    found = cell[values == ""].map(known).dropna().unique()
+    default = found[0] if len(found) == 1 else "by default"
+    return values.where(values != "", default)
+
+
+def _is_told(values: pd.Series, columns: Iterable[pd.Series]) -> bool:
+    """Returns whether a usual column says the same wherever it says anything."""
+    silent = values == "by default"
+    for column in columns:
+        speaks = (column != "none") & ~silent
+        same = speaks.any() and (values[speaks] == column[speaks]).all()
+        if same and not column[silent].isin(values[speaks]).any():
+            return True
+    return False
+
+
+def differing(rows: pd.DataFrame, keys: Sequence[str] = SETTING) -> list[str]:
+    """Returns the keys in which rows differ."""
+    return [key for key in keys if rows[key].nunique(dropna=False) > 1]
+
+
+def in_words(values: Mapping[str, Any], keys: Iterable[str] = SETTING) -> str:
+    """Says some keys of a setting, as `2 layers, rate .01, 8 epochs`."""
+    parts = []
+    for key in keys:
+        value = values[key]
+        text = {
+            "num_conv_layers": lambda v: f"{v} layers",
+            "learning_rate": lambda v: f"rate {labels.level(v)}",
+            "num_folds": lambda v: f"{v} folds" if v > 1 else "test part",
+            "optimizer": str,
+            "phase": lambda v: f"phase {v}",
+            "coupling": lambda v: f"coupling {labels.level(v)}",
+            "epochs": lambda v: labels.epochs(int(v)),
+            "aug": lambda v: f"level {labels.level(v)}",
+            "vcp": lambda v: f"p {labels.level(v)}",
+        }.get(key, str)(value)
+        parts += [text] if text else []
+    return ", ".join(parts)
+
+
+def parts(
+    rows: pd.DataFrame, keys: Sequence[str] = SETTING
+) -> list[tuple[str, pd.DataFrame]]:
+    """Cuts rows by their settings: words of what differs, and the rows of each.
+
+    Those with most runs come first. Nothing differs where there is one part.
+    """
+    telling = differing(rows, keys)
+    if not telling:
+        return [("", rows)]
+    found = []
+    for values, own in rows.groupby(telling, dropna=False):
+        words = in_words(dict(zip(telling, values, strict=True)), telling)
+        found.append((words or "otherwise as usual", own))
+    return sorted(found, key=lambda part: -part[1]["training"].nunique())
+
+
+def named(rows: pd.DataFrame, reasons: pd.Series | str = "") -> list[str]:
+    """Names runs by their sweep, with the reason why they are left out.
+
+    Returns:
+      One text for each sweep and reason, as `sweep grid, 2 runs: rate .01`.
+    """
+    if rows.empty:
+        return []
+    found = []
+    table = rows.assign(reason=reasons).drop_duplicates("training")
+    for (sweep, reason), own in table.groupby(["sweep", "reason"], sort=False):
+        count = "1 run" if len(own) == 1 else f"{len(own)} runs"
+        found.append(f"sweep {sweep}, {count}" + (f": {reason}" if reason else ""))
+    return found

@@ -1,0 +1,1 @@
+"""What a person types: config files, fields and axes, and the help that lists them."""

@@ -1,0 +1,156 @@
+"""Fields and axes as a person types them: `--config.FIELD=VALUE`, `--axis=FIELD=V1,V2`.
+
+A field goes by its dotted name, or by the end of it where that is clear.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ws_jax.config import (
+    ConfigError,
+    axis_bases,
+    axis_path,
+    check_name,
+    common_path,
+    find_field,
+    has_axis,
+    has_field,
+    parse,
+    paths,
+    replace_field,
+    split_values,
+)
+from ws_jax.papers.ott2020.presets import AXES, with_words
+from ws_jax.runs import Run, Sweep
+
+# Words of the first paper's presets, which are no fields.
+_WORDS = {f"sweep.{name}" for name in AXES}
+_WORDS |= {"evaluation.perturbations", "evaluation.radii"}
+
+
+def change_sweep(
+    sweep: Sweep, overrides: Mapping[str, str], axes: Sequence[str] = ()
+) -> Sweep:
+    """Returns a sweep with fields and axes as a person typed them, checked.
+
+    Args:
+      sweep: of a config file.
+      overrides: from a field, dotted, to the text of its value.
+      axes: each as `FIELD=V1,V2`; instead of the sweep's own axis of that field.
+
+    Raises:
+      ConfigError: for a field, kind or value that is not known or allowed, two axes
+        for one field, or an override that would change nothing.
+    """
+    words: dict[str, Any] = {}
+    # What a part is comes first: its fields are those of its new kind.
+    for name in sorted(overrides, key=lambda name: not name.endswith(".name")):
+        text = overrides[name]
+        with _said_of(f"--config.{name}={text}"):
+            if name == "name":
+                sweep = dataclasses.replace(sweep, name=text)
+            elif name == "semantics":
+                words["semantics.bundle"] = text
+            elif name in _WORDS or name.startswith("semantics."):
+                words[name] = _literal(name, text)
+            elif name.startswith("sweep."):
+                check_name("axis", name.removeprefix("sweep."), AXES)
+            else:
+                sweep = _with_field(sweep, name, text)
+    if words:
+        sweep = with_words(sweep, words)
+    seen: dict[str, str] = {}
+    # What parts are comes first here, too.
+    for text in sorted(axes, key=lambda text: not _of_base(sweep, text)):
+        with _said_of(f"--axis={text}"):
+            path, values = _read_axis(sweep, text)
+            if path in seen:
+                raise ConfigError(
+                    f"two axes for one field, {path}: --axis={seen[path]} is there "
+                    "already; name all values in one"
+                )
+            seen[path] = text
+            sweep = _with_axis(sweep, path, values)
+    return sweep.checked()
+
+
+@contextlib.contextmanager
+def _said_of(flag: str) -> Iterator[None]:
+    """Says in a message which flag it is about."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{flag}: {error}") from error
+
+
+def _with_field(sweep: Sweep, name: str, text: str) -> Sweep:
+    base = sweep.base
+    path = find_field(base, _without_name(base, name))
+    for axis in sweep.axes:
+        if _within(path, axis) or common_path(base, path) == axis:
+            raise ConfigError(
+                f"it would change nothing, since the config file sweeps {axis}: say "
+                f"--axis={path}={text}"
+            )
+    return dataclasses.replace(
+        sweep, base=replace_field(base, path, parse(base, path, text))
+    )
+
+
+def _within(path: str, axis: str) -> bool:
+    return path == axis or path.startswith(f"{axis}.")
+
+
+def _without_name(base: Run, name: str) -> str:
+    """Returns the part of which `PART.name` says the kind; other names as they are."""
+    return name if has_field(base, name) else name.removesuffix(".name")
+
+
+def _literal(name: str, text: str) -> Any:
+    if name.startswith("semantics."):
+        return text
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = tuple(text.split(","))
+    if not isinstance(value, tuple | list):
+        raise ConfigError(f"config.{name} is {text}, needs a tuple, as in '(1, 2)'")
+    return tuple(value)
+
+
+def _of_base(sweep: Sweep, text: str) -> bool:
+    name = _without_name(sweep.base, text.partition("=")[0])
+    return has_axis([sweep.base], name)
+
+
+def _read_axis(sweep: Sweep, text: str) -> tuple[str, tuple]:
+    name, equals, values = text.partition("=")
+    if not equals or not split_values(values):
+        name = name or "weight_decay"
+        raise ConfigError(f"needs values, as in --axis={name}=V1,V2")
+    bases = axis_bases(sweep.base, sweep.axes)
+    path = axis_path(bases, _without_name(sweep.base, name))
+    rule = next(paths(base)[path] for base in bases if path in paths(base))
+    if rule.fixed:
+        raise ConfigError(f"{path} cannot be swept: {rule.fixed}")
+    base = next(base for base in bases if has_field(base, path))
+    return path, tuple(parse(base, path, value) for value in split_values(values))
+
+
+def _with_axis(sweep: Sweep, path: str, values: tuple) -> Sweep:
+    """Adds an axis, or takes it instead of the one that is there, at its place."""
+    if path in sweep.axes:
+        return dataclasses.replace(sweep, axes={**sweep.axes, path: values})
+    # What parts the runs into programs varies slowest.
+    known = paths(sweep.base)
+    items = list(sweep.axes.items())
+    place = len(items)
+    if path in known and known[path].role != "data":
+        place = sum(p in known and known[p].role != "data" for p in sweep.axes)
+    items.insert(place, (path, values))
+    return dataclasses.replace(sweep, axes=dict(items))

@@ -1,0 +1,216 @@
+"""What a sweep will do and cost, told before it starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ws_jax.engine import memory
+from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.mapping import MappedProgram, over_runs, stack_inputs
+from ws_jax.engine.program import Program, RunInputs, forward
+from ws_jax.engine.progress import format_seconds
+from ws_jax.engine.study import Group, Study, group_need, make_chunks, map_groups
+from ws_jax.engine.train import Batch, init_run, run_masks, train_step
+from ws_jax.phases import Moment
+from ws_jax.transforms import num_copies
+
+
+@dataclasses.dataclass(frozen=True)
+class GroupCost:
+    """What one group of runs asks of the machine."""
+
+    name: str
+    num_runs: int
+    chunk: int  # runs that train in one program
+    num_parameters: int  # of one run
+    steps_per_epoch: int
+    flops_per_epoch: float  # of one run: steps, and all evaluations
+    memory_bytes: float  # of one chunk's epoch, on each device; inf if too much
+
+
+def group_cost(
+    study: Study, group: Group, mapped: MappedProgram, chunk: int
+) -> GroupCost:
+    """Computes what a group costs: shapes traced, an epoch compiled, nothing run."""
+    program = study.program(group)
+    inputs = jax.eval_shape(lambda: stack_inputs(group.runs[:chunk]))
+    init = over_runs(lambda i: init_run(program, i)[0], 0)
+    state = jax.eval_shape(init, inputs)
+    step = jax.jit(over_runs(lambda i, s: _step(program, i, s), 0), donate_argnums=1)
+    lowered = step.lower(inputs, state)
+    return GroupCost(
+        name=group.name,
+        num_runs=len(group.runs),
+        chunk=chunk,
+        num_parameters=count_parameters(program),
+        steps_per_epoch=program.steps_per_epoch,
+        flops_per_epoch=_flops_per_epoch(program, lowered, chunk),
+        memory_bytes=group_need(study, group, mapped, chunk),
+    )
+
+
+def count_parameters(program: Program) -> int:
+    """Returns the number of trainable scalars of one run."""
+    params = jax.eval_shape(
+        lambda i: init_run(program, i)[0].params, _one_input(program)
+    )
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+
+def plan_text(study: Study, timed: bool = False) -> str:
+    """Returns the plan of a sweep for a person to read.
+
+    Args:
+      study: the sweep.
+      timed: whether two steps of each group are trained, to tell how long it takes.
+
+    Raises:
+      ConfigError: if the memory does not suffice for one run a device.
+    """
+    data, epochs = study.dataset, _epochs(study)
+    mapped = map_groups(study)
+    chunks = make_chunks(study, mapped)
+    costs = []
+    for group in study.groups:
+        largest = max(len(c.runs) for c in chunks if c.group == group)
+        costs.append(group_cost(study, group, mapped[group.name], largest))
+    width = max(len(cost.name) for cost in costs)
+    views = "".join(f", {view.kind}" for view in study.base.evaluation.views)
+    lines = [
+        f"{study.sweep.name}: {study.num_runs} runs in {len(costs)} groups, on "
+        f"{len(data):,} images of {'x'.join(map(str, data.image_shape))} ({data.name})",
+        f"up to {max(epochs)} epochs, patience {study.base.train.patience}, "
+        f"batches of {study.base.train.batch_size}; evaluated each epoch: plain{views}",
+        "",
+        f"{'group':{width}}  runs  mapped  parameters  steps/epoch  GFLOP/epoch"
+        "  memory",
+    ]
+    lines += [_cost_line(cost, width) for cost in costs]
+    total = sum(
+        cost.flops_per_epoch * cost.num_runs * n
+        for cost, n in zip(costs, epochs, strict=True)
+    )
+    available = memory.available_bytes(jax.local_devices())
+    lines += [
+        "",
+        "memory on each device, of the runs that are mapped in one program; "
+        f"{memory.mebibytes(available)} can be used",
+        "besides, on the host, the process itself takes about "
+        f"{memory.mebibytes(memory.PROCESS_BYTES)}",
+        f"in all at most {total / 1e12:,.1f} TFLOP; nothing was trained",
+    ]
+    return "\n".join([*lines, *(time_lines(study, costs) if timed else ())])
+
+
+def _epochs(study: Study) -> list[int]:
+    return [group.run.train.epochs for group in study.groups]
+
+
+def time_lines(study: Study, costs: Sequence[GroupCost]) -> list[str]:
+    """Times two steps of each group here, and says how long all may take."""
+    compiling = training = 0.0
+    lines = ["", "estimated from two steps of each group on this device:"]
+    for group, cost in zip(study.groups, costs, strict=True):
+        first, epoch = time_epoch(study, group, cost)
+        chunks = -(-cost.num_runs // cost.chunk)
+        longest = chunks * group.run.train.epochs * epoch
+        compiling, training = compiling + first, training + longest
+        lines.append(
+            f"{cost.name}: {epoch:.3g} s an epoch of {cost.chunk} runs, at most "
+            f"{format_seconds(longest)} after {format_seconds(first)} of compiling"
+        )
+    whole = format_seconds(compiling + training)
+    return [*lines, f"in all about {whole} at most; early stopping makes it less"]
+
+
+def time_epoch(study: Study, group: Group, cost: GroupCost) -> tuple[float, float]:
+    """Trains an epoch of two steps; returns seconds of compiling, and of an epoch.
+
+    The seconds of a whole epoch are those of the small one, times how much more there
+    is to compute.
+    """
+    size = group.run.train.batch_size
+    splits = tuple(
+        dataclasses.replace(
+            split,
+            train=split.train[: 2 * size],
+            validation=split.validation[:size],
+        )
+        for split in study.splits
+    )
+    small = dataclasses.replace(study, splits=splits)
+    devices = jax.local_devices()
+    mapped = MappedProgram(small.program(group), cost.chunk, devices)
+    living = LivingRuns(mapped, group.runs[: cost.chunk])
+    start = time.monotonic()
+    living.start()
+    examples = mapped.axis.replicate(small.examples)
+    living.compile(examples)
+    compiling = time.monotonic() - start
+    seconds = []
+    for epoch in range(2):  # the first one warms up
+        if living.alive:
+            start = time.monotonic()
+            living.train_epoch(examples, epoch)
+            seconds.append(time.monotonic() - start)
+    part = group_cost(small, group, mapped, cost.chunk).flops_per_epoch
+    return compiling, min(seconds) * cost.flops_per_epoch / part
+
+
+def _cost_line(cost: GroupCost, width: int) -> str:
+    return (
+        f"{cost.name:{width}}  {cost.num_runs:4d}  {cost.chunk:6d}  "
+        f"{cost.num_parameters:10,d}  {cost.steps_per_epoch:11d}  "
+        f"{cost.flops_per_epoch / 1e9:11,.0f}  {memory.mebibytes(cost.memory_bytes)}"
+    )
+
+
+def _one_input(program: Program) -> RunInputs:
+    """The shapes of one run's inputs."""
+    stacked = jax.eval_shape(lambda: stack_inputs([program.run]))
+    return jax.eval_shape(lambda i: jax.tree.map(lambda a: a[0], i), stacked)
+
+
+def _step(program: Program, inputs, state):
+    """One step on a blank batch: only its shapes matter here."""
+    run, zero = program.run, jnp.int32(0)
+    size = run.train.batch_size * num_copies(run.transforms)
+    x = jnp.zeros((size, *program.image_shape), jnp.float32)
+    targets = (
+        jnp.zeros((size, *program.image_shape[:2]), jnp.float32)
+        if run.task.dense
+        else jnp.zeros(size, jnp.int32)
+    )
+    batch = Batch(x, targets, jnp.ones(size, bool))
+    masks, moment = run_masks(program, inputs), Moment(inputs.key, zero, zero, zero)
+    return train_step(program, inputs, masks, state, batch, moment, inputs.key)
+
+
+def _flops_per_epoch(program: Program, lowered_step, chunk: int) -> float:
+    run = program.run
+    size = run.train.batch_size
+
+    def start(inputs):
+        state = init_run(program, inputs)[0]
+        x = jnp.zeros((size, *program.image_shape), jnp.float32)
+        return inputs.config, state, run_masks(program, inputs), x
+
+    def outputs(config, s, masks, x):
+        return forward(program, config, s.params, s.model_state, masks, x)[0]
+
+    lowered = jax.jit(outputs).lower(*jax.eval_shape(start, _one_input(program)))
+    sets = 1 + len(run.evaluation.views)
+    batches = -(-max(program.sizes["validation"]) // size)
+    steps = program.steps_per_epoch * _flops(lowered_step) / chunk
+    return steps + sets * batches * _flops(lowered)
+
+
+def _flops(lowered: Any) -> float:
+    return lowered.cost_analysis()["flops"]

@@ -1,0 +1,241 @@
+"""What runs and groups are called, and the columns in which results tell them apart.
+
+Most columns are fields of a run under their dotted name, for those that are swept or
+differ from the default. Those that the first studies had keep the names of that time.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from ws_jax.config import (
+    Config,
+    common_path,
+    get_field,
+    has_field,
+    leaves,
+    owner_of,
+    paths,
+)
+from ws_jax.runs import Evaluation, Run, Sweep
+from ws_jax.transforms import VIEWS
+
+MODEL_NAMES = {"full": "cnn", "free": "fcn"}  # as in the first paper's tables
+_FANS = {"kernel": "paper", "stored": "released"}
+_SEVERING = {"none": "none", "connections": "paper", "units": "released"}
+# Columns that are called otherwise than the field that they show.
+COLUMN_OF = {
+    "data.name": "data",
+    "network.sharing": "sharing",
+    "network.fans": "init",
+    "network.severing": "severing",
+    "network.vcp": "vcp",
+    "network.num_layers": "num_conv_layers",
+    "transforms": "aug_type",
+    "transforms.level": "aug",
+    "data.num_folds": "num_folds",
+    "fold": "fold",
+    "seed": "seed",
+    "semantics": "semantics",
+    "train.epochs": "epochs",
+    "train.optimizer": "optimizer",
+    "train.optimizer.learning_rate": "learning_rate",
+    "train.phase": "phase",
+    "train.phase.strength": "coupling",
+}
+
+
+_LOOKED_AT = ("evaluation.views", "evaluation.measures")
+
+
+def column_of(name: str, columns: Sequence[str] = ()) -> str:
+    """Returns the column of a field, which goes by its dotted name or the end of it.
+
+    Args:
+      name: of a column or a field.
+      columns: that there are.
+
+    Example:
+      >>> column_of("level"), column_of("network.sharing"), column_of("train.momentum")
+      ('aug', 'sharing', 'train.momentum')
+      >>> column_of("hidden", ["run", "network.hidden"])
+      'network.hidden'
+    """
+    if name in columns:
+        return name
+    fields = {**COLUMN_OF, **{column: column for column in columns}}
+    found = {c for path, c in fields.items() if f".{path}".endswith(f".{name}")}
+    return found.pop() if len(found) == 1 else name
+
+
+def run_columns(
+    sweep: Sweep, runs: Sequence[Run], fingerprint: str
+) -> dict[Run, dict[str, Any]]:
+    """Returns the columns that tell each run of a sweep from others, of any sweep.
+
+    Args:
+      sweep: that they are of.
+      runs: all of them.
+      fingerprint: of the data.
+    """
+    told = _told_fields(sweep, runs)
+    found, used = {}, collections.Counter()
+    for run in runs:
+        columns = _columns(sweep, run)
+        used[name := columns["run"]] += 1
+        if used[name] > 1:  # parts of one kind, say, that differ in their fields
+            columns["run"] = f"{name}-no{used[name]}"
+        columns["digest"] = run.digest(fingerprint)
+        columns["cell"] = run.digest(fingerprint, pooled=True)
+        columns |= {path: shown(run, path) for path in told}
+        found[run] = columns
+    return found
+
+
+def _told_fields(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
+    """Lists the fields that are swept, or that differ from their default."""
+    found = dict.fromkeys(path for path in sweep.axes if path not in COLUMN_OF)
+    usual = dataclasses.replace(Evaluation(), views=tuple(VIEWS.values()))
+    usual_run = dataclasses.replace(Run(), evaluation=usual)
+    default = {path: value for path, value, _ in leaves(usual_run)}
+    for run in (sweep.base, runs[0], runs[-1], *sweep.variants()):
+        for path, value, rule in leaves(run):
+            # What is looked at has columns of its own; how, is told.
+            if not rule.identity or path in _LOOKED_AT or path in COLUMN_OF:
+                continue
+            if common_path(run, path) in COLUMN_OF or ".measures." in path:
+                continue
+            if value != default.get(path, _own_default(run, path)):
+                found[path] = None
+    return list(found)
+
+
+def _own_default(run: Run, path: str) -> Any:
+    """Returns the default of a field in its own part, which is not the usual one."""
+    owner, name = owner_of(run, path)
+    value = getattr(type(owner)(), name)
+    return value.kind if isinstance(value, Config) else value
+
+
+def shown(run: Run, path: str) -> Any:
+    """Returns a field as a table shows it: numbers and words as they are."""
+    if not has_field(run, path):
+        return None
+    value = get_field(run, path)
+    if isinstance(value, Config):
+        return value.kind
+    if isinstance(value, tuple) and value and isinstance(value[0], Config):
+        return "+".join(part.kind for part in value)
+    return str(value) if isinstance(value, tuple) else value
+
+
+def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:
+    kind, level = augmentation(run)
+    network = run.network
+    sharing = getattr(network, "sharing", network.kind)
+    phase = run.train.phase
+    strengths = {"none": 0.0, "couple": getattr(phase, "strength", 1.0)}
+    return {
+        "run": run_name(sweep, run),
+        "sweep": sweep.name,
+        "data": run.data.name,
+        "semantics": run.semantics,
+        "init": _FANS[getattr(network, "fans", "kernel")],
+        "model": MODEL_NAMES.get(sharing, sharing),
+        "sharing": sharing,
+        "aug_type": kind,
+        "aug": level,
+        "severing": _SEVERING[getattr(network, "severing", "none")],
+        "vcp": getattr(network, "vcp", 0.0),
+        "num_conv_layers": getattr(network, "num_layers", 0),
+        "learning_rate": run.train.optimizer.learning_rate,
+        "fold": run.fold,
+        "num_folds": run.data.num_folds if run.data.split == "folds" else 1,
+        "seed": run.seed,
+        "optimizer": run.train.optimizer.kind,
+        "phase": phase.kind,
+        "coupling": strengths.get(phase.kind, 1.0),
+        "epochs": run.train.epochs,
+    }
+
+
+def augmentation(run: Run) -> tuple[str, float]:
+    """Returns what changes training images, and the largest of its levels.
+
+    What has level 0 changes nothing: `none` if there is nothing else.
+    """
+    acting = [t for t in run.transforms if t.essence() is not None and t.draws]
+    levels = [t.level for t in acting if hasattr(t, "level")]
+    return "+".join(t.kind for t in acting) or "none", max(levels, default=0.0)
+
+
+def run_name(sweep: Sweep, run: Run) -> str:
+    """Returns a readable name, fit for a file; `run_columns` makes it unique."""
+    kind, level = augmentation(run)
+    parts = [
+        *_network_parts(run),
+        f"{kind}{short(level)}",
+        f"p{short(getattr(run.network, 'vcp', 0.0))}",
+        f"lr{short(run.train.optimizer.learning_rate)}",
+        f"fold{run.fold}",
+        f"seed{run.seed}",
+        *_swept_parts(sweep, run, _IN_NAMES),
+    ]
+    return "-".join(parts)
+
+
+_IN_NAMES = (
+    "network.sharing network.fans network.num_layers network.vcp transforms "
+    "transforms.level train.optimizer.learning_rate fold seed"
+).split()
+
+
+def group_names(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
+    """Returns a readable name for each group, of which `runs` are one each.
+
+    Names are unique in a sweep and fit for a folder.
+    """
+    found: list[str] = []
+    for run in runs:
+        kinds = "+".join(t.kind for t in run.transforms if t.draws) or "none"
+        severing = _SEVERING[getattr(run.network, "severing", "none")]
+        severed = [] if severing == "none" else [f"severed_{severing}"]
+        static = {p for p, rule in paths(run).items() if rule.role != "data"}
+        known = {*_IN_NAMES, *(set(sweep.axes) - static)}
+        swept = _swept_parts(sweep, run, known)
+        name = "-".join([*_network_parts(run), kinds, *severed, *swept])
+        number = found.count(name) + sum(n.startswith(f"{name}-no") for n in found)
+        found.append(f"{name}-no{number + 1}" if number else name)
+    return found
+
+
+def _network_parts(run: Run) -> list[str]:
+    network = run.network
+    scheme = getattr(network, "sharing", None)
+    parts = [] if network.kind == "convnet" else [network.kind]
+    parts += [_slug(scheme)] if scheme is not None else []
+    if hasattr(network, "fans"):
+        parts.append(_FANS[network.fans])
+    if hasattr(network, "num_layers"):
+        parts.append(f"{network.num_layers}layers")
+    return parts
+
+
+def _swept_parts(sweep: Sweep, run: Run, known) -> list[str]:
+    swept = [p for p in sweep.axes if p not in known and has_field(run, p)]
+    return [f"{p.rpartition('.')[2]}{_slug(str(shown(run, p)))}" for p in swept]
+
+
+def short(number: float) -> str:
+    """Formats a number, as short as can be read back."""
+    text = f"{number:g}"
+    return text if float(text) == number else repr(number)
+
+
+def _slug(text: str) -> str:
+    for old, new in ((":", ""), ("/", "+"), (" ", ""), (",", "x")):
+        text = text.replace(old, new)
+    return "".join(c if c.isalnum() or c in "+-._" else "" for c in text)

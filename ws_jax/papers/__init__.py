@@ -1,0 +1,1 @@
+"""One paper each, in a folder: its presets, published numbers, claims, figures."""

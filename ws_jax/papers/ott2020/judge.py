@@ -1,0 +1,61 @@
+"""Judges the paper's claims on the results at hand."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ws_jax.analysis import aggregate
+from ws_jax.analysis.verdicts import Verdict
+from ws_jax.papers.ott2020 import published, runs
+from ws_jax.papers.ott2020.claims import CLAIMS
+from ws_jax.papers.ott2020.evidence import Evidence
+
+# Both bundles are judged even where nothing was run under one of them.
+BUNDLES = (("paper", "paper"), ("released", "released"))
+
+
+def readings(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """Returns the (semantics, initialisation) under which claims are judged."""
+    rows = aggregate.tidy(frame)
+    free = rows[rows["model"] == "fcn"]
+    found = set(zip(free["semantics"], free["init"], strict=True))
+    return sorted(found | set(BUNDLES))
+
+
+def judge(frame: pd.DataFrame, join_lengths: bool = False) -> list[Verdict]:
+    """Judges every claim on its data sets, under every reading.
+
+    Only the paper's runs are judged (`runs.left_out` names the others). Runs that may
+    take different numbers of epochs are judged apart, each length by itself.
+
+    Args:
+      frame: results, as `ws_jax.results.read` gives them, with anything missing.
+      join_lengths: whether to judge them together after all.
+
+    Returns:
+      The verdicts, in the claims' order.
+    """
+    rows = aggregate.tidy(frame, join_lengths)
+    found = []
+    for data in published.SETTINGS:
+        chosen = runs.select(rows, data).rows
+        for semantics, init in readings(rows):
+            own = chosen[chosen["semantics"] == semantics]
+            # Shared kernels have one reading: by themselves they make no other.
+            free = own[(own["init"] == init) & (own["model"] != "cnn")]
+            own = free if len(free) or init != semantics else own
+            for limit in sorted(own["epochs"].unique().tolist(), reverse=True) or [0]:
+                found.append(Evidence(chosen, data, semantics, init, limit))
+    return [
+        Verdict(
+            claim,
+            of.data,
+            of.semantics,
+            of.init,
+            tuple(claim.checks(of)),
+            of.limit,
+        )
+        for claim in CLAIMS
+        for of in found
+        if of.data in claim.data
+    ]

@@ -1,0 +1,135 @@
+"""The tables of "To share or not to share?" as data.
+
+Source: Ott, Linstead, LaHaye, Baldi, "Learning in the machine: To share or not to
+share?", Neural Networks 126 (2020), arXiv 1909.11483. The tables were made with the
+released code's semantics; a cell is the median over all epochs of all five folds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+
+from ws_jax.analysis.tables import PublishedTable
+from ws_jax.config import check_name
+
+PAPER = "Ott et al. 2020, Neural Networks 126, arXiv 1909.11483"
+LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
+# The grid search of Appendix A.1.
+GRID_RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+GRID_DEPTHS = (2, 3)
+# A published table's columns under the names of ours.
+METRICS = {"train_acc": "acc", "val_acc": "val_acc", "translation_acc": "translation"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """How the networks behind the published tables were trained (Table A.2)."""
+
+    num_conv_layers: int
+    learning_rate: float
+    num_folds: int
+    patience: int  # epochs; no run of the paper was shorter
+    max_epochs: int
+    fields: Mapping[str, Any]  # of the config; what a run must have to be the paper's
+
+
+# The columns that say how runs are trained, as those of the paper were.
+MANNER = {"optimizer": "adam", "phase": "none", "coupling": 0.0}
+_ALIKE = {
+    "network": "convnet",
+    "network.strides": (2, 2, 1),
+    "network.padding": "VALID",
+    "network.hidden": 1024,
+    "network.dtype": "float32",
+    "data.split": "folds",
+    "data.num_images": 0,  # all
+    "task": "classification",
+    "task.label_smoothing": 0,
+    "train.optimizer.b1": 0.9,
+    "train.optimizer.b2": 0.999,
+    "train.optimizer.eps": 1e-7,
+    "train.optimizer.eps_hat": True,
+    "train.optimizer.weight_decay": 0,
+    "train.optimizer.clip": 0,
+    "train.optimizer.schedule": "constant",
+}
+# Where the paper and its code differ: what each bundle of readings has.
+READ = {
+    "task.clip": (0, 1e-7),
+    "evaluation.whole_batches": (False, True),
+    "evaluation.views.rotation.centre": ("middle", "pixel_off"),
+    "evaluation.views.edge_noise.border": ("image", "batch"),
+    "transforms.rotation.centre": ("middle", "pixel_off"),
+    "transforms.rotation.whole_degrees": (False, True),
+    "transforms.edge_noise.border": ("image", "batch"),
+    "transforms.edge_noise.shuffled": (True, False),
+    "transforms.noise.shuffled": (True, False),
+}
+# Single points of the semantics in older records: the bundle says them all.
+OLDER = (
+    "semantics.edge_noise",
+    "semantics.rotation_centre",
+    "semantics.batches",
+    "semantics.shuffling",
+)
+_MNIST = {
+    "network.features": (32, 64, 128),
+    "network.kernel_sizes": (3, 3, 3),
+    "train.batch_size": 256,
+    "train.patience": 50,
+}
+_CIFAR10 = {
+    "network.features": (64, 128, 256),
+    "network.kernel_sizes": (5, 5, 3),
+    "train.batch_size": 128,
+    "train.patience": 100,
+}
+SETTINGS = {
+    "mnist": Setting(3, 1e-3, 5, 50, 250, {**_ALIKE, **_MNIST}),
+    "cifar10": Setting(3, 1e-4, 5, 100, 500, {**_ALIKE, **_CIFAR10}),
+}
+
+
+_NAMES = {
+    ("mnist", "translation"): "Table 1",
+    ("cifar10", "translation"): "Table 2",
+    ("mnist", "edge_noise"): "Table B.1",
+    ("cifar10", "edge_noise"): "Table B.1",
+    ("mnist", "noise"): "Table B.2",
+    ("cifar10", "noise"): "Table B.2",
+    ("mnist", "rotation"): "Table B.3",
+    ("cifar10", "rotation"): "Table B.3",
+}
+
+
+@functools.cache
+def table(data: str, kind: str) -> PublishedTable:
+    """Reads one published table.
+
+    Args:
+      data: `mnist` or `cifar10`.
+      kind: training augmentation, as `translation`.
+
+    Raises:
+      ConfigError: if the paper has no table for them.
+    """
+    check_name("data set with published tables", data, SETTINGS)
+    check_name("augmentation", kind, sorted({kind for _, kind in _NAMES}))
+    file = resources.files(__name__) / f"{kind}_{data}.csv"
+    with file.open() as lines:
+        wide = pd.read_csv(lines)
+    tall = wide.melt(["aug", "model"], var_name="metric", value_name="published")
+    tall["metric"] = tall["metric"].map(METRICS)
+    name = _NAMES[data, kind]
+    return PublishedTable(name, data, kind, f"{PAPER}, {name}", tall)
+
+
+def tables() -> tuple[PublishedTable, ...]:
+    """Returns all published tables, in the paper's order."""
+    return tuple(table(data, kind) for data, kind in _NAMES)

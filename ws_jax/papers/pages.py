@@ -1,0 +1,10 @@
+"""What the report shows of each paper: one entry each.
+
+A paper imports from `ws_jax.analysis`, never the other way; the report takes what it
+shows of a paper as a `ws_jax.analysis.paper.Paper`.
+"""
+
+from ws_jax.analysis.paper import Paper
+from ws_jax.papers.ott2020 import page as ott2020
+
+PAPERS: dict[str, Paper] = {paper.name: paper for paper in (ott2020.PAPER,)}
