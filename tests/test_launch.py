@@ -66,7 +66,7 @@ def test_a_sweep_a_plan_and_one_run(tmp_path):
         (["--config=configs/smoke.py", "--config.data.num_folds=6000"], "6000 folds"),
         (["--config=configs/smoke.py", "--config.data.name=mnist_5"], "mnist_5k"),
         ([*TINY, "--config.data.name=synthetic:60x4x4x1"], "too small"),
-        (["--config=configs/paper.py"], "get_config"),
+        (["--config=configs/paper.py"], "has moved to configs/ott2020/paper.py"),
         ([], "name a config"),
         (["--config=configs/smoke.py", "--confg.x=1"], "confg"),
     ],
