@@ -1,5 +1,6 @@
 """Tables that would fool a reader, written to a folder: the page says what is wrong."""
 
+import html
 import re
 import subprocess
 import sys
@@ -18,8 +19,9 @@ def page_of(frame, tmp_path):
     command = [sys.executable, "-m", "launch.report", f"--workdir={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    html = (tmp_path / "report.html").read_text("utf-8")
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html.split('id="figures"')[0]))
+    page = (tmp_path / "report.html").read_text("utf-8")
+    shown = re.sub(r"<[^>]*>", " ", page.split('id="figures"')[0])
+    return re.sub(r"\s+", " ", html.unescape(shown))
 
 
 def finding(text, title):
