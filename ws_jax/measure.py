@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from ws_jax.config import Config, ConfigError, config, static
+from ws_jax.config import Config, ConfigError, config, rules, static
 from ws_jax.layers import Layer
 from ws_jax.sharing import Floats, as_floats
 
@@ -28,6 +28,10 @@ class Measure(Config):
           params: its parameters.
         """
         raise NotImplementedError
+
+    def essence(self) -> Config | None:
+        """Without fields its columns are the same whenever it is asked for."""
+        return self if rules(self) else None
 
     def check_layers(self, layers: Sequence[Layer]) -> None:
         """Raises `ConfigError` if there is something to measure, and it cannot be."""
@@ -53,6 +57,10 @@ class Distances(Measure):
             euclidean, cosine = kernel_distance(field, radius)
             found |= {f"dist_{radius}": euclidean, f"cos_{radius}": cosine}
         return found
+
+    def essence(self):
+        """Its columns are called by its radii."""
+        return None
 
     def check_layers(self, layers):
         """Every radius needs a site with a whole ring around it."""

@@ -14,15 +14,13 @@ import numpy as np
 
 from ws_jax.config import ConfigError
 from ws_jax.data import Dataset, Split, load, make_splits
+from ws_jax.engine.fits import check_run
 from ws_jax.engine.mapping import MappedProgram, chunk_sizes, stack_inputs
 from ws_jax.engine.memory import epoch_need, fitting_chunk
 from ws_jax.engine.program import Examples, Program, make_examples, make_program
-from ws_jax.layers import Layer
 from ws_jax.names import group_names, run_columns
 from ws_jax.phases import NoPhase
 from ws_jax.runs import Run, Sweep
-from ws_jax.schemes import is_full
-from ws_jax.transforms import check_transforms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,15 +117,7 @@ def check_fits(study: Study) -> None:
     dataset = study.dataset
     for group in study.groups:
         run = group.run
-        shape = dataset.image_shape
-        run.network.check_images(shape)
-        check_transforms((*run.transforms, *run.evaluation.views), shape)
-        run.task.check_data(dataset.labels, dataset.num_classes)
-        layers = study.program(group).layers
-        run.train.phase.check_layers(layers)
-        for measure in run.evaluation.measures:
-            measure.check_layers(layers)
-        _check_sharing(run, layers)
+        check_run(study.program(group), dataset.labels, dataset.num_classes)
         smallest = min(len(split.train) for split in study.splits)
         if run.train.batch_size > smallest:
             raise ConfigError(
@@ -143,19 +133,6 @@ def check_fits(study: Study) -> None:
             "a kernel of its own at every site; set network.sharing to free, or "
             "train.phase to none"
         )
-
-
-def _check_sharing(run: Run, layers: Sequence[Layer]) -> None:
-    """Raises `ConfigError` if a scheme that is not full shares as if it were."""
-    text = getattr(run.network, "sharing", "full")
-    if is_full(text) or not layers or not all(x.sharing.is_full for x in layers):
-        return
-    sites = ", ".join("x".join(map(str, layer.sharing.shape)) for layer in layers)
-    raise ConfigError(
-        f"network.sharing {text} gives every layer one kernel for all its sites "
-        f"({sites}), which is full sharing: take smaller tiles, a period above 1, or "
-        "full"
-    )
 
 
 def map_groups(study: Study) -> dict[str, MappedProgram]:

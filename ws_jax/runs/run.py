@@ -96,10 +96,13 @@ class Evaluation(Config):
         require(not twice, f"evaluation.views names one twice: {', '.join(names)}")
 
     def essence(self):
-        """What is looked at changes nothing, but views that are not the usual."""
+        """What is looked at changes no training. Unusual views fill other columns.
+
+        Measures say themselves whether their columns tell what they are.
+        """
         usual = VIEWS.values()
         unusual = tuple(view for view in self.views if view not in usual)
-        return dataclasses.replace(self, views=unusual, measures=())
+        return dataclasses.replace(self, views=unusual)
 
 
 @config

@@ -36,6 +36,12 @@ class Classification(Task):
             ok = k < num_classes
             require(ok, f"task.top: {k} is not below the {num_classes} classes")
 
+    def check_outputs(self, outputs, targets, num_outputs):
+        """One output a class."""
+        wanted = (*targets, num_outputs)
+        require(outputs == wanted, f"classification needs outputs of shape {wanted} "
+                f"for {targets[0]} images, the network gives {outputs}")  # fmt: skip
+
     def losses(self, outputs, targets):
         """The cross-entropy with smoothed targets."""
         if self.clip:

@@ -39,6 +39,15 @@ class Segmentation(Task):
             f"{labels.max()}",
         )
 
+    def check_outputs(self, outputs, targets, num_outputs):
+        """One output a pixel."""
+        require(
+            outputs in (targets, (targets[0], num_outputs)),
+            f"segmentation needs outputs of shape {targets} or "
+            f"{(targets[0], num_outputs)} for {targets[0]} images, the network gives "
+            f"{outputs}",
+        )
+
     def losses(self, outputs, targets):
         """The mean over the pixels of an image."""
         outputs, targets = _flat(outputs), _flat(targets).astype(jnp.float32)

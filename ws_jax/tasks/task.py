@@ -72,6 +72,17 @@ class Task(Config):
     def check_data(self, labels: Any, num_classes: int) -> None:
         """Raises `ConfigError` if the task cannot learn these labels [n, ...]."""
 
+    def check_outputs(
+        self, outputs: tuple[int, ...], targets: tuple[int, ...], num_outputs: int
+    ) -> None:
+        """Raises `ConfigError` if a network's outputs do not suit the targets.
+
+        Args:
+          outputs: their shape, [n, ...].
+          targets: their shape, [n, ...].
+          num_outputs: what the task asked for.
+        """
+
     def losses(self, outputs: Array, targets: Array) -> Float[Array, " n"]:
         """Returns the loss of each example, which training minimises."""
         raise NotImplementedError

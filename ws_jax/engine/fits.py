@@ -1,0 +1,123 @@
+"""Whether what is trained suits the data, seen from shapes alone: nothing compiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ws_jax.config import ConfigError, require
+from ws_jax.engine.evaluate import to_targets
+from ws_jax.engine.program import Program, forward, init_variables
+from ws_jax.layers import MASKS, Layer
+from ws_jax.metrics import Total, epoch_metrics
+from ws_jax.results import RUN_COLUMNS
+from ws_jax.runs import Run
+from ws_jax.schemes import is_full
+from ws_jax.transforms import check_transforms
+
+# Columns that the loop itself fills in.
+_OWN = ("epoch", "seconds", "status")
+
+
+def check_run(program: Program, labels: np.ndarray, num_classes: int) -> None:
+    """Raises `ConfigError` if a run's parts do not suit the data or each other.
+
+    Args:
+      program: of the run.
+      labels: of all images.
+      num_classes: of the data.
+    """
+    run, shape, layers = program.run, program.image_shape, program.layers
+    run.network.check_images(shape)
+    check_transforms((*run.transforms, *run.evaluation.views), shape)
+    run.task.check_data(labels, num_classes)
+    run.train.phase.check_layers(layers)
+    for measure in run.evaluation.measures:
+        measure.check_layers(layers)
+    _check_sharing(run, layers)
+    params, totals = _check_outputs(program, labels)
+    _check_names(program, params, totals)
+
+
+def _check_sharing(run: Run, layers: Sequence[Layer]) -> None:
+    """Raises `ConfigError` if a scheme that is not full shares as if it were."""
+    text = getattr(run.network, "sharing", "full")
+    if is_full(text) or not layers or not all(x.sharing.is_full for x in layers):
+        return
+    sites = ", ".join("x".join(map(str, layer.sharing.shape)) for layer in layers)
+    raise ConfigError(
+        f"network.sharing {text} gives every layer one kernel for all its sites "
+        f"({sites}), which is full sharing: take smaller tiles, a period above 1, or "
+        "full"
+    )
+
+
+def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str, Any]]:
+    """Checks the way from images to totals; returns shapes of parameters and totals."""
+    run, task, count = program.run, program.run.task, 2
+    images = jax.ShapeDtypeStruct((count, *program.image_shape), jnp.float32)
+    config = jax.tree.map(_as_argument, run)
+
+    def outputs(config, x):
+        variables = init_variables(program, config, jax.random.key(0))
+        masks, params = variables.pop(MASKS, {}), variables.pop("params")
+        return forward(program, config, params, variables, masks, x)[0], params
+
+    out, params = jax.eval_shape(outputs, config, images)
+    some = jax.ShapeDtypeStruct((count, *labels.shape[1:]), jnp.int32)
+    targets = jax.eval_shape(lambda t: to_targets(run, t), some)
+    said = (
+        f"for {count} images network {run.network.kind} gives outputs of shape "
+        f"{out.shape}, and task {task.kind} has targets of shape {targets.shape}"
+    )
+    task.check_outputs(out.shape, targets.shape, program.num_outputs)
+
+    def score(config, outputs, targets):
+        losses = config.task.losses(outputs, targets)
+        return losses, config.task.totals(outputs, targets, losses)
+
+    try:
+        losses, totals = jax.eval_shape(score, config, out, targets)
+    except (TypeError, ValueError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"{said}: they do not fit: {reason}") from error
+    for name, one in {"its losses": losses, **totals}.items():
+        ok = one.shape[:1] == (count,) and (one is not losses or one.ndim == 1)
+        require(ok, f"{said}: {name} of shape {one.shape} is not one entry an image")
+    return params, totals
+
+
+def _as_argument(value: float) -> jax.ShapeDtypeStruct:
+    dtype = jnp.float32 if isinstance(value, float) else jnp.int32
+    return jax.ShapeDtypeStruct((), dtype)
+
+
+def _check_names(program: Program, params: Any, totals: dict[str, Any]) -> None:
+    """Raises `ConfigError` if two things would fill one column of the results."""
+    run, task = program.run, program.run.task
+    one = {n: Total(jnp.ones(t.shape[1:]), jnp.ones(())) for n, t in totals.items()}
+    made = epoch_metrics(task, [], {"train": one, "val": one, "test": one})
+    require(
+        task.watched in made,
+        f"task {task.kind} watches {task.watched!r}, which is none of its metrics: "
+        f"{', '.join(name for name in made if f'val_{name}' in made)}",
+    )
+    taken = dict.fromkeys((*RUN_COLUMNS, *_OWN), "a column that tells of the run")
+    filled = [(f"task {task.kind}", name) for name in made]
+    filled += [(f"evaluation.views.{v.kind}", v.kind) for v in run.evaluation.views]
+    for measure in run.evaluation.measures:
+        found = jax.eval_shape(
+            lambda p, m=measure: m.measure(program.layers, p), params
+        )
+        filled += [(f"evaluation.measures.{measure.kind}", name) for name in found]
+    for source, name in filled:
+        require(
+            name not in taken,
+            f"{source} would fill the column {name!r}, which is "
+            f"{taken.get(name)}: give it another name",
+        )
+        taken[name] = f"filled by {source}"
