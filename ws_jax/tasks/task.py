@@ -40,7 +40,7 @@ class WeightNorm(LossTerm):
 
     def value(self, layers, params):
         """Returns half the squared norm."""
-        kernels = [layer.parameter(params) for layer in layers]
+        kernels = [layer.kernel(params) for layer in layers]
         total = jnp.float32(0)
         for kernel in kernels:
             total += jnp.float32(0) if kernel is None else jnp.sum(kernel**2)
