@@ -3,6 +3,8 @@
 from ws_jax.models.convnet import ConvNet, ConvNetModule
 from ws_jax.models.network import Arithmetic, Network, SharedNetwork
 from ws_jax.models.resnet import ResNet, ResNetModule
+from ws_jax.models.wide_bottleneck import WideBottleneck, WideBottleneckModule
+from ws_jax.models.wide_resnet import WideResNet, WideResNetModule
 
 __all__ = [
     "Arithmetic",
@@ -12,4 +14,8 @@ __all__ = [
     "ResNet",
     "ResNetModule",
     "SharedNetwork",
+    "WideBottleneck",
+    "WideBottleneckModule",
+    "WideResNet",
+    "WideResNetModule",
 ]
