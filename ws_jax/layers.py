@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -145,6 +145,20 @@ def describe_layers(init: Callable[[Array], Any]) -> tuple[Layer, ...]:
     with _collect() as found:
         jax.eval_shape(lambda: init(jax.random.key(0)))
     return tuple(found)
+
+
+def bank_coefficients(layers: Iterable[Layer], params: Any) -> dict[str, Array]:
+    """Returns the coefficients of every template bank, [layers, k], by its name.
+
+    A bank's name is the path of its module, joined by slashes; its layers come in the
+    order in which the network uses them.
+    """
+    rows: dict[str, list[Array]] = {}
+    for layer in layers:
+        own = layer.coefficients(params)
+        if own is not None:
+            rows.setdefault("/".join(layer.bank), []).append(own)
+    return {name: jnp.stack(own) for name, own in rows.items()}
 
 
 class SharedConv(nn.Module):

@@ -125,8 +125,8 @@ def check_fits(study: Study) -> None:
         run.task.check_data(dataset.labels, dataset.num_classes)
         layers = study.program(group).layers
         run.train.phase.check_layers(layers)
-        for measure in run.evaluation.measures:
-            measure.check_layers(layers)
+        for seen in (*run.evaluation.measures, *run.task.terms):
+            seen.check_layers(layers)
         _check_sharing(run, layers)
         smallest = min(len(split.train) for split in study.splits)
         if run.train.batch_size > smallest:

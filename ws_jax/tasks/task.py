@@ -31,6 +31,9 @@ class LossTerm(Config):
         """Returns the term; the engine multiplies it with `strength`."""
         raise NotImplementedError
 
+    def check_layers(self, layers: Sequence[Layer]) -> None:
+        """Raises `ConfigError` if the term can do nothing with these layers."""
+
 
 @config("weight_norm")
 class WeightNorm(LossTerm):
