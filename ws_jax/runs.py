@@ -106,6 +106,10 @@ class Evaluation(Config):
     )
     whole_batches: bool = static(False, "whether views end at the last whole batch")
     measures: tuple[Measure, ...] = part((), "of the parameters")
+    test: str = static(
+        "end", "when the test images are scored, if there are any: at a run's end, or "
+        "after every epoch", names=("end", "epoch"),
+    )  # fmt: skip
 
     def check(self) -> None:
         """No two views have one name."""
@@ -117,7 +121,7 @@ class Evaluation(Config):
         """What is looked at changes nothing, but views that are not the usual."""
         usual = VIEWS.values()
         unusual = tuple(view for view in self.views if view not in usual)
-        return dataclasses.replace(self, views=unusual, measures=())
+        return dataclasses.replace(self, views=unusual, measures=(), test="end")
 
 
 @config
