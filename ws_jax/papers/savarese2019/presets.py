@@ -111,7 +111,7 @@ def cifar(
         ),
         evaluation=Evaluation(views=(), measures=(LayerSimilarity(),), test="epoch"),
     )
-    axes = {
+    axes: dict[str, tuple] = {
         "network.depth": tuple(depths),
         "network.width": tuple(widths),
         "network.templates": tuple(templates),
