@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import flax.linen as nn
@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ws_jax import conv
+from ws_jax.banks import COEFFICIENTS, TEMPLATES, mix
 from ws_jax.lowerings import Geometry
 from ws_jax.schemes import Scheme, stored_axes
 from ws_jax.sharing import Sharing, Size
@@ -37,6 +38,8 @@ class Layer:
       geometry: window, strides, padding.
       inputs: (h, w, c) of what it sees.
       features: output channels.
+      bank: names of the modules down to the template bank that it draws from; empty if
+        its kernels are its own.
     """
 
     path: tuple[str, ...]
@@ -44,6 +47,7 @@ class Layer:
     geometry: Geometry
     inputs: tuple[int, int, int]
     features: int
+    bank: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -52,9 +56,23 @@ class Layer:
 
     def parameter(self, params: Any, name: str = "kernel") -> Array | None:
         """Returns a parameter of the layer as it is stored; None if it has none."""
-        for module in self.path:
-            params = params.get(module, {})
-        return params.get(name)
+        return _inner(params, self.path).get(name)
+
+    def coefficients(self, params: Any) -> Array | None:
+        """Returns those with which it mixes templates, [k]; None without a bank."""
+        return self.parameter(params, COEFFICIENTS) if self.bank else None
+
+    def templates(self, params: Any) -> Array | None:
+        """Returns those of its bank, [k, ...]; None if it has none."""
+        return _inner(params, self.bank).get(TEMPLATES) if self.bank else None
+
+    def kernel(self, params: Any) -> Array | None:
+        """Returns its kernels as it stores them or mixes them; None if it has none."""
+        if not self.bank:
+            return self.parameter(params)
+        coefficients, templates = self.coefficients(params), self.templates(params)
+        assert coefficients is not None and templates is not None
+        return mix(coefficients, templates)
 
     def field(self, params: Any, name: str = "kernel") -> Array | None:
         """Returns a parameter that is stored for every site, [oh, ow, ...], else None.
@@ -63,15 +81,38 @@ class Layer:
         is none, nor are the templates of which a site mixes its kernel.
         """
         stored = self.parameter(params, name)
-        if stored is None or not self.sharing.is_free:
+        if stored is None or not self._is_field(stored.shape, name):
             return None
+        return stored
+
+    def template_fields(self, params: Any) -> Array | None:
+        """Returns its bank's templates if each is a field, [k, oh, ow, ...], else None.
+
+        All layers of a bank have the same.
+        """
+        templates = self.templates(params)
+        if templates is None or not self._is_field(templates.shape[1:]):
+            return None
+        return templates
+
+    def _is_field(self, shape: tuple[int, ...], name: str = "kernel") -> bool:
         # Templates and windows may have as many as there are sites: axes are counted.
-        fits = stored.ndim == 6 if name == "kernel" else stored.ndim > 2
-        return stored if fits and stored.shape[:2] == self.sharing.shape else None
+        fits = len(shape) == 6 if name == "kernel" else len(shape) > 2
+        return self.sharing.is_free and fits and shape[:2] == self.sharing.shape
 
     def replace(self, params: Any, value: Array, name: str = "kernel") -> Any:
         """Returns parameters with another value in one of the layer's."""
         return _replaced(params, (*self.path, name), value)
+
+    def replace_templates(self, params: Any, value: Array) -> Any:
+        """Returns parameters with other templates in the layer's bank."""
+        return _replaced(params, (*self.bank, TEMPLATES), value)
+
+
+def _inner(params: Any, path: tuple[str, ...]) -> Any:
+    for module in path:
+        params = params.get(module, {})
+    return params
 
 
 def _replaced(tree: Any, path: tuple[str, ...], value: Any) -> Any:
@@ -106,6 +147,20 @@ def describe_layers(init: Callable[[Array], Any]) -> tuple[Layer, ...]:
     return tuple(found)
 
 
+def bank_coefficients(layers: Iterable[Layer], params: Any) -> dict[str, Array]:
+    """Returns the coefficients of every template bank, [layers, k], by its name.
+
+    A bank's name is the path of its module, joined by slashes; its layers come in the
+    order in which the network uses them.
+    """
+    rows: dict[str, list[Array]] = {}
+    for layer in layers:
+        own = layer.coefficients(params)
+        if own is not None:
+            rows.setdefault("/".join(layer.bank), []).append(own)
+    return {name: jnp.stack(own) for name, own in rows.items()}
+
+
 class SharedConv(nn.Module):
     """A convolution whose kernels are shared over space as its scheme says.
 
@@ -130,6 +185,9 @@ class SharedConv(nn.Module):
       layout: order of the axes of input and output, see `lowerings.natural_layout`.
       dtype: of products and output; None is that of the input.
       param_dtype: of the parameters.
+      bank: what its kernels are drawn from, a `banks.TemplateBank` say; they then are
+        no parameter of its own, but `coefficients`, [k], are. None: they are its own.
+      row: which of the bank's layers it is, from 0.
     """
 
     features: int
@@ -146,6 +204,8 @@ class SharedConv(nn.Module):
     layout: str = "NHWC"
     dtype: Any = None
     param_dtype: Any = jnp.float32
+    bank: Any = None
+    row: int = 0
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -155,8 +215,9 @@ class SharedConv(nn.Module):
             (h, w), self.window, self.strides, self.padding, self.precision
         )
         sharing = self.scheme.sharing(geometry.sites((h, w)))
+        bank = () if self.bank is None else self.bank.path
         self._enter(
-            Layer(self.path, sharing, geometry, (h, w, channels), self.features)
+            Layer(self.path, sharing, geometry, (h, w, channels), self.features, bank)
         )
         dtype = self.dtype or x.dtype
         one = (*self.window, channels, self.features)
@@ -184,6 +245,19 @@ class SharedConv(nn.Module):
             field = bias.reshape(1, 1, -1)
             return y + _in_layout(field.astype(dtype), self.layout)
         return y + site_bias(bias.astype(dtype), sharing, self.layout)
+
+    def stored_kernel(
+        self, kernel_init: Callable[..., Array], shape: tuple[int, ...]
+    ) -> Array:
+        """Returns the parameter `kernel`, or what is drawn from the bank instead.
+
+        Args:
+          kernel_init: of kernels.
+          shape: in which the scheme stores them.
+        """
+        if self.bank is not None:
+            return self.bank.draw(self, kernel_init, shape)
+        return self.param("kernel", kernel_init, shape, self.param_dtype)
 
     def _enter(self, layer: Layer) -> None:
         found = _entered.get()

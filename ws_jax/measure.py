@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from ws_jax.config import Config, ConfigError, config, rules, static
-from ws_jax.layers import Layer
+from ws_jax.layers import Layer, bank_coefficients
 from ws_jax.sharing import Floats, as_floats
 
 
@@ -73,6 +73,47 @@ class Distances(Measure):
                     f"evaluation.measures.distances.radii: {radius} needs more than "
                     f"{2 * radius} sites a side, the first layer has {down}x{across}"
                 )
+
+
+@config("layer_similarity")
+class LayerSimilarity(Measure):
+    """How alike the layers of each template bank are, `layer_similarity_BANK`.
+
+    A column for every bank, each entry a matrix [layers, layers]; networks without
+    banks have none. See `layer_similarity`.
+    """
+
+    def measure(self, layers, params):
+        """Returns the matrix of each bank."""
+        found = bank_coefficients(layers, params).items()
+        return {
+            f"{self.kind}_{name.replace('/', '_')}": layer_similarity(coefficients)
+            for name, coefficients in found
+        }
+
+
+def layer_similarity(coefficients: Floats) -> Float[Array, "layers layers"]:
+    """Measures how alike the kernels are that layers mix from one bank.
+
+    Entries are absolute cosines of two layers' coefficients: 1 if their kernels are
+    the same up to scale and sign, 0 for coefficients at right angles. With a single
+    template all are 1, which says nothing of the layers. A layer whose coefficients are
+    all 0 is like none, itself neither.
+
+    Args:
+      coefficients: of each layer, [layers, k].
+    Returns:
+      Symmetric, in [0, 1].
+    Raises:
+      ValueError: if `coefficients` are no matrix of floats.
+    Source: Savarese & Maire 2019, Section 3.2, as told by others.
+    """
+    coefficients = as_floats("coefficients", coefficients, "layers k")
+    squares = jnp.sum(coefficients**2, axis=1, keepdims=True)
+    # Not the root of 0, whose gradient is infinite.
+    unit = coefficients / jnp.sqrt(jnp.where(squares > 0, squares, 1))
+    cosines = jnp.matmul(unit, unit.T, precision=lax.Precision.HIGHEST)
+    return jnp.minimum(jnp.abs(cosines), 1)
 
 
 def kernel_distance(

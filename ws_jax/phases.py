@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from jax import lax
+from jax import lax, vmap
 from jaxtyping import Array, Float, Key
 
 from ws_jax.config import MOST, Config, ConfigError, config, data, static
@@ -202,7 +202,16 @@ class Couple(Periodically):
 def map_fields(
     function: Callable[[Array, Layer], Array], layers: Sequence[Layer], params: Params
 ) -> Params:
-    """Applies `function` to every kernel and bias field, with the layer it is of."""
+    """Applies `function` to every kernel and bias field, with the layer it is of.
+
+    Of layers that mix their kernels from a bank it takes the templates, each as a field
+    and once for all these layers: what is linear does the same to the kernels.
+    """
+    for layer in {layer.bank: layer for layer in layers if layer.bank}.values():
+        templates = layer.template_fields(params)
+        if templates is not None:
+            new = vmap(lambda field, layer=layer: function(field, layer))(templates)
+            params = layer.replace_templates(params, new)
     for layer in layers:
         for name in ("kernel", "bias"):
             field = layer.field(params, name)

@@ -74,14 +74,20 @@ class Scheme:
         """Makes the layer's parameters, and of them the bank [k, kh, kw, c, o].
 
         Args:
-          layer: the linen module: its `param`, `variable` and `make_rng` serve.
+          layer: the linen module: `stored_kernel` gives the kernels that it stores, or
+            mixes them from the templates of its bank; its `param`, `variable` and
+            `make_rng` serve for all else.
           sharing: of the layer.
           one: the shape of one kernel, (kh, kw, c, o).
           kernel_init: of kernels.
         """
-        shape = (*stored_axes(sharing), *one)
-        kernel = layer.param("kernel", kernel_init, shape, layer.param_dtype)
+        shape = self.stored_shape(sharing, one)
+        kernel = layer.stored_kernel(kernel_init, shape)
         return kernel.reshape(sharing.num_kernels, *one)
+
+    def stored_shape(self, sharing: Sharing, one: tuple[int, ...]) -> tuple[int, ...]:
+        """Returns the shape in which a layer stores kernels of shape `one`."""
+        return (*stored_axes(sharing), *one)
 
 
 class OneHot(Scheme):
@@ -116,8 +122,8 @@ class Mixed(Scheme):
 
     def bank(self, layer, sharing, one, kernel_init):
         """Mixes."""
-        shape, dtype = (self.size, *one), layer.param_dtype
-        templates = layer.param("kernel", kernel_init, shape, dtype)
+        dtype = layer.param_dtype
+        templates = layer.stored_kernel(kernel_init, self.stored_shape(sharing, one))
 
         def init(key, shape, dtype):
             return jax.random.normal(key, shape, dtype) * self.size**-0.5
@@ -125,6 +131,10 @@ class Mixed(Scheme):
         mixing = layer.param("mixing", init, (*sharing.shape, self.size), dtype)
         field = jnp.tensordot(mixing, templates, axes=1, precision=layer.precision)
         return field.reshape(sharing.num_kernels, *one)
+
+    def stored_shape(self, sharing, one):
+        """As many as it mixes."""
+        return (self.size, *one)
 
 
 class Noisy(Scheme):

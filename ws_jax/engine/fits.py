@@ -36,8 +36,8 @@ def check_run(program: Program, labels: np.ndarray, num_classes: int) -> None:
     check_transforms((*run.transforms, *run.evaluation.views), shape)
     run.task.check_data(labels, num_classes)
     run.train.phase.check_layers(layers)
-    for measure in run.evaluation.measures:
-        measure.check_layers(layers)
+    for seen in (*run.evaluation.measures, *run.task.terms):
+        seen.check_layers(layers)
     _check_sharing(run, layers)
     params, totals = _check_outputs(program, labels)
     _check_names(program, params, totals)

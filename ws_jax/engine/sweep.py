@@ -219,8 +219,9 @@ class _Training:
             self._maybe_save(checkpoints, living, Saved(epoch, done, rows))
 
     def _add_test(self, chunk: Chunk, rows, living: LivingRuns, examples) -> None:
-        """Scores the test images after a run's last epoch, where there are any."""
-        ended = [row["status"] != "running" for row in rows]
+        """Scores the test images, after a run's last epoch if not after every one."""
+        always = chunk.group.run.evaluation.test == "epoch"
+        ended = [always or row["status"] != "running" for row in rows]
         if not any(ended) or not self.study.splits[0].test.size:
             return
         task = chunk.group.run.task

@@ -1,15 +1,24 @@
 """Networks: each a config of its own, which makes a linen module."""
 
 from ws_jax.models.convnet import ConvNet, ConvNetModule
+from ws_jax.models.folded import FoldedModule, FoldedWideResNet
 from ws_jax.models.network import Arithmetic, Network, SharedNetwork
 from ws_jax.models.resnet import ResNet, ResNetModule
+from ws_jax.models.wide_bottleneck import WideBottleneck, WideBottleneckModule
+from ws_jax.models.wide_resnet import WideResNet, WideResNetModule
 
 __all__ = [
     "Arithmetic",
     "ConvNet",
     "ConvNetModule",
+    "FoldedModule",
+    "FoldedWideResNet",
     "Network",
     "ResNet",
     "ResNetModule",
     "SharedNetwork",
+    "WideBottleneck",
+    "WideBottleneckModule",
+    "WideResNet",
+    "WideResNetModule",
 ]

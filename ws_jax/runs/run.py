@@ -88,6 +88,10 @@ class Evaluation(Config):
     )
     whole_batches: bool = static(False, "whether views end at the last whole batch")
     measures: tuple[Measure, ...] = part((), "of the parameters")
+    test: str = static(
+        "end", "when the test images are scored, if there are any: at a run's end, or "
+        "after every epoch", names=("end", "epoch"),
+    )  # fmt: skip
 
     def check(self) -> None:
         """No two views have one name."""
@@ -102,7 +106,7 @@ class Evaluation(Config):
         """
         usual = VIEWS.values()
         unusual = tuple(view for view in self.views if view not in usual)
-        return dataclasses.replace(self, views=unusual)
+        return dataclasses.replace(self, views=unusual, test="end")
 
 
 @config

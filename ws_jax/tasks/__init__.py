@@ -2,6 +2,14 @@
 
 from ws_jax.tasks.classification import Classification
 from ws_jax.tasks.segmentation import Segmentation
+from ws_jax.tasks.similarity import SimilarityTerm
 from ws_jax.tasks.task import LossTerm, Task, WeightNorm
 
-__all__ = ["Classification", "LossTerm", "Segmentation", "Task", "WeightNorm"]
+__all__ = [
+    "Classification",
+    "LossTerm",
+    "Segmentation",
+    "SimilarityTerm",
+    "Task",
+    "WeightNorm",
+]

@@ -31,6 +31,9 @@ class LossTerm(Config):
         """Returns the term; the engine multiplies it with `strength`."""
         raise NotImplementedError
 
+    def check_layers(self, layers: Sequence[Layer]) -> None:
+        """Raises `ConfigError` if the term can do nothing with these layers."""
+
 
 @config("weight_norm")
 class WeightNorm(LossTerm):
@@ -40,7 +43,7 @@ class WeightNorm(LossTerm):
 
     def value(self, layers, params):
         """Returns half the squared norm."""
-        kernels = [layer.parameter(params) for layer in layers]
+        kernels = [layer.kernel(params) for layer in layers]
         total = jnp.float32(0)
         for kernel in kernels:
             total += jnp.float32(0) if kernel is None else jnp.sum(kernel**2)

@@ -1,0 +1,146 @@
+"""Folding a trained run: its report, its folders, and training on."""
+
+import dataclasses
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_launch import launch
+
+from ws_jax import engine, results
+from ws_jax.checkpoint import load_run
+from ws_jax.config import ConfigError
+from ws_jax.fold_run import fold_run, read_rules, score
+from ws_jax.folding import Rule
+from ws_jax.models import WideResNet
+from ws_jax.optimizers import SGD
+from ws_jax.results import ResultsError
+from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
+
+
+def study(templates=2, test="end"):
+    base = Run(
+        data=Data("synthetic:48x8x8x3", split="holdout", holdout=0.2),
+        network=WideResNet(depth=16, width=1, templates=templates),
+        transforms=(),
+        train=Train(
+            epochs=1,
+            batch_size=16,
+            optimizer=SGD(
+                learning_rate=0.05,
+                momentum=0.9,
+                weight_decay=1e-3,
+                no_decay=("coefficients",),
+            ),
+        ),
+        evaluation=Evaluation(views=(), test=test),
+    )
+    return Sweep("small", base, {"seed": (0,)})
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("trained") / "sweep"
+    engine.run_sweep(study(), workdir)
+    (name,) = set(results.read(workdir)["run"])
+    return workdir, name
+
+
+def test_scores_before_are_those_of_the_results(trained, tmp_path):
+    workdir, name = trained
+    report = fold_run(workdir, name, tmp_path, [Rule(1.0), Rule(0.0)])
+    row = results.read(workdir).iloc[-1]
+    for column in ("val_loss", "val_acc", "test_loss", "test_acc"):
+        np.testing.assert_allclose(report["before"][column], row[column], rtol=1e-5)
+    none, all_tied = report["folds"]
+    assert none["groups"] == [[0, 1]] * 3 and all_tied["groups"] == [[0, 0]] * 3
+    # Nothing is tied at 1, so all numbers stay; the coefficients go.
+    np.testing.assert_allclose(
+        none["after"]["val_loss"], report["before"]["val_loss"], rtol=1e-4
+    )
+    kernels = 9 * (16**2 + 32**2 + 64**2)
+    assert report["parameters"] == 175_078  # 2 templates, 12 coefficients
+    assert (none["saved"], all_tied["saved"]) == (12, kernels + 12 - 6)
+    assert json.loads((tmp_path / "fold.json").read_text()) == report
+    # What was written is a sweep, whose run can be loaded as any.
+    variables = load_run(tmp_path / "threshold_0", fold=0)
+    assert variables["params"]["stage_1_kernels"].shape == (1, 3, 3, 32, 32)
+    frame = results.read(tmp_path / "threshold_0")
+    assert list(frame["epoch"]) == [0] and frame["status"].iloc[0] == "finished"
+    np.testing.assert_allclose(frame["val_acc"], all_tied["after"]["val_acc"])
+
+
+@pytest.mark.slow
+def test_a_folded_network_trains_on_from_its_fold(trained, tmp_path):
+    workdir, name = trained
+    rules = [Rule(0.0, scale="dropped")]
+    report = fold_run(workdir, name, tmp_path, rules, epochs=2, learning_rate=1e-6)
+    frame = results.read(tmp_path / "threshold_0")
+    assert list(frame["epoch"]) == [0, 1, 2]
+    # So small a rate moves running averages only: the parameters are the folded ones.
+    variables = load_run(tmp_path / "threshold_0", fold=0)
+    again = fold_run(workdir, name, tmp_path / "again", rules)
+    first = load_run(tmp_path / "again" / "threshold_0", fold=0)
+    for stage in range(3):
+        kernels = f"stage_{stage}_kernels"
+        np.testing.assert_allclose(
+            variables["params"][kernels], first["params"][kernels], atol=1e-4
+        )
+    assert again["folds"][0]["after"] == report["folds"][0]["after"]
+    assert report["folds"][0]["trained"]["epoch"] == 2
+    # The same command finds all done.
+    same = fold_run(workdir, name, tmp_path, rules, epochs=2, learning_rate=1e-6)
+    assert same["folds"][0]["trained"] == report["folds"][0]["trained"]
+
+
+@pytest.mark.slow
+def test_test_images_are_scored_after_every_epoch_if_asked(tmp_path):
+    sweep = study(test="epoch")
+    base = dataclasses.replace(
+        sweep.base, train=dataclasses.replace(sweep.base.train, epochs=2)
+    )
+    engine.run_sweep(dataclasses.replace(sweep, base=base), tmp_path)
+    frame = results.read(tmp_path)
+    assert len(frame) == 2 and frame["test_acc"].notna().all()
+
+
+def test_runs_that_are_not_there_or_have_no_bank_are_refused(trained, tmp_path):
+    workdir, name = trained
+    with pytest.raises(ResultsError, match=f"did you mean '{name}'"):
+        fold_run(workdir, name[:-1], tmp_path)
+    with pytest.raises(ResultsError, match="no sweep in"):
+        fold_run(tmp_path, name, tmp_path)
+    with pytest.raises(ConfigError, match="1.5 is not in"):
+        fold_run(workdir, name, tmp_path, [Rule(1.5)])
+    with pytest.raises(ConfigError, match="'high' is no number"):
+        read_rules(["0.5", "high"])
+    assert [rule.threshold for rule in read_rules(["0.5", "1"])] == [0.5, 1.0]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_launcher_folds_and_refuses_in_one_line(trained, tmp_path):
+    workdir, name = trained
+    flags = [f"--workdir={workdir}", f"--run={name}", f"--output={tmp_path}"]
+    done = launch("fold", *flags, "--thresholds=0.5")
+    assert done.returncode == 0, done.stderr
+    assert "threshold 0.5: groups" in done.stdout
+    for bad, message in (
+        (["--thresholds=2"], "error: threshold: 2.0 is not in [0, 1]"),
+        (["--scale=keep"], "did you mean 'kept'"),
+        (["--run=other"], "error: no run 'other'"),
+    ):
+        refused = launch("fold", *flags, *bad)
+        assert refused.returncode == 1 and message in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_parameters_of_another_network_are_not_scored(trained):
+    from ws_jax.fold_run import find_run
+
+    ready, run = find_run(*trained)
+    variables = load_run(trained[0], run=trained[1])
+    params = {**variables["params"], "stage_0_bank": {"templates": jnp.zeros(3)}}
+    with pytest.raises(ResultsError, match="are not those of this network"):
+        score(ready, run, {**variables, "params": params})

@@ -1,0 +1,116 @@
+"""Similarity of layers that draw from one bank: as a matrix, a measure, a loss term."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ws_jax import engine, results
+from ws_jax.config import ConfigError
+from ws_jax.engine.program import init_variables, make_program
+from ws_jax.engine.study import prepare
+from ws_jax.measure import LayerSimilarity, layer_similarity
+from ws_jax.models import WideResNet
+from ws_jax.optimizers import SGD
+from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
+from ws_jax.tasks import Classification, SimilarityTerm
+
+
+def reference(coefficients):
+    """By loops, in float64."""
+    rows = np.asarray(coefficients, np.float64)
+    return np.array([
+        [abs(a @ b) / np.sqrt((a @ a) * (b @ b)) for b in rows] for a in rows
+    ])  # fmt: skip
+
+
+def test_it_is_the_absolute_cosine():
+    rows = np.random.RandomState(0).randn(6, 3).astype(np.float32)
+    found = layer_similarity(rows)
+    np.testing.assert_allclose(found, reference(rows), atol=1e-6)
+    np.testing.assert_allclose(found, found.T, atol=1e-7)
+    np.testing.assert_allclose(jnp.diag(found), 1, atol=1e-6)
+    assert found.min() >= 0 and found.max() <= 1
+    scales = np.array([2, -3, 1e3, -1e-3, 1, 0.5], np.float32)[:, None]
+    np.testing.assert_allclose(layer_similarity(rows * scales), found, atol=1e-6)
+
+
+def test_it_is_the_identity_at_the_start_and_ones_with_one_template():
+    rows = jax.nn.initializers.orthogonal()(jax.random.key(0), (4, 6))
+    np.testing.assert_allclose(layer_similarity(rows), np.eye(4), atol=1e-6)
+    np.testing.assert_allclose(layer_similarity(np.ones((4, 1), np.float32)), 1)
+
+
+def test_zeros_are_like_none_and_have_a_gradient():
+    rows = jnp.zeros((2, 2)).at[0, 0].set(1.0)
+    np.testing.assert_array_equal(layer_similarity(rows), [[1, 0], [0, 0]])
+    grads = jax.grad(lambda a: layer_similarity(a).sum())(rows)
+    assert np.isfinite(grads).all()
+
+
+@pytest.mark.parametrize("value", [np.ones(3, np.float32), np.ones((3, 2), np.int32)])
+def test_what_is_no_matrix_of_floats_is_refused(value):
+    with pytest.raises(ValueError, match="coefficients need"):
+        layer_similarity(value)
+
+
+def run(templates=2, over="sum", terms=True, **fields):
+    term = (SimilarityTerm(over=over, **fields),) if terms else ()
+    return Run(
+        data=Data("synthetic:48x8x8x3", num_folds=3),
+        network=WideResNet(depth=16, width=1, templates=templates),
+        task=Classification(terms=term),
+        transforms=(),
+        train=Train(epochs=2, batch_size=16, optimizer=SGD(learning_rate=0.05)),
+        evaluation=Evaluation(views=(), measures=(LayerSimilarity(),)),
+    )
+
+
+def test_the_term_is_minus_the_similarity_of_pairs():
+    study = prepare(Sweep("some", run(), {"templates": (2,)}))
+    program = study.program(study.groups[0])
+    params = init_variables(program, program.run, jax.random.key(0))["params"]
+    rng = np.random.RandomState(0)
+    pairs = []
+    for stage in range(3):
+        own = params[f"stage_{stage}_block_1"]
+        rows = rng.randn(2, 2).astype(np.float32)
+        for name, row in zip(("conv_0", "conv_1"), rows, strict=True):
+            own[name] = {"coefficients": jnp.asarray(row)}
+        pairs.append(reference(rows)[0, 1])
+    for over, want in (("sum", -2 * sum(pairs)), ("mean", -sum(pairs))):
+        got = SimilarityTerm(over=over).value(program.layers, params)
+        np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+def test_the_term_without_a_bank_is_refused():
+    with pytest.raises(ConfigError, match="draws from a template bank"):
+        prepare(Sweep("some", run(templates=0), {"seed": (0,)}))
+
+
+def test_it_stands_in_the_results_from_before_training(tmp_path):
+    base = run(strength=0.0)
+    engine.run_sweep(Sweep("some", base, {"strength": (0.0, 1.0)}), tmp_path)
+    frame = results.read(tmp_path)
+    column = "layer_similarity_stage_1_bank"
+    assert {f"layer_similarity_stage_{i}_bank" for i in range(3)} <= set(frame.columns)
+    values = {
+        key: np.stack([np.stack(row) for row in own[column]])
+        for key, own in frame.groupby("task.terms.layer_similarity.strength")
+    }
+    for rows in values.values():
+        assert rows.shape == (3, 2, 2)
+        np.testing.assert_allclose(rows[0], np.eye(2), atol=1e-6)
+    plain, drawn = values[0.0][-1, 0, 1], values[1.0][-1, 0, 1]
+    assert drawn > plain + 0.2
+
+
+def test_a_network_without_banks_has_no_such_column():
+    network = WideResNet(depth=16, width=1)
+    base = dataclasses.replace(run(terms=False), network=network)
+    study = prepare(Sweep("some", base, {"seed": (0,)}))
+    program = make_program(base, study.dataset, study.splits)
+    params = init_variables(program, base, jax.random.key(0))["params"]
+    assert LayerSimilarity().measure(program.layers, params) == {}

@@ -1,0 +1,335 @@
+"""Folds a run of a sweep: at several thresholds, scored before and after, trained on.
+
+What a fold gives is the folder of a sweep that has begun: its one run is the folded
+network, its checkpoint of epoch 0 the folded parameters. So whatever reads a sweep
+reads it, and it trains on as any sweep goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+
+from ws_jax import results
+from ws_jax.checkpoint import load_run, open_chunk
+from ws_jax.config import ConfigError, nearest, require
+from ws_jax.engine import run_sweep
+from ws_jax.engine.evaluate import evaluate
+from ws_jax.engine.mapping import stack_inputs
+from ws_jax.engine.program import Program, RunState, make_program
+from ws_jax.engine.study import (
+    Chunk,
+    Study,
+    describe_chunks,
+    make_groups,
+    prepare,
+)
+from ws_jax.engine.train import init_run, run_masks
+from ws_jax.folding import Folded, Rule, check_foldable, fold
+from ws_jax.integrity import write_atomically
+from ws_jax.metrics import epoch_metrics
+from ws_jax.optimizers import Constant
+from ws_jax.results import RECORD_FILE, ResultsError, read_record
+from ws_jax.runs import Run, Sweep
+from ws_jax.stored import Saved, chunk_digest, chunk_folder
+from ws_jax.tasks import SimilarityTerm
+from ws_jax.workdir import Workdir, make_record
+
+REPORT_FILE = "fold.json"
+THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
+
+
+def fold_run(
+    workdir: str | Path,
+    run: str,
+    output: str | Path,
+    rules: Sequence[Rule] = tuple(Rule(threshold) for threshold in THRESHOLDS),
+    *,
+    epochs: int = 0,
+    learning_rate: float = 0.0,
+    data_dir: str | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Folds a trained run by each rule, and writes networks and a report.
+
+    Args:
+      workdir: of its sweep.
+      run: its name there.
+      output: folder of what is written: `fold.json`, and for each threshold the folder
+        of a sweep of one run, `threshold_T`.
+      rules: how to fold; no two of one threshold.
+      epochs: for which folded networks are trained on; 0: not at all.
+      learning_rate: of these epochs, constant; 0: that with which the run ended.
+      data_dir: folder with prepared or raw data.
+      overwrite: whether earlier folds in `output` may be removed.
+    Returns:
+      What the report says, see `docs/design/0011`.
+    Raises:
+      ConfigError: for a run without a bank, or a rule that is not allowed.
+      ResultsError: if there is no such run, or it was not saved.
+      WorkdirError: if `output` holds other folds and may not be overwritten.
+    """
+    for rule in rules:
+        rule.check()
+    given = [rule.threshold for rule in rules]
+    require(
+        len(set(given)) == len(given) > 0, f"thresholds: {given} are none, or twice"
+    )
+    study, chosen = find_run(workdir, run, data_dir)
+    network = check_foldable(chosen.network)
+    variables = load_run(workdir, run=run)
+    before = score(study, chosen, variables)
+    size = num_parameters(variables)
+    report: dict[str, Any] = {
+        "run": run,
+        "network": f"SWRN-{network.depth}-{network.width}-{network.templates}",
+        "parameters": size,
+        "before": before,
+        "similarity": [],
+        "folds": [],
+    }
+    known: dict[Any, dict[str, float]] = {}
+    digest = study.columns[chosen]["digest"]
+    for rule in rules:
+        # The same groups of layers may have other kernels.
+        origin = f"{digest}:{rule.kernel}:{rule.scale}"
+        folded = fold(network, variables, rule, origin)
+        report["similarity"] = [bank.similarity.tolist() for bank in folded.banks]
+        folder = Path(output) / f"threshold_{rule.threshold:g}"
+        new = _folded_study(study, chosen, folded, epochs, learning_rate)
+        if folded.network not in known:
+            known[folded.network] = score(new, new.groups[0].run, folded.variables)
+        after = known[folded.network]
+        write_begun(new, folded, after, folder, done=not epochs, overwrite=overwrite)
+        entry = _entry(rule, folded, after, size)
+        logging.info("%s", entry_text(entry, before))
+        if epochs:
+            run_sweep(new.sweep, folder, data_dir=data_dir)
+            entry["trained"] = _last_row(folder)
+        report["folds"].append({**entry, "folder": folder.name})
+    text = json.dumps(report, indent=1, sort_keys=True)
+    write_atomically(Path(output) / REPORT_FILE, text.encode())
+    return report
+
+
+def read_rules(thresholds: Sequence[str], **how: str) -> list[Rule]:
+    """Returns the rules that a person typed.
+
+    Args:
+      thresholds: their texts.
+      **how: the other fields of a `Rule`.
+    Raises:
+      ConfigError: for a text that is no number, or a rule that is not allowed.
+    """
+    found = []
+    for text in thresholds:
+        try:
+            rule = Rule(float(text), **how)
+        except ValueError:
+            raise ConfigError(f"threshold: {text!r} is no number in [0, 1]") from None
+        rule.check()
+        found.append(rule)
+    return found
+
+
+def find_run(
+    workdir: str | Path, name: str, data_dir: str | None = None
+) -> tuple[Study, Run]:
+    """Returns a sweep made ready from its record, and the run of that name.
+
+    Raises:
+      ResultsError: if there is no sweep, or no such run; the nearest is named.
+      ConfigError: if the data are no more those of the sweep.
+    """
+    path = Path(workdir) / RECORD_FILE
+    if not path.exists():
+        raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
+    record = read_record(path)
+    study = prepare(Sweep.from_values(record["config"]), data_dir)
+    if study.dataset.identity != record["data"]:
+        raise ConfigError(
+            f"the sweep in {workdir} was trained on other data ({record['data']}) than "
+            f"are there now ({study.dataset.identity}): name their folder with "
+            "--data_dir"
+        )
+    names = {columns["run"]: run for run, columns in study.columns.items()}
+    if name not in names:
+        raise ResultsError(f"no run {name!r} in {workdir}: {nearest(name, names)}")
+    return study, names[name]
+
+
+def score(study: Study, run: Run, variables: Any) -> dict[str, float]:
+    """Returns a network's metrics on validation and test images, as columns have them.
+
+    Args:
+      study: whose data and splits serve.
+      run: of the network.
+      variables: its collections.
+    """
+    plain = dataclasses.replace(run.evaluation, views=())
+    run = dataclasses.replace(run, evaluation=plain)
+    program, inputs, state = _state(study, run, variables)
+    roles = {"val": "validation"} | ({"test": "test"} if _has_test(study) else {})
+
+    @functools.partial(jax.jit, static_argnums=3)
+    def one(examples, inputs, state, role):
+        masks = run_masks(program, inputs)
+        return evaluate(program, examples, inputs, state, masks, jnp.int32(0), role)
+
+    found: dict[str, float] = {}
+    for name, role in roles.items():
+        totals = jax.device_get(one(study.examples, inputs, state, role))
+        found |= epoch_metrics(run.task, [], {name: totals[name]})
+    return {name: value for name, value in found.items() if isinstance(value, float)}
+
+
+def _has_test(study: Study) -> bool:
+    return bool(study.splits[0].test.size)
+
+
+def _state(study: Study, run: Run, variables: Any) -> tuple[Program, Any, RunState]:
+    """Returns a run's program, inputs, and state with given parameters."""
+    program = make_program(run, study.dataset, study.splits)
+    inputs = jax.tree.map(lambda a: a[0], stack_inputs([run]))
+    state, _ = init_run(program, inputs)
+    others = {name: v for name, v in variables.items() if name != "params"}
+    kept = {"params": variables["params"], "model_state": others}
+    shapes = jax.tree.map(jnp.shape, {n: getattr(state, n) for n in kept})
+    if jax.tree.map(jnp.shape, kept) != shapes:
+        raise ResultsError("the saved parameters are not those of this network")
+    state = dataclasses.replace(state, **jax.tree.map(jnp.asarray, kept))
+    return program, inputs, state
+
+
+def _folded_study(
+    study: Study, run: Run, folded: Folded, epochs: int, learning_rate: float
+) -> Study:
+    """Makes a sweep of the folded network alone ready, to be trained on."""
+    optimizer = run.train.optimizer
+    if not learning_rate:
+        program = make_program(run, study.dataset, study.splits)
+        steps, last = program.steps_per_epoch, program.num_steps - 1
+        schedule = optimizer.schedule.make(program.num_steps, steps)
+        learning_rate = optimizer.learning_rate * float(schedule(jnp.float32(last)))
+    optimizer = dataclasses.replace(
+        optimizer, learning_rate=learning_rate, schedule=Constant()
+    )
+    count = max(epochs, 1)
+    train = dataclasses.replace(
+        run.train, epochs=count, patience=count, optimizer=optimizer
+    )
+    terms = tuple(t for t in run.task.terms if not isinstance(t, SimilarityTerm))
+    base = dataclasses.replace(
+        run,
+        network=folded.network,
+        train=train,
+        task=dataclasses.replace(run.task, terms=terms),
+    )
+    sweep = Sweep(f"{study.sweep.name}_folded", base, {}).checked()
+    return Study(sweep, study.dataset, study.splits, make_groups(sweep))
+
+
+def write_begun(
+    study: Study,
+    folded: Folded,
+    scores: dict[str, float],
+    folder: Path,
+    *,
+    done: bool,
+    overwrite: bool,
+) -> None:
+    """Writes the folder of a sweep of one run that has begun, at epoch 0.
+
+    If it is there already it stays as it is.
+
+    Args:
+      study: the sweep.
+      folded: its run's network.
+      scores: of it, which stand in its row of epoch 0.
+      folder: as said.
+      done: whether it is not to be trained.
+      overwrite: whether what is there may be removed.
+    Raises:
+      WorkdirError: if another sweep is there.
+    """
+    group = study.groups[0]
+    run, chunk = group.run, Chunk(group, 0, group.runs)
+    columns = study.columns[run]
+    with Workdir(folder) as held:
+        record = make_record(study.sweep, study.dataset)
+        chunks = describe_chunks(study, [chunk])
+        record = held.find(record, overwrite) or held.begin(
+            {**record, "chunks": chunks}
+        )
+        digest = chunk_digest(record, [columns["run"]])
+        place = chunk_folder(folder, group.name, 0)
+        with open_chunk(place, run.execution.keep, digest) as checkpoints:
+            if checkpoints.latest() is not None:
+                return
+            _, _, state = _state(study, run, folded.variables)
+            kept: Any = state
+            if done:
+                kept = {"params": state.params, "model_state": state.model_state}
+            stacked = jax.tree.map(lambda a: np.asarray(a)[None], kept)
+            status = "finished" if done else "running"
+            row = {**columns, **scores, "epoch": 0, "seconds": 0.0, "status": status}
+            checkpoints.save(stacked, Saved(0, done, [row]))
+        results.write(results.make_frame([row]), folder)
+
+
+def num_parameters(variables: Any) -> int:
+    """Returns how many numbers a network's parameters are."""
+    return sum(math.prod(np.shape(a)) for a in jax.tree.leaves(variables["params"]))
+
+
+def _entry(
+    rule: Rule, folded: Folded, scores: dict[str, float], before: int
+) -> dict[str, Any]:
+    size = num_parameters(folded.variables)
+    return {
+        **dataclasses.asdict(rule),
+        "groups": [list(bank.groups) for bank in folded.banks],
+        "change": [bank.change.tolist() for bank in folded.banks],
+        "parameters": size,
+        "saved": before - size,
+        "after": scores,
+    }
+
+
+def _last_row(folder: Path) -> dict[str, float]:
+    """Returns the metrics of a run's last epoch."""
+    row = results.read(folder).sort_values("epoch").iloc[-1]
+    names = [n for n in row.index if n.startswith(("val_", "test_"))]
+    found = {name: row[name] for name in ["epoch", *names]}
+    return {n: float(v) for n, v in found.items() if isinstance(v, float | np.number)}
+
+
+def entry_text(entry: dict[str, Any], before: dict[str, float]) -> str:
+    """Says in a line what a fold did.
+
+    Args:
+      entry: of the report's `folds`.
+      before: the metrics before it.
+    """
+    groups = "; ".join(" ".join(map(str, own)) for own in entry["groups"])
+    change = max(max(own, default=0.0) for own in entry["change"])
+    scores = ", ".join(
+        f"{name} {before[name]:.4f} -> {value:.4f}"
+        for name, value in entry["after"].items()
+        if name in before
+    )
+    return (
+        f"threshold {entry['threshold']:g}: groups {groups}; kernels change by up to "
+        f"{100 * change:.2g} %; {scores}; {entry['parameters']:,} parameters, "
+        f"{entry['saved']:,} saved"
+    )

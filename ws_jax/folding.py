@@ -1,0 +1,275 @@
+"""Folds networks whose layers share templates: alike layers are tied, and loop.
+
+Layers of a bank whose coefficients point the same way have the same kernel up to scale
+and sign. They are grouped by a threshold on their similarity, each group takes one
+kernel, and the network becomes a `models.FoldedWideResNet`, which loops over them.
+
+Everything here acts on one run's variables as NumPy arrays, and is computed in float64.
+
+Source: Savarese & Maire 2019, as told by others; what no source settles is in
+`docs/design/0011`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from ws_jax.banks import COEFFICIENTS, TEMPLATES
+from ws_jax.config import ConfigError, check_name, rules
+from ws_jax.models import FoldedWideResNet, Network, WideResNet
+from ws_jax.models.wide_resnet import STAGES, WideNetwork
+
+LINKS = ("connected", "complete")
+KERNELS = ("first", "mean")
+SCALES = ("kept", "sign", "dropped")
+_ROUNDING = 1e-6  # of similarities that were computed in float32
+
+Matrix = Any  # float NumPy array, [layers, k]
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """How layers are folded.
+
+    Attributes:
+      threshold: least similarity of layers that are tied, in [0, 1].
+      link: `connected`, a chain of similar pairs ties two layers; or `complete`, all
+        pairs of a group are similar.
+      kernel: that of a group: of its `first` layer, or the `mean`.
+      scale: whether a layer's own scale and sign by which it takes its group's kernel
+        are `kept`, only its `sign` is, or both are `dropped`.
+    """
+
+    threshold: float
+    link: str = "connected"
+    kernel: str = "first"
+    scale: str = "kept"
+
+    def check(self) -> None:
+        """Raises `ConfigError` for what is not allowed."""
+        if not 0 <= self.threshold <= 1:
+            raise ConfigError(
+                f"threshold: {self.threshold} is not in [0, 1], where similarities lie"
+            )
+        check_name("link", self.link, LINKS)
+        check_name("kernel", self.kernel, KERNELS)
+        check_name("scale", self.scale, SCALES)
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldedBank:
+    """What became of a bank.
+
+    Attributes:
+      groups: of each layer, the number of its group, from 0.
+      scales: of each layer, by which it takes its group's kernel.
+      similarity: of the layers, [layers, layers].
+      change: of each layer's kernel, the norm of the difference by its own norm.
+    """
+
+    groups: tuple[int, ...]
+    scales: np.ndarray
+    similarity: np.ndarray
+    change: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Folded:
+    """A folded network.
+
+    Attributes:
+      network: its config.
+      variables: its collections, `params` among them.
+      banks: what became of each stage's bank.
+    """
+
+    network: FoldedWideResNet
+    variables: dict[str, Any]
+    banks: tuple[FoldedBank, ...]
+
+
+def similarity(coefficients: Matrix) -> np.ndarray:
+    """Returns `measure.layer_similarity` in float64, for deciding by thresholds."""
+    rows = np.asarray(coefficients, np.float64)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit = rows / np.where(norms > 0, norms, 1)
+    return np.minimum(np.abs(unit @ unit.T), 1)
+
+
+def group_layers(similar: Matrix, threshold: float, link: str) -> tuple[int, ...]:
+    """Groups layers by a threshold.
+
+    Args:
+      similar: their similarities, [layers, layers].
+      threshold: least one of a pair that is tied, up to float32's rounding.
+      link: see `Rule`. Groups are joined one by one, the most similar first.
+    Returns:
+      The number of each layer's group, counted in the order of the layers.
+    """
+    similar = np.asarray(similar, np.float64)
+    reduce = {"connected": np.max, "complete": np.min}[link]
+    groups = [[layer] for layer in range(len(similar))]
+    while True:
+        links = [
+            (reduce(similar[np.ix_(a, b)]), -i, -j)
+            for i, a in enumerate(groups)
+            for j, b in enumerate(groups[:i])
+        ]
+        most, i, j = max(links, default=(-1.0, 0, 0))
+        if most < threshold - _ROUNDING or not links:
+            break
+        groups[-j] = sorted(groups[-j] + groups.pop(-i))
+    groups.sort()
+    number = {layer: n for n, group in enumerate(groups) for layer in group}
+    return tuple(number[layer] for layer in range(len(similar)))
+
+
+def tie(
+    coefficients: Matrix, groups: Sequence[int], kernel: str, scale: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gives each group one vector of coefficients.
+
+    Args:
+      coefficients: of the layers, [layers, k].
+      groups: of each layer, the number of its group.
+      kernel: see `Rule`.
+      scale: see `Rule`.
+    Returns:
+      The vectors, [groups, k], and for each layer the number by which it takes its
+      group's: 1 where it is dropped, and for a layer that is alone or the first.
+    """
+    rows = np.asarray(coefficients, np.float64)
+    tied, scales = [], np.ones(len(rows))
+    for number in range(max(groups) + 1):
+        members = [i for i, group in enumerate(groups) if group == number]
+        own, first = rows[members], rows[members[0]]
+        if len(members) == 1:
+            tied.append(first)
+            continue
+        signs = np.where(own @ first < 0, -1.0, 1.0)
+        vector = first if kernel == "first" else _mean(own, signs, scale)
+        if scale == "sign":
+            scales[members] = signs
+        elif scale == "kept":
+            scales[members] = own @ vector / max(vector @ vector, 1e-300)
+        tied.append(vector)
+    # As they are stored: what differs from 1 by rounding alone is 1.
+    return np.stack(tied), scales.astype(np.float32).astype(np.float64)
+
+
+def _mean(own: np.ndarray, signs: np.ndarray, scale: str) -> np.ndarray:
+    """The mean of vectors, without what each layer keeps for itself."""
+    if scale == "dropped":
+        return own.mean(axis=0)
+    own = own * signs[:, None]
+    if scale == "sign":
+        return own.mean(axis=0)
+    norms = np.linalg.norm(own, axis=1, keepdims=True)
+    return (own / np.where(norms > 0, norms, 1)).mean(axis=0) * norms.mean()
+
+
+def check_foldable(network: Network) -> WideResNet:
+    """Returns a network; `ConfigError` unless its banks have a similarity."""
+    if not isinstance(network, WideResNet) or not network.templates:
+        raise ConfigError(
+            f"network {network.kind} of this run has no template bank, and nothing to "
+            "fold: fold a run of network wrn with network.templates of 2 or more"
+        )
+    if network.templates == 1:
+        raise ConfigError(
+            "network.templates is 1: all layers of a stage have the same kernel up to "
+            "scale by construction, and their similarity, which is 1, says nothing; "
+            "fold a run with 2 templates or more"
+        )
+    if network.severing != "none" and network.vcp > 0:
+        raise ConfigError(
+            f"network.severing is {network.severing}: what is severed is drawn for "
+            "each layer, and would not survive a fold; fold a run with none severed"
+        )
+    return network
+
+
+def fold(network: Network, variables: Any, rule: Rule, origin: str = "") -> Folded:
+    """Folds a trained network.
+
+    Args:
+      network: its config.
+      variables: its collections as NumPy arrays, as `checkpoint.load_run` gives them.
+      rule: how.
+      origin: of the run, its digest.
+    Raises:
+      ConfigError: for a network or rule that cannot be.
+    """
+    network = check_foldable(network)
+    rule.check()
+    params = dict(variables["params"])
+    banks, kernels = [], {}
+    for stage in range(STAGES):
+        templates = np.asarray(params.pop(f"stage_{stage}_bank")[TEMPLATES], np.float64)
+        bank, tied = _fold_bank(_rows(network, params, stage), templates, rule)
+        kernels[f"stage_{stage}_kernels"] = tied.astype(np.float32)
+        banks.append(bank)
+    scaled = any((bank.scales != 1).any() for bank in banks)
+    folded = FoldedWideResNet(
+        kernels=tuple(number for bank in banks for number in bank.groups),
+        scaled=scaled,
+        origin=origin,
+        **{name: getattr(network, name) for name in rules(WideNetwork)},
+    )
+    params = _looped(network, params) | kernels
+    for stage, bank in enumerate(banks if scaled else ()):
+        block = params[f"stage_{stage}_loop"]["block"]
+        scales = bank.scales.astype(np.float32).reshape(-1, 2)
+        for place, conv in enumerate(("conv_0", "conv_1")):
+            own = block.get(conv, {})
+            block[conv] = {**own, COEFFICIENTS: scales[:, place, None]}
+    others = {n: _looped(network, v) for n, v in variables.items() if n != "params"}
+    return Folded(folded, {"params": params, **others}, tuple(banks))
+
+
+def _rows(network: WideResNet, params: dict[str, Any], stage: int) -> np.ndarray:
+    """Returns the coefficients of a stage, [layers, k]."""
+    return np.stack([
+        params[f"stage_{stage}_block_{row // 2 + 1}"][f"conv_{row % 2}"][COEFFICIENTS]
+        for row in range(network.num_shared)
+    ])  # fmt: skip
+
+
+def _fold_bank(
+    rows: np.ndarray, templates: np.ndarray, rule: Rule
+) -> tuple[FoldedBank, np.ndarray]:
+    """Returns what becomes of a bank, and the kernels of its groups."""
+    similar = similarity(rows)
+    groups = group_layers(similar, rule.threshold, rule.link)
+    vectors, scales = tie(rows, groups, rule.kernel, rule.scale)
+    flat = templates.reshape(len(templates), -1)
+    before = np.linalg.norm(rows @ flat, axis=1)
+    after = vectors[list(groups)] * scales[:, None]
+    change = np.linalg.norm((rows - after) @ flat, axis=1)
+    change = change / np.where(before > 0, before, 1)
+    kernels = np.tensordot(vectors, templates, axes=1)
+    return FoldedBank(groups, scales, similar, change), kernels
+
+
+def _looped(network: WideResNet, tree: Any) -> dict[str, Any]:
+    """Stacks what the later blocks of each stage have, but for coefficients."""
+    found = dict(tree)
+    for stage in range(STAGES):
+        names = [f"stage_{stage}_block_{n}" for n in range(1, network.num_blocks)]
+        blocks = [_without(found.pop(n), COEFFICIENTS) for n in names if n in found]
+        if blocks:
+            stacked = jax.tree.map(lambda *a: np.stack(a), *blocks)
+            found[f"stage_{stage}_loop"] = {"block": stacked}
+    return found
+
+
+def _without(tree: Any, name: str) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    inner = {key: _without(value, name) for key, value in tree.items() if key != name}
+    return {k: v for k, v in inner.items() if not isinstance(v, dict) or v}

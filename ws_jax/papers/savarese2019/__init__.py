@@ -1,0 +1,1 @@
+"""Savarese & Maire 2019, "Learning implicitly recurrent CNNs": presets, claims."""
