@@ -2,7 +2,8 @@
 
 from ws_jax.models.convnet import ConvNet, ConvNetModule
 from ws_jax.models.network import Arithmetic, Network, SharedNetwork
-from ws_jax.models.resnet import ResNet, ResNetModule
+from ws_jax.models.residual import Residual, ResNetModule
+from ws_jax.models.resnet import ResNet, ResNet18
 
 __all__ = [
     "Arithmetic",
@@ -10,6 +11,8 @@ __all__ = [
     "ConvNetModule",
     "Network",
     "ResNet",
+    "ResNet18",
     "ResNetModule",
+    "Residual",
     "SharedNetwork",
 ]
