@@ -124,7 +124,8 @@ def check_fits(study: Study) -> None:
         check_transforms((*run.transforms, *run.evaluation.views), shape)
         run.task.check_data(dataset.labels, dataset.num_classes)
         layers = study.program(group).layers
-        run.train.phase.check_layers(layers)
+        for one in group.runs:  # their numbers differ
+            one.train.phase.check_layers(layers)
         for measure in run.evaluation.measures:
             measure.check_layers(layers)
         _check_sharing(run, layers)
