@@ -15,7 +15,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from ws_jax import sleep  # noqa: F401 (its kind is entered)
+from ws_jax import cuts, sleep  # noqa: F401 (their kinds are entered)
 from ws_jax.config import (
     MOST,
     Config,

@@ -22,7 +22,7 @@ from ws_jax.names import group_names, run_columns
 from ws_jax.phases import NoPhase
 from ws_jax.runs import Run, Sweep
 from ws_jax.schemes import is_full
-from ws_jax.transforms import check_transforms
+from ws_jax.transforms import check_transforms, output_shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,8 +120,8 @@ def check_fits(study: Study) -> None:
     for group in study.groups:
         run = group.run
         shape = dataset.image_shape
-        run.network.check_images(shape)
-        check_transforms((*run.transforms, *run.evaluation.views), shape)
+        check_transforms((*run.evaluation.views, *run.transforms), shape)
+        run.network.check_images(output_shape(run.transforms, shape))
         run.task.check_data(dataset.labels, dataset.num_classes)
         layers = study.program(group).layers
         for one in group.runs:  # their numbers differ
