@@ -169,7 +169,7 @@ def test_other_content_is_no_idx(content, message):
 def test_cifar_planes_become_channels():
     planes = np.random.RandomState(0).randint(0, 256, (2, 3, 32, 32)).astype(np.uint8)
     content = b"\x07" + planes[0].tobytes() + b"\x03" + planes[1].tobytes()
-    images, labels = formats.decode_cifar10(content)
+    images, labels = formats.decode_cifar(content)
     np.testing.assert_array_equal(labels, [7, 3])
     for n, h, w, c in [(0, 0, 0, 0), (1, 5, 9, 2), (0, 31, 2, 1)]:
         # Offset of a pixel in the file, by the format's description.
@@ -179,8 +179,8 @@ def test_cifar_planes_become_channels():
 
 @pytest.mark.parametrize("content", [b"", b"a" * 3072])
 def test_other_content_is_no_cifar(content):
-    with pytest.raises(data.DataError, match="not CIFAR-10 records"):
-        formats.decode_cifar10(content)
+    with pytest.raises(data.DataError, match="not CIFAR records"):
+        formats.decode_cifar(content)
 
 
 class CountingSource:

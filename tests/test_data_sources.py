@@ -289,11 +289,24 @@ def cifar_files():
     return contents, images, labels
 
 
-FILES = {"mnist": mnist_files, "cifar10": cifar_files}
-NUM_TRAIN = {"mnist": 20, "cifar10": 10}
+def cifar100_files():
+    """The same in CIFAR-100's form: a coarse label, then the fine one."""
+    random = np.random.RandomState(0)
+    images = random.randint(0, 256, (12, 32, 32, 3)).astype(np.uint8)
+    labels = random.randint(0, 100, 12).astype(np.int32)
+    records = [
+        bytes([label // 5, label]) + image.transpose(2, 0, 1).tobytes()
+        for image, label in zip(images, labels, strict=True)
+    ]
+    contents = {"train.bin": b"".join(records[:10]), "test.bin": b"".join(records[10:])}
+    return contents, images, labels
 
 
-@pytest.fixture(params=["mnist", "cifar10"])
+FILES = {"mnist": mnist_files, "cifar10": cifar_files, "cifar100": cifar100_files}
+NUM_TRAIN = {"mnist": 20, "cifar10": 10, "cifar100": 10}
+
+
+@pytest.fixture(params=["mnist", "cifar10", "cifar100"])
 def original(request, monkeypatch):
     """Name, contents, images, labels of small original files; checksums to match."""
     name = request.param
@@ -316,12 +329,13 @@ def write_gzipped(directory, contents):
     write_plain(directory, zipped)
 
 
-def write_archive(directory, contents):
+def write_archive(directory, name, contents):
+    original = raw.ORIGINALS[name]
     directory.mkdir(parents=True)
-    with tarfile.open(directory / "cifar-10-binary.tar.gz", "w:gz") as archive:
+    with tarfile.open(directory / original.archive, "w:gz") as archive:
         members = {"readme.html": b"hello", **contents}
         for file, content in reversed(members.items()):
-            member = tarfile.TarInfo(f"cifar-10-batches-bin/{file}")
+            member = tarfile.TarInfo(f"{original.folder}/{file}")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
 
@@ -331,7 +345,8 @@ def assert_holds(dataset, original):
     np.testing.assert_array_equal(dataset.images, images)
     np.testing.assert_array_equal(dataset.labels, labels)
     assert (dataset.name, dataset.version) == (name, "original")
-    assert (dataset.num_train, dataset.num_classes) == (NUM_TRAIN[name], 10)
+    num_classes = 100 if name == "cifar100" else 10
+    assert (dataset.num_train, dataset.num_classes) == (NUM_TRAIN[name], num_classes)
 
 
 @pytest.mark.parametrize("write", [write_plain, write_gzipped])
@@ -342,19 +357,20 @@ def test_original_files(original, tmp_path, write, place):
     assert_holds(data.load(name, data_dir=tmp_path / "data"), original)
 
 
-@pytest.mark.parametrize("original", ["cifar10"], indirect=True)
-@pytest.mark.parametrize("place", ["", "cifar10"])
+@pytest.mark.parametrize("original", ["cifar10", "cifar100"], indirect=True)
+@pytest.mark.parametrize("place", ["", "{name}"])
 def test_original_archive(original, tmp_path, place):
     name, contents, *_ = original
-    write_archive(tmp_path / "data" / place, contents)
+    write_archive(tmp_path / "data" / place.format(name=name), name, contents)
     assert_holds(data.load(name, data_dir=tmp_path / "data"), original)
 
 
-@pytest.mark.parametrize("original", ["cifar10"], indirect=True)
-@pytest.mark.parametrize("place", ["", "cifar10"])
+@pytest.mark.parametrize("original", ["cifar10", "cifar100"], indirect=True)
+@pytest.mark.parametrize("place", ["", "{name}"])
 def test_unpacked_archive(original, tmp_path, place):
     name, contents, *_ = original
-    write_plain(tmp_path / "data" / place / "cifar-10-batches-bin", contents)
+    folder = tmp_path / "data" / place.format(name=name) / raw.ORIGINALS[name].folder
+    write_plain(folder, contents)
     assert_holds(data.load(name, data_dir=tmp_path / "data"), original)
 
 
@@ -385,12 +401,12 @@ def test_half_copied_original_file(original, tmp_path, size):
         data.load(name, data_dir=tmp_path / "data")
 
 
-@pytest.mark.parametrize("original", ["cifar10"], indirect=True)
+@pytest.mark.parametrize("original", ["cifar10", "cifar100"], indirect=True)
 @pytest.mark.parametrize("size", [0, 1, 4000, -2000])
 def test_half_copied_archive(original, tmp_path, size):
     name, contents, *_ = original
-    write_archive(tmp_path / "data", contents)
-    cut(tmp_path / "data" / "cifar-10-binary.tar.gz", size)
+    write_archive(tmp_path / "data", name, contents)
+    cut(tmp_path / "data" / raw.ORIGINALS[name].archive, size)
     with pytest.raises(data.DataError, match="not fully copied"):
         data.load(name, data_dir=tmp_path / "data")
 
@@ -425,8 +441,10 @@ class Server:
     def fetch(self, name, urls, directory):
         """Leaves files under names of its own, as the manager of TFDS does."""
         self.asked.append(name)
-        write = write_archive if self.archive else write_gzipped
-        write(directory / "tmp", self.contents)
+        if self.archive:
+            write_archive(directory / "tmp", name, self.contents)
+        else:
+            write_gzipped(directory / "tmp", self.contents)
         assert set(urls.values()) == set(self.urls.values())
         paths = {file: directory / "tmp" / file for file in urls}
         return {
@@ -485,7 +503,7 @@ def test_download_that_breaks_off(original, server, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "cifar100"])
 def test_nowhere_is_one_sentence_that_says_what_to_do(tmp_path, name):
     (tmp_path / "data").mkdir()
     with pytest.raises(data.DataError) as caught:
@@ -517,7 +535,7 @@ def test_data_dir_that_does_not_exist(tmp_path):
         ("mnist:3.0.1", "did you mean 'mnist'"),
         ("tiy", "did you mean 'toy'"),
         ("../toy", "did you mean 'toy'"),
-        ("", "Known: cifar10, mnist, mnist_5k, synthetic, toy"),
+        ("", "Known: cifar10, cifar100, mnist, mnist_5k, synthetic, toy"),
     ],
 )
 def test_unknown_name(toy, name, hint):
@@ -526,7 +544,7 @@ def test_unknown_name(toy, name, hint):
     assert hint in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "cifar100"])
 def test_tfds_registers_the_files_that_we_decode(name, monkeypatch):
     monkeypatch.undo()
     urls = download.registered_urls(name)

@@ -14,6 +14,7 @@ Source: Ott et al. 2020, and keras-preprocessing 1.1.2, whose matrices are in
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import jax
@@ -191,3 +192,44 @@ def _batch_border(shape, place, batch_size):
 # Whose border gets noise: (shape of the image, its place in the batch, size of the
 # batch) -> bool array that broadcasts to the image.
 BORDERS = {"image": _image_border, "batch": _batch_border}
+
+
+def resized_cut(key: Array, image: Array, size: int, least: Any) -> Array:
+    """Cuts a random part out of an image, and resizes it to a square.
+
+    Of ten draws of area and proportions the first that fits is taken; if none does, the
+    largest square in the middle.
+
+    Args:
+      key: of the draws.
+      image: [h, w, c].
+      size: side of the result, pixels.
+      least: smallest part of the area, in (0, 1]; may be traced.
+    Source: torchvision's `RandomResizedCrop`; linear interpolation, smoothed where
+      the part shrinks.
+    """
+    h, w, channels = image.shape
+    one = jnp.float32(1)
+    area_key, shape_key, place_key = jax.random.split(key, 3)
+    area = h * w * jax.random.uniform(area_key, (10,), minval=one * least)
+    edge = math.log(4 / 3)
+    ratio = jnp.exp(jax.random.uniform(shape_key, (10,), minval=-edge, maxval=edge))
+    down, across = jnp.sqrt(area / ratio), jnp.sqrt(area * ratio)
+    fits = (down <= h) & (across <= w)
+    first = jnp.argmax(fits)
+    found, side = fits.any(), jnp.float32(min(h, w))
+    sides = jnp.stack([down[first], across[first]])
+    sides = jnp.where(found, jnp.round(sides).clip(1), side)
+    room = jnp.array([h, w], jnp.float32) - sides
+    place = jnp.floor(jax.random.uniform(place_key, (2,)) * (room + 1))
+    place = jnp.where(found, jnp.minimum(place, room), jnp.floor(room / 2))
+    scale = size / sides
+    return jax.image.scale_and_translate(
+        image,
+        (size, size, channels),
+        (0, 1),
+        scale,
+        -place * scale,
+        method="linear",
+        precision=jax.lax.Precision.HIGHEST,
+    )

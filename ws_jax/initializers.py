@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -71,5 +72,32 @@ def kaiming_normal(counting: str = "kernel", fan: str = "out"):
     def init(key: Array, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
         scale = math.sqrt(2.0 / fans(shape, counting)[place])
         return scale * jax.random.normal(key, shape, dtype)
+
+    return init
+
+
+def near_shared(kernel_init: Callable[..., Array], noise: float | Array):
+    """Returns a linen initialiser: one draw for all sites, and noise of each site.
+
+    A kernel is (shared + noise * own) / sqrt(1 + noise^2), so that its variance is
+    that of `kernel_init` whatever the noise; 0 is a convolution at the start. A single
+    kernel [kh, kw, c, o] is the shared draw itself: a convolution of equal key starts
+    from the same one.
+
+    Args:
+      kernel_init: draws one kernel or many, each by itself.
+      noise: of each site, as part of the shared draw; may be traced.
+    Source: Pogodin et al. 2021, released code `networks/locally_connected_utils.py`.
+    """
+
+    def init(key: Array, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
+        *sites, kh, kw, c, o = shape
+        shared = kernel_init(key, (kh, kw, c, o), dtype)
+        if not sites:
+            return shared
+        own = kernel_init(jax.random.fold_in(key, 1), shape, dtype)
+        scale = 1 / jnp.sqrt(1 + jnp.asarray(noise, dtype) ** 2)
+        shared = jnp.expand_dims(shared, tuple(range(len(sites))))
+        return scale * (shared + noise * own)
 
     return init

@@ -54,6 +54,11 @@ class Layer:
         """The path, joined by slashes."""
         return "/".join(self.path)
 
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """The sites, down and across, whose window reads no padding."""
+        return self.geometry.inner(self.inputs[:2])
+
     def parameter(self, params: Any, name: str = "kernel") -> Array | None:
         """Returns a parameter of the layer as it is stored; None if it has none."""
         return _inner(params, self.path).get(name)

@@ -34,6 +34,20 @@ class Geometry(NamedTuple):
         down, across = ((n + sum(p) - k) // s + 1 for n, k, s, p in triples)
         return down, across
 
+    def inner(self, size: Size) -> tuple[slice, slice]:
+        """Returns the sites, down and across, whose window reads no padding.
+
+        Example:
+          >>> Geometry((3, 3), (2, 2), ((1, 1), (1, 1)), None).inner((32, 32))
+          (slice(1, 16, None), slice(1, 16, None))
+        """
+        quads = zip(size, self.window, self.strides, self.pads, strict=True)
+        down, across = (
+            slice(-(-p[0] // s), max(-(-p[0] // s), (n - k + p[0]) // s + 1))
+            for n, k, s, p in quads
+        )
+        return down, across
+
 
 def default_lowering(backend: str) -> str:
     """Returns the lowering that was measured fastest (docs/design/0002)."""

@@ -10,9 +10,12 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from ws_jax.config import Config, ConfigError, config, rules, static
+from ws_jax.config import Config, ConfigError, check_name, config, rules, static
 from ws_jax.layers import Layer, bank_coefficients
 from ws_jax.sharing import Floats, as_floats
+
+# How the signal-to-noise ratio of weights is averaged, see `weight_snr`.
+SNR_FORMS = ("ratio", "inverse", "deviation")
 
 
 class Measure(Config):
@@ -154,6 +157,80 @@ def kernel_distance(
 
     euclidean, cosine = lax.map(one_shift, _ring(radius))
     return jnp.mean(euclidean), jnp.mean(cosine)
+
+
+@config("weight_snr")
+class WeightSNR(Measure):
+    """How far each layer's kernels are shared, `snr_LAYER`; see `weight_snr`.
+
+    Layers whose sites share kernels have none. Source: Pogodin et al. 2021.
+    """
+
+    form: str = static("deviation", "how it is averaged", names=SNR_FORMS)
+    border: bool = static(False, "whether sites whose window reads padding count")
+
+    def measure(self, layers, params):
+        """Returns the ratio of every layer whose sites have kernels of their own."""
+        found: dict[str, Array] = {}
+        for layer in layers:
+            field = layer.field(params)
+            sites = self._sites(layer)
+            if field is not None and field[sites].shape[:2] != (1, 1):
+                found[f"snr_{layer.name}"] = weight_snr(field[sites], self.form)
+        return found
+
+    def _sites(self, layer: Layer) -> tuple[slice, slice]:
+        return (slice(None), slice(None)) if self.border else layer.inner
+
+    def check_layers(self, layers):
+        """Every layer that is measured needs two sites."""
+        for layer in layers:
+            count = layer.sharing.sites[self._sites(layer)].size
+            if layer.sharing.is_free and count < 2:
+                down, across = layer.sharing.shape
+                raise ConfigError(
+                    f"evaluation.measures.weight_snr: layer {layer.name} has "
+                    f"{down}x{across} sites, of which {count} read no padding, and a "
+                    "deviation needs 2: measure with border=True, or take larger images"
+                )
+
+
+def weight_snr(kernel: Floats, form: str = "ratio") -> Float[Array, ""]:
+    """Measures how little kernels differ between sites: mean over deviation.
+
+    With m and s^2 the mean and the variance of a weight over all sites:
+
+    - `ratio`: the mean of m^2 / s^2 over all weights of a kernel, as in the paper,
+      which plots minus its logarithm;
+    - `inverse`: the mean of s^2 / m^2, as in the released code for single layers. Its
+      logarithm is never below minus that of `ratio`;
+    - `deviation`: the mean of |m| / s, s with n - 1 for n sites, as in the released
+      code for networks, which leaves out the border.
+
+    Equal kernels have an infinite ratio and an inverse of 0, up to rounding.
+
+    Args:
+      kernel: a field [oh, ow, ...], or the part of it that counts.
+      form: as said.
+    Raises:
+      ValueError: if `kernel` has fewer than two sites.
+      ConfigError: for an unknown form.
+    Source: Pogodin et al. 2021, Section 3 and released code
+      (`dynamic_weight_sharing.py`, `networks/locally_connected_utils.py`).
+    """
+    kernel = as_floats("a kernel field", kernel, "oh ow ...")
+    check_name("form of the SNR", form, SNR_FORMS)
+    count = kernel.shape[0] * kernel.shape[1]
+    if count < 2:
+        raise ValueError(f"a deviation needs two sites, got {count}")
+    flat = kernel.reshape(count, -1).astype(jnp.float32)
+    mean = jnp.mean(flat, axis=0)
+    variance = jnp.mean((flat - mean[None]) ** 2, axis=0)
+    if form == "ratio":
+        return jnp.mean(mean**2 / variance)
+    if form == "inverse":
+        return jnp.mean(variance / mean**2)
+    return jnp.mean(jnp.abs(mean) / jnp.sqrt(variance * (count / (count - 1))))
 
 
 def _squared_distance(field, offset, radius):

@@ -129,15 +129,20 @@ def _rectangles(shape: Size, sides: Size) -> Sharing:
     return Sharing(rows[:, None] * (columns[-1] + 1) + columns)
 
 
-def periodic(shape: Size, period: int) -> Sharing:
+def periodic(shape: Size, period: int | Size) -> Sharing:
     """Returns one kernel for each class of sites `period` apart.
 
     Site (h, w) uses kernel (h mod period, w mod period): what the lateral wiring of
-    Pogodin et al. 2021 can bring together. `period = 1` is full.
+    Pogodin et al. 2021 can bring together. `period = 1` is full. A pair is one period
+    down and one across.
     """
-    _check_size(period)
-    rows, columns = (np.arange(n) % period for n in shape)
-    return Sharing(rows[:, None] * min(period, shape[1]) + columns)
+    periods = (
+        (period, period) if isinstance(period, int | np.integer) else tuple(period)
+    )
+    for size in periods:
+        _check_size(size)
+    rows, columns = (np.arange(n) % p for n, p in zip(shape, periods, strict=True))
+    return Sharing(rows[:, None] * min(periods[1], shape[1]) + columns)
 
 
 def _check_size(size: int) -> None:

@@ -21,6 +21,7 @@ from ws_jax import augment
 from ws_jax.config import Config, ConfigError, config, data, labels, require, static
 
 Image = Float[Array, "h w c"]
+Shape = tuple[int, int, int]
 
 
 class Place(NamedTuple):
@@ -56,10 +57,16 @@ class Transform(Config):
         """Whether it changes anything at its strength; may be traced."""
         return True
 
-    def check_images(self, shape: tuple[int, int, int]) -> None:
+    def check_images(self, shape: Shape) -> None:
         """Raises `ConfigError` if images of [h, w, c] cannot be changed so."""
 
-    def apply(self, key: Key[Array, ""], image: Image, place: Place) -> Image:
+    def shape(self, shape: Shape) -> Shape:
+        """Returns the shape [h, w, c] that it makes of images of `shape`."""
+        return shape
+
+    def apply(
+        self, key: Key[Array, ""], image: Image, place: Place
+    ) -> Float[Array, "oh ow c"]:
         """Changes one image.
 
         Args:
@@ -314,7 +321,7 @@ def transform_batch(
     dense: bool = False,
     start: int | Int[Array, ""] = 0,
     batch_size: int | None = None,
-) -> tuple[Float[Array, "m h w c"], Array]:
+) -> tuple[Float[Array, "m oh ow c"], Array]:
     """Changes every image of a batch by the transforms in turn, each with own draws.
 
     The draws of an image depend on `key` and on `start` plus its index only: a set
@@ -329,8 +336,8 @@ def transform_batch(
       start: place of the first image in the set that `key` serves.
       batch_size: into which batches that set is cut; None takes it as one batch.
     Returns:
-      Images [m, h, w, c] and targets, m = n times what `Repeat` asks for; copies stand
-      side by side.
+      Images [m, oh, ow, c] and targets, m = n times what `Repeat` asks for; copies
+      stand side by side. Their size is that of `images` but for what is cut.
     """
     alone = _draws_alone(transforms)
     for transform, label in zip(transforms, labels(transforms), strict=True):
@@ -375,15 +382,34 @@ def stream_of(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def check_transforms(
-    transforms: tuple[Transform, ...], shape: tuple[int, int, int]
-) -> None:
+def check_transforms(transforms: tuple[Transform, ...], shape: Shape) -> None:
     """Raises `ConfigError` if transforms cannot serve images of [h, w, c]."""
     for transform in transforms:
         transform.check_images(shape)
+        shape = transform.shape(shape)
     fixed = [t.kind for t in transforms if not t.draws]
     if len(set(fixed)) < len(fixed):
         raise ConfigError(f"transforms: {fixed} names one twice that needs no draw")
+
+
+def output_shape(transforms: tuple[Transform, ...], shape: Shape) -> Shape:
+    """Returns the shape [h, w, c] that transforms make of images of `shape`.
+
+    Raises:
+      ConfigError: if evaluations, where nothing draws, would see another one.
+    """
+    training = evaluation = shape
+    for transform in transforms:
+        training = transform.shape(training)
+        if not transform.draws:
+            evaluation = transform.shape(evaluation)
+    if training != evaluation:
+        seen = ["x".join(map(str, found[:2])) for found in (training, evaluation)]
+        raise ConfigError(
+            f"transforms make images of {seen[0]} in training and {seen[1]} in "
+            f"evaluation, where none draws: end them with centre of size {training[0]}"
+        )
+    return training
 
 
 # The changes under which the first paper evaluates after every epoch: shifts within

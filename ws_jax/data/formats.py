@@ -1,4 +1,4 @@
-"""The two small binary formats in which MNIST and CIFAR-10 were published."""
+"""The two small binary formats in which MNIST and the CIFAR sets were published."""
 
 import math
 
@@ -35,12 +35,17 @@ def decode_idx(content: bytes) -> UInt8[np.ndarray, "..."]:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def decode_cifar10(
-    content: bytes,
+def decode_cifar(
+    content: bytes, num_labels: int = 1
 ) -> tuple[UInt8[np.ndarray, "n 32 32 3"], Int32[np.ndarray, " n"]]:
-    """Decodes one file of CIFAR-10's binary version.
+    """Decodes one file of the binary version of CIFAR-10 or CIFAR-100.
 
-    A record is the label's byte, then 32 x 32 bytes of red, of green and of blue.
+    A record is the label's byte, or the coarse label's and the fine label's, then
+    32 x 32 bytes of red, of green and of blue.
+
+    Args:
+      content: of the file.
+      num_labels: bytes of labels in a record, of which the last is taken.
 
     Returns:
       Images as NHWC, and labels.
@@ -48,12 +53,13 @@ def decode_cifar10(
     Raises:
       DataError: if the content is not a whole number of records.
 
-    Source: A. Krizhevsky, "The CIFAR-10 dataset", section "Binary version".
+    Source: A. Krizhevsky, "The CIFAR-10 dataset" and "The CIFAR-100 dataset", sections
+      "Binary version".
     """
-    size = 1 + math.prod(_CIFAR_SHAPE)
+    size = num_labels + math.prod(_CIFAR_SHAPE)
     if not content or len(content) % size:
-        raise DataError(f"{len(content)} bytes are not CIFAR-10 records of {size} each")
+        raise DataError(f"{len(content)} bytes are not CIFAR records of {size} each")
     records = np.frombuffer(content, np.uint8).reshape(-1, size)
-    planes = records[:, 1:].reshape(-1, *_CIFAR_SHAPE)
+    planes = records[:, num_labels:].reshape(-1, *_CIFAR_SHAPE)
     images = np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
-    return images, records[:, 0].astype(np.int32)
+    return images, records[:, num_labels - 1].astype(np.int32)

@@ -1,4 +1,4 @@
-"""MNIST and CIFAR-10 from their original files, verified by checksum."""
+"""MNIST, CIFAR-10 and CIFAR-100 from their original files, verified by checksum."""
 
 import dataclasses
 import functools
@@ -31,12 +31,14 @@ class _Original:
       archive: tar file which holds them all, if they were published in one.
       folder: their folder in the archive.
       decode: what makes arrays of them.
+      num_classes: how many classes there are.
     """
 
     sha256: Mapping[str, str]
     archive: str
     folder: str
     decode: _Decoder
+    num_classes: int = 10
 
 
 def _decode_mnist(
@@ -49,13 +51,13 @@ def _decode_mnist(
     return images, labels, len(train_images)
 
 
-def _decode_cifar10(
-    contents: Mapping[str, bytes],
+def _decode_cifar(
+    contents: Mapping[str, bytes], num_labels: int = 1
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    batches = [formats.decode_cifar10(content) for content in contents.values()]
-    images = np.concatenate([images for images, _ in batches])
-    labels = np.concatenate([labels for _, labels in batches])
-    return images, labels, len(images) - len(batches[-1][0])
+    files = [formats.decode_cifar(content, num_labels) for content in contents.values()]
+    images = np.concatenate([images for images, _ in files])
+    labels = np.concatenate([labels for _, labels in files])
+    return images, labels, len(images) - len(files[-1][0])
 
 
 # The checksums are of what is inside the .gz and .tar.gz files, so that repacked or
@@ -103,7 +105,21 @@ ORIGINALS: dict[str, _Original] = {
         },
         archive="cifar-10-binary.tar.gz",
         folder="cifar-10-batches-bin",
-        decode=_decode_cifar10,
+        decode=_decode_cifar,
+    ),
+    "cifar100": _Original(
+        sha256={
+            "train.bin": (
+                "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29"
+            ),
+            "test.bin": (
+                "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a"
+            ),
+        },
+        archive="cifar-100-binary.tar.gz",
+        folder="cifar-100-binary",
+        decode=functools.partial(_decode_cifar, num_labels=2),
+        num_classes=100,
     ),
 }
 
@@ -111,7 +127,7 @@ ORIGINALS: dict[str, _Original] = {
 def find(name: str, data_dir: Path) -> Source:
     """Finds a data set's original files in `data_dir` or `data_dir/name`.
 
-    Each file may be gzipped or not; CIFAR-10 may be its archive, or what the archive
+    Each file may be gzipped or not; CIFAR may be its archive, or what the archive
     unpacks to.
 
     Raises:
@@ -172,7 +188,7 @@ def decode_files(name: str, paths: list[Path]) -> Dataset:
             )
     ordered = {file_name: contents[file_name] for file_name in original.sha256}
     images, labels, num_train = original.decode(ordered)
-    return Dataset(name, VERSION, images, labels, 10, num_train)
+    return Dataset(name, VERSION, images, labels, original.num_classes, num_train)
 
 
 def _unpack(path: Path, original: _Original) -> dict[str, bytes]:

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ws_jax.config import nearest
-from ws_jax.data import arrays, cache, download, embedded, prepared, raw, synthetic
+from ws_jax.data import (
+    arrays,
+    cache,
+    download,
+    embedded,
+    folders,
+    prepared,
+    raw,
+    synthetic,
+)
 from ws_jax.data.dataset import DataError, Dataset, NotFoundError
 
 _NAME = re.compile(r"\w+(/[\w.+-]+)?")
@@ -27,10 +36,11 @@ def load(
 
     `mnist_5k` and `synthetic` (`synthetic:1000x16x16x3` for another size) need no
     directory and no network; so does what is entered in `DATASETS`. A name that ends in
-    `.npz` is a file of arrays of your own, see `arrays.read`. Any other name is looked
-    for as a directory prepared by TFDS in its `array_record` format; `mnist` and
-    `cifar10` then as original files in the same directory, and at last they are
-    downloaded. Decoded images are cached.
+    `.npz` is a file of arrays of your own, `folder:PATH` a folder of images, see
+    `arrays.read` and `folders.find`. Any other name is looked for as a directory
+    prepared by TFDS in its `array_record` format; `mnist`, `cifar10` and `cifar100`
+    then as original files in the same directory, and at last they are downloaded.
+    Decoded images are cached.
 
     Args:
       name: of the data set; a TFDS data set with configs is `name/config`.
@@ -53,6 +63,10 @@ def load(
     if name == embedded.NAME:
         return cache.load(embedded.find(), cache_path)
     data_path = _resolve_data_dir(data_dir)
+    if name.startswith(f"{folders.NAME}:"):
+        return cache.load(
+            folders.find(name, data_path if data_dir else None), cache_path
+        )
     if not _NAME.fullmatch(name):
         raise _unknown(name, data_path)
     reasons = []

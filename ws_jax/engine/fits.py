@@ -10,37 +10,42 @@ import jax.numpy as jnp
 import numpy as np
 
 from ws_jax.config import ConfigError, require
+from ws_jax.data import Dataset, Split
 from ws_jax.engine.evaluate import to_targets
-from ws_jax.engine.program import Program, forward, init_variables
+from ws_jax.engine.program import Program, forward, init_variables, make_program
 from ws_jax.layers import MASKS, Layer
 from ws_jax.metrics import Total, epoch_metrics
 from ws_jax.results import RUN_COLUMNS
 from ws_jax.runs import Run
 from ws_jax.schemes import is_full
-from ws_jax.transforms import check_transforms
+from ws_jax.transforms import check_transforms, output_shape
 
 # Columns that the loop itself fills in.
 _OWN = ("epoch", "seconds", "status")
 
 
-def check_run(program: Program, labels: np.ndarray, num_classes: int) -> None:
+def check_run(run: Run, dataset: Dataset, splits: Sequence[Split]) -> Program:
     """Raises `ConfigError` if a run's parts do not suit the data or each other.
 
     Args:
-      program: of the run.
-      labels: of all images.
-      num_classes: of the data.
+      run: any of its group.
+      dataset: its images.
+      splits: of the images.
+    Returns:
+      Its program.
     """
-    run, shape, layers = program.run, program.image_shape, program.layers
-    run.network.check_images(shape)
-    check_transforms((*run.transforms, *run.evaluation.views), shape)
-    run.task.check_data(labels, num_classes)
-    run.train.phase.check_layers(layers)
+    shape = dataset.image_shape
+    check_transforms((*run.evaluation.views, *run.transforms), shape)
+    run.network.check_images(output_shape(run.transforms, shape))
+    run.task.check_data(dataset.labels, dataset.num_classes)
+    program = make_program(run, dataset, splits)
+    run.train.phase.check_layers(program.layers)
     for seen in (*run.evaluation.measures, *run.task.terms):
-        seen.check_layers(layers)
-    _check_sharing(run, layers)
-    params, totals = _check_outputs(program, labels)
+        seen.check_layers(program.layers)
+    _check_sharing(run, program.layers)
+    params, totals = _check_outputs(program, dataset.labels)
     _check_names(program, params, totals)
+    return program
 
 
 def _check_sharing(run: Run, layers: Sequence[Layer]) -> None:

@@ -22,6 +22,7 @@ from ws_jax.models import Arithmetic
 from ws_jax.optimizers import make_optimizer
 from ws_jax.runs import Run
 from ws_jax.schemes import SCHEME_STREAM
+from ws_jax.transforms import output_shape
 
 # An Array; but its shape, or a NumPy array, where JAX or Orbax rebuilds a tree.
 Leaf = Any
@@ -86,7 +87,7 @@ class Program:
 
     Attributes:
       run: any run of the group; only what all share is read.
-      image_shape: (h, w, c).
+      image_shape: (h, w, c) of what the network sees.
       num_outputs: of the network.
       sizes: of the splits, by role.
     """
@@ -135,8 +136,9 @@ def make_program(run: Run, dataset: Dataset, splits: Sequence[Split]) -> Program
         role: tuple(len(getattr(split, role)) for split in splits)
         for role in ("train", "validation", "test")
     }
-    outputs = run.task.num_outputs(dataset.num_classes, dataset.image_shape)
-    program = Program(run, dataset.image_shape, outputs, sizes)
+    shape = output_shape(run.transforms, dataset.image_shape)
+    outputs = run.task.num_outputs(dataset.num_classes, shape)
+    program = Program(run, shape, outputs, sizes)
     layers = describe_layers(lambda key: init_variables(program, run, key))
     return dataclasses.replace(program, layers=layers)
 

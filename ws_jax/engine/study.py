@@ -117,7 +117,9 @@ def check_fits(study: Study) -> None:
     dataset = study.dataset
     for group in study.groups:
         run = group.run
-        check_run(study.program(group), dataset.labels, dataset.num_classes)
+        program = check_run(run, dataset, study.splits)
+        for one in group.runs:  # their numbers differ
+            one.train.phase.check_layers(program.layers)
         smallest = min(len(split.train) for split in study.splits)
         if run.train.batch_size > smallest:
             raise ConfigError(

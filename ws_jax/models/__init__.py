@@ -3,7 +3,8 @@
 from ws_jax.models.convnet import ConvNet, ConvNetModule
 from ws_jax.models.folded import FoldedModule, FoldedWideResNet
 from ws_jax.models.network import Arithmetic, Network, SharedNetwork
-from ws_jax.models.resnet import ResNet, ResNetModule
+from ws_jax.models.residual import Residual, ResNetModule
+from ws_jax.models.resnet import ResNet, ResNet18
 from ws_jax.models.wide_bottleneck import WideBottleneck, WideBottleneckModule
 from ws_jax.models.wide_resnet import WideResNet, WideResNetModule
 
@@ -15,7 +16,9 @@ __all__ = [
     "FoldedWideResNet",
     "Network",
     "ResNet",
+    "ResNet18",
     "ResNetModule",
+    "Residual",
     "SharedNetwork",
     "WideBottleneck",
     "WideBottleneckModule",

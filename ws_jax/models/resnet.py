@@ -1,235 +1,63 @@
-"""Residual networks for small images, convolutional, locally connected or between."""
+"""Residual networks for small and for large images.
+
+Convolutional, locally connected or between, by the one field `sharing`.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-from functools import partial
-from typing import Any
+from typing import ClassVar
 
-import flax.linen as nn
-from jaxtyping import Array, Float
-
-from ws_jax.config import config, data, require, static
-from ws_jax.initializers import FANS, kaiming_normal
-from ws_jax.layers import SharedConv
-from ws_jax.lowerings import arrange, natural_layout
-from ws_jax.models.network import DTYPES, Arithmetic, SharedNetwork
-from ws_jax.normalization import BatchNorm, global_average, subsample
-from ws_jax.schemes import Scheme, is_full, layer_scheme, parse_scheme
-
-STAGES = 3
+from ws_jax.config import config, require, static
+from ws_jax.models.residual import Residual
 
 
 @config("resnet")
-class ResNet(SharedNetwork):
+class ResNet(Residual):
     """A ResNet of depth 6 n + 2: a stem, three stages of n basic blocks, a classifier.
 
-    Every layer is by the one field `sharing`, which may name a scheme for each stage
-    (`full/free/free`); the stem counts as of the first. The stem and the 1x1 shortcuts
-    have schemes of their own if they are named. Where a stage begins the shortcut is a
-    1x1 layer with a normalisation (Pogodin et al. 2021), or has no parameters (He et
-    al. 2016, Section 4.2, option A); elsewhere it is the identity.
-
-    Kernels are drawn from a normal distribution of variance 2 / fan. A kernel's fan is
-    its window times its output channels (or its input channels), sites not counted
-    unless `fans` says so; the classifier's variance is 1 / fan_in.
-
-    Source: Pogodin et al. 2021, released code `networks/resnet.py`.
+    Source: He et al. 2016, Section 4.2; Pogodin et al. 2021, released code
+    `networks/resnet.py`.
     """
 
-    sharing: str = static("full", "scheme of all layers, or of each stage: full, free, "
-                          "tiles:2, full/free, …")  # fmt: skip
-    stem_sharing: str = static("", "of the first layer; empty: as the first stage")
-    shortcut_sharing: str = static("", "of 1x1 shortcuts; empty: as their stages")
+    stages: ClassVar[int] = 3
+    stem: ClassVar[tuple[int, int]] = (3, 1)
+    pools: ClassVar[bool] = False
     depth: int = static(20, "layers with parameters on the way: 6 n + 2", low=8)
-    width: int = static(16, "channels of the first stage; later ones have 2 and 4 "
-                        "times as many", low=1)  # fmt: skip
-    shortcut: str = static(
-        "projection", "where a stage begins: a 1x1 layer, or sites left out and "
-        "channels of zeros", names=("projection", "identity"),
-    )  # fmt: skip
-    use_bias: bool = static(False, "whether layers before a normalisation have a bias")
-    share_bias: bool = static(True, "whether all sites share a bias")
-    init_fan: str = static(
-        "out", "of kernels: window x channels out, or in", names=("out", "in")
-    )
-    fans: str = static("kernel", "of a free kernel", names=tuple(FANS))
-    severing: str = static("none", "as in `convnet`", names=("none", "connections",
-                           "units"))  # fmt: skip
-    vcp: float = data(0.0, "probability of severing", low=0, high=1, open_high=True)
-    dtype: str = static("float32", "of products and activations", names=tuple(DTYPES))
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of a stage."""
+        return (self.depth - 2) // 6
 
     def check(self) -> None:
-        """The depth must be one of a ResNet, the schemes known and not too many."""
-        most = {"sharing": STAGES, "stem_sharing": 1, "shortcut_sharing": STAGES}
-        for name, count in most.items():
-            text = getattr(self, name)
-            given = len(parse_scheme(text)) if text else 0
-            require(
-                given <= count,
-                f"network.{name}: {text} names {given} schemes, for {count} "
-                f"{'layer' if name == 'stem_sharing' else 'stages'}",
-            )
+        """The depth must be one of a ResNet."""
+        super().check()
         blocks = max(1, round((self.depth - 2) / 6))
         require(
             (self.depth - 2) % 6 == 0,
             f"network.depth: {self.depth} is not 6 n + 2; the nearest is "
             f"{6 * blocks + 2}",
         )
-        require(
-            self.vcp == 0 or self.severing != "none" or not self.stores_fields(),
-            f"network.vcp is {self.vcp}, but network.severing is none: nothing would "
-            "be severed; set network.severing to connections or units",
-        )
-
-    def check_images(self, shape):
-        """Two strides of 2 must leave something."""
-        require(
-            min(shape[:2]) >= 4,
-            f"images of {shape[0]}x{shape[1]} are too small for a ResNet of three "
-            "stages: it needs 4x4",
-        )
-
-    def scheme(self, stage: int, layer: str = "") -> Scheme:
-        """Returns the scheme of a stage's layers, or of its `stem` or `shortcut`."""
-        own = {"stem": self.stem_sharing, "shortcut": self.shortcut_sharing}
-        return layer_scheme(own.get(layer) or self.sharing, stage)
-
-    def schemes(self) -> list[Scheme]:
-        """Returns the scheme of every kind of layer that there is."""
-        found = [self.scheme(0, "stem"), *(self.scheme(i) for i in range(STAGES))]
-        if self.shortcut == "projection":
-            found += [self.scheme(i, "shortcut") for i in range(1, STAGES)]
-        return found
-
-    def stores_fields(self):
-        """Not if every layer stores one kernel."""
-        return not all(scheme.is_full for scheme in self.schemes())
-
-    def simplified(self):
-        """Without what no layer has: fans and severing, shortcuts, biases."""
-        same: dict[str, Any] = {}
-        if not self.stores_fields():
-            same |= {"fans": "kernel", "severing": "none", "vcp": 0.0}
-        if self.shortcut != "projection":
-            same["shortcut_sharing"] = ""
-        if not self.use_bias:
-            same["share_bias"] = True
-        return dataclasses.replace(self, **same)
-
-    def make(self, num_outputs, arithmetic):
-        """Returns the module."""
-        return ResNetModule(self, num_outputs, arithmetic)
 
 
-class ResNetModule(nn.Module):
-    """The linen module of a `ResNet`.
+@config("resnet18")
+class ResNet18(Residual):
+    """The ResNet-18 of large images: four stages of two basic blocks.
 
-    Attributes:
-      config: the network.
-      num_outputs: of the classifier.
-      arithmetic: of all products.
+    The stem is a 7x7 layer of stride 2 and a 3x3 max-pool of stride 2. He et al. have
+    64 channels in the first stage, Pogodin et al. 32.
+
+    Source: He et al. 2016, Table 1; Pogodin et al. 2021, released code
+    `networks/resnet.py`.
     """
 
-    config: ResNet
-    num_outputs: int
-    arithmetic: Arithmetic = Arithmetic()
+    stages: ClassVar[int] = 4
+    stem: ClassVar[tuple[int, int]] = (7, 2)
+    pools: ClassVar[bool] = True
+    width: int = static(64, "channels of the first stage; twice as many in each later "
+                        "one", low=1)  # fmt: skip
 
-    @nn.compact
-    def __call__(
-        self, x: Float[Array, "n h w c"], train: bool = False
-    ) -> Float[Array, "n outputs"]:
-        """Maps images to outputs; training moves the running averages."""
-        net, how = self.config, self.arithmetic
-        # One layout throughout: a layer whose scheme wants another has it permuted.
-        layout = natural_layout(how.lowering, is_full(net.sharing))
-        conv = partial(_conv, net, how, layout)
-        norm = partial(BatchNorm, layout=layout)
-        x = arrange(x.astype(DTYPES[net.dtype]), layout)
-        x = conv(net.scheme(0, "stem"), net.width, 3, 1, name="stem")(x)
-        x = nn.relu(norm(name="stem_norm")(x, train))
-        for stage in range(STAGES):
-            for number in range((net.depth - 2) // 6):
-                block = Block(
-                    conv=conv,
-                    norm=norm,
-                    config=net,
-                    stage=stage,
-                    stride=2 if stage and not number else 1,
-                    layout=layout,
-                    name=f"stage_{stage}_block_{number}",
-                )
-                x = block(x, train)
-        dense = nn.Dense(
-            self.num_outputs,
-            kernel_init=nn.initializers.lecun_normal(),
-            precision=how.precision,
-            name="output",
-        )
-        return dense(global_average(x, layout))
-
-
-class Block(nn.Module):
-    """Two 3x3 layers, each normalised, and what goes past them.
-
-    Attributes:
-      conv: makes a layer: (scheme, features, window, stride, name).
-      norm: makes a normalisation.
-      config: the network.
-      stage: of the network, from 0; its features follow.
-      stride: of the first layer and of the shortcut.
-      layout: order of the axes of input and output.
-    """
-
-    conv: Any
-    norm: Any
-    config: ResNet
-    stage: int
-    stride: int
-    layout: str
-
-    @nn.compact
-    def __call__(self, x: Array, train: bool) -> Array:
-        """Maps [n, h, w, c], in `layout`, to [n, h / stride, w / stride, features]."""
-        net, stage, stride = self.config, self.stage, self.stride
-        scheme, features = net.scheme(stage), net.width * 2**stage
-        y = self.conv(scheme, features, 3, stride, name="conv_0")(x)
-        y = nn.relu(self.norm(name="norm_0")(y, train))
-        y = self.conv(scheme, features, 3, 1, name="conv_1")(y)
-        y = self.norm(name="norm_1")(y, train)
-        if x.shape != y.shape and net.shortcut == "identity":
-            x = subsample(x, self.layout, stride, features)
-        elif x.shape != y.shape:
-            own = net.scheme(stage, "shortcut")
-            x = self.conv(own, features, 1, stride, name="shortcut")(x)
-            x = self.norm(name="shortcut_norm")(x, train)
-        return nn.relu(x + y)
-
-
-def _conv(
-    net: ResNet,
-    how: Arithmetic,
-    layout: str,
-    scheme: Scheme,
-    features: int,
-    window: int,
-    stride: int,
-    *,
-    name: str,
-) -> SharedConv:
-    pad = window // 2  # on all four sides, as PyTorch's; XLA's SAME pads one side more
-    return SharedConv(
-        features=features,
-        window=(window, window),
-        strides=(stride, stride),
-        padding=((pad, pad), (pad, pad)),
-        scheme=scheme,
-        kernel_init=kaiming_normal(net.fans, net.init_fan),
-        use_bias=net.use_bias,
-        share_bias=net.share_bias,
-        severing=net.severing,
-        lowering=how.lowering,
-        precision=how.precision,
-        layout=layout,
-        name=name,
-    )
+    @property
+    def blocks(self) -> int:
+        """Blocks of a stage."""
+        return 2

@@ -1,0 +1,16 @@
+r"""ResNet-18 of half width on ImageNet: shared, free, and free with sharing in sleep.
+
+The ImageNet rows of the paper's accuracy table. DIR holds `imagenet/train/CLASS/` and
+`imagenet/val/CLASS/`, and all images at 256x256 must fit into memory. 5 runs of 200
+epochs; days on a GPU.
+
+python -m launch.sweep --config=configs/pogodin2021/imagenet.py \
+    --workdir=results/pogodin_imagenet --data_dir=DIR
+"""
+
+from ws_jax.papers.pogodin2021.presets import imagenet
+
+
+def get_config():
+    """Returns the sweep."""
+    return imagenet("imagenet")

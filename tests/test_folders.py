@@ -1,0 +1,196 @@
+"""Folders of images as a data set, on small ones in the form of the real ones."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ws_jax import data, engine, results
+from ws_jax.data import cache, folders
+from ws_jax.models import ConvNet
+from ws_jax.runs import Data, Run, Sweep, Train
+
+RANDOM = np.random.default_rng(0)
+WORDS = ("n01", "n02", "n03")
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("WS_JAX_CACHE", str(tmp_path / "cache"))
+
+
+def write(path, shape=(9, 9, 3)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = RANDOM.integers(0, 256, shape, np.uint8)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def make(root, counts=((4, 5, 6), (2, 2, 3)), shape=(9, 9, 3), below=""):
+    """Writes a folder; returns its images by (part, class)."""
+    return {
+        (part, word): [
+            write(root / part / word / below / f"{word}_{i}.png", shape)
+            for i in range(n)
+        ]
+        for part, numbers in zip(("train", "val"), counts, strict=True)
+        for word, n in zip(WORDS, numbers, strict=True)
+    }
+
+
+def as_sets(images):
+    return [sorted(image.tobytes() for image in group) for group in images]
+
+
+@pytest.mark.parametrize("below", ["", "images"])
+def test_a_folder_is_read_class_by_class_and_shuffled(tmp_path, below):
+    written = make(tmp_path / "own", below=below)
+    found = data.load("folder:own", data_dir=tmp_path)
+    assert found.images.shape == (22, 9, 9, 3) and found.num_classes == 3
+    assert found.num_train == 15 and found.name == "folder:own"
+    for part, where in (("train", slice(15)), ("val", slice(15, None))):
+        images, labels = found.images[where], found.labels[where]
+        got = [images[labels == i] for i in range(3)]
+        assert as_sets(got) == as_sets([written[part, word] for word in WORDS])
+    assert len(set(found.labels[:5].tolist())) > 1  # not class by class
+    again = data.load(f"folder:{tmp_path / 'own'}")
+    np.testing.assert_array_equal(again.images, found.images)
+
+
+def test_images_are_decoded_once(tmp_path, monkeypatch):
+    make(tmp_path / "own")
+    first = data.load("folder:own", data_dir=tmp_path)
+    monkeypatch.setattr(folders, "_decode", None)
+    assert data.load("folder:own", data_dir=tmp_path).fingerprint == first.fingerprint
+    assert len(list(cache.default_dir().iterdir())) == 1
+    # Another file is another data set.
+    write(tmp_path / "own" / "train" / "n01" / "more.png")
+    with pytest.raises(TypeError):
+        data.load("folder:own", data_dir=tmp_path)
+
+
+def test_the_middle_is_cut_and_sides_are_resized(tmp_path):
+    written = make(tmp_path / "own", shape=(9, 11, 3))
+    cut = data.load("folder:own@5", data_dir=tmp_path)
+    wanted = [image[2:7, 3:8] for image in sum(written.values(), [])]
+    assert as_sets([cut.images]) == as_sets([wanted])
+    half = data.load("folder:own@18/16", data_dir=tmp_path)
+    assert half.images.shape[1:] == (16, 16, 3)
+    one = written["val", "n01"][0]
+    resized = np.asarray(
+        Image.fromarray(one).resize((22, 18), Image.Resampling.BILINEAR)
+    )
+    wanted = resized[1:17, 3:19].tobytes()
+    assert wanted in {image.tobytes() for image in half.images}
+
+
+def test_grey_and_odd_sized_images_become_alike(tmp_path):
+    make(tmp_path / "own")
+    write(tmp_path / "own" / "train" / "n01" / "grey.png", (20, 30))
+    found = data.load("folder:own@9/9", data_dir=tmp_path)
+    assert found.images.shape == (23, 9, 9, 3)
+
+
+def test_annotations_of_test_images_are_read(tmp_path):
+    make(tmp_path / "own", counts=((2, 2, 2), (0, 0, 0)))
+    lines, images = [], []
+    for i, word in enumerate(("n02", "n01")):
+        images.append(write(tmp_path / "own" / "val" / "images" / f"val_{i}.png"))
+        lines.append(f"val_{i}.png\t{word}\t0\t0\t62\t62")
+    annotations = tmp_path / "own" / "val" / "val_annotations.txt"
+    annotations.write_text("\n".join(lines))
+    found = data.load("folder:own", data_dir=tmp_path)
+    np.testing.assert_array_equal(found.images[6:], images)
+    np.testing.assert_array_equal(found.labels[6:], [1, 0])
+    annotations.write_text("val_0.png\tn04\t0")
+    with pytest.raises(data.DataError, match="class 'n04' is not among .*did you mean"):
+        data.load("folder:own", data_dir=tmp_path)
+
+
+def spoil_file(root):
+    (root / "train" / "n02" / "n02_0.png").write_bytes(b"no image")
+
+
+def cut_file(root):
+    path = root / "val" / "n03" / "n03_1.png"
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def resize_file(root):
+    write(root / "train" / "n02" / "n02_0.png", (9, 10, 3))
+
+
+def lose_class(root):
+    (root / "val" / "n03").rename(root / "val" / "n04")
+
+
+def empty_class(root):
+    for path in (root / "train" / "n02").iterdir():
+        path.unlink()
+
+
+def lose_train(root):
+    (root / "train").rename(root / "training")
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (spoil_file, "n02_0.png cannot be read as an image"),
+        (cut_file, "n03_1.png cannot be read as an image"),
+        (resize_file, r"pixels.*folder:own@64/64, which resizes"),
+        (lose_class, "val are not those of .*train: it has n04, and lacks n03"),
+        (empty_class, "n02 holds no image: needs files that end in .jpeg"),
+        (lose_train, "there is no folder .*train; a data set is a folder with train/"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path, spoil, message):
+    make(tmp_path / "own")
+    spoil(tmp_path / "own")
+    with pytest.raises(data.DataError, match=message) as caught:
+        data.load("folder:own", data_dir=tmp_path)
+    assert "\n" not in str(caught.value)
+    assert not list(cache.default_dir().glob("*"))
+
+
+def test_a_single_class_is_refused(tmp_path):
+    write(tmp_path / "own" / "train" / "n01" / "a.png")
+    with pytest.raises(data.DataError, match="train has 1 folders .* at least two"):
+        data.load("folder:own", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("folder:", "write folder:PATH, folder:PATH@CROP"),
+        ("folder:own@32/64", "from images of 32 pixels no square of 64"),
+        ("folder:own@10", "has 9x9 pixels, from which no 10x10 can be cut"),
+        ("folder:none", "there is no folder none/train"),
+    ],
+)
+def test_names_that_cannot_be_are_refused(tmp_path, name, message):
+    make(tmp_path / "own")
+    with pytest.raises(data.DataError, match=message):
+        data.load(name, data_dir=tmp_path)
+
+
+def test_a_folder_without_a_test_part_is_all_training(tmp_path):
+    make(tmp_path / "own")
+    (tmp_path / "own" / "val").rename(tmp_path / "rest")
+    assert data.load("folder:own", data_dir=tmp_path).num_train == 15
+
+
+def test_a_sweep_trains_on_a_folder(tmp_path):
+    make(tmp_path / "own", counts=((8, 8, 8), (3, 3, 3)))
+    base = Run(
+        data=Data("folder:own@8", split="holdout", holdout=0.25),
+        network=ConvNet(features=(2,), kernel_sizes=(3,), strides=(2,), hidden=4),
+        transforms=(),
+        train=Train(epochs=1, batch_size=6),
+    )
+    sweep = dataclasses.replace(Sweep("own", base), axes={"seed": (0,)})
+    engine.run_sweep(sweep, tmp_path / "work", data_dir=str(tmp_path))
+    table = results.read(tmp_path / "work")
+    assert set(table["data"]) == {"folder:own@8"}
+    assert np.isfinite(table["test_acc"].iloc[-1])

@@ -1,0 +1,174 @@
+"""The second paper's settings as the engine has them, and its phases in sweeps."""
+
+import dataclasses
+import math
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from studies import stop_at_once
+
+from ws_jax import engine, results
+from ws_jax.checkpoint import load_run
+from ws_jax.config import ConfigError, replace_field
+from ws_jax.measure import WeightSNR
+from ws_jax.models import ResNet, ResNet18
+from ws_jax.optimizers import make_optimizer
+from ws_jax.papers.pogodin2021 import presets
+from ws_jax.runs import Data, Evaluation, Execution, Sweep
+from ws_jax.transforms import Crop, Normalize, transform_batch
+
+STUDIES = {
+    "cifar10": presets.cifar("cifar10"),
+    "cifar100": presets.cifar("cifar100", "cifar100"),
+    "tiny_imagenet": presets.tiny_imagenet("tiny_imagenet"),
+    "imagenet": presets.imagenet("imagenet"),
+    "reduced": presets.reduced("reduced"),
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_is_shared_free_and_every_cadence_in_two_programs(name):
+    sweep = STUDIES[name].checked()
+    runs = sweep.runs()
+    phases = [
+        (run.network.sharing, getattr(run.train.phase, "every", 0)) for run in runs
+    ]
+    want = [("full", 0), *(("free", every) for every in presets.CADENCES)]
+    seeds = 3 if name == "reduced" else 1
+    assert sorted(set(phases)) == sorted(want) and len(runs) == seeds * len(want)
+    assert len({jax.tree.structure(run) for run in runs}) == 2
+
+
+@pytest.mark.parametrize(
+    "name, rate, decay, batch, dtype",
+    [
+        ("cifar10", 1e-2, 1e-4, 512, "bfloat16"),
+        ("cifar100", 1e-2, 1e-4, 512, "bfloat16"),
+        ("tiny_imagenet", 1e-2, 1e-4, 512, "bfloat16"),
+        ("imagenet", 5e-4, 1e-2, 256, "bfloat16"),
+    ],
+)
+def test_recipes_are_the_published_ones(name, rate, decay, batch, dtype):
+    run = STUDIES[name].checked().base
+    train, optimizer = run.train, run.train.optimizer
+    assert (optimizer.kind, optimizer.learning_rate) == ("adamw", rate)
+    assert (optimizer.weight_decay, train.batch_size) == (decay, batch)
+    assert (train.epochs, train.patience, run.network.dtype) == (200, 200, dtype)
+    assert (run.task.top, run.data.split) == ((5,), "holdout")
+    factor = optimizer.schedule.make(200 * 98, 98)
+    factors = [factor(jnp.float32(epoch * 98)) for epoch in (0, 99, 100, 149, 150, 199)]
+    np.testing.assert_allclose(factors, [1, 1, 0.25, 0.25, 0.0625, 0.0625])
+    phase = train.phase
+    assert (phase.kind, phase.count, phase.first) == ("group_mean", "epoch", 1)
+    assert (phase.sharing, phase.border) == ("periodic:window", True)
+
+
+def test_decay_is_decoupled_as_in_the_recipe():
+    optimizer = STUDIES["cifar10"].checked().base.train.optimizer
+    chain = make_optimizer(optimizer, 100, 10)
+    params = {"w": jnp.array([2.0, -1.0])}
+    updates, _ = chain.update({"w": jnp.zeros(2)}, chain.init(params), params)
+    np.testing.assert_allclose(updates["w"], 1e-4 * params["w"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", presets.COLOURS)
+def test_a_pixel_of_the_mean_colour_and_all_padding_are_zero(name):
+    normal = presets.normalize(name)
+    whole = [255 * m for m in normal.mean]
+    np.testing.assert_allclose(whole, np.round(whole), atol=1e-9)
+    means = presets.COLOURS[name][0]
+    assert all(0 <= m - n < 1 / 255 for m, n in zip(means, normal.mean, strict=True))
+    pixel = jnp.asarray(np.round(whole).astype(np.uint8) / np.float32(255))
+    images = jnp.broadcast_to(pixel, (1, 8, 8, 3))
+    got, _ = transform_batch(jax.random.key(0), (normal,), images, jnp.zeros(1))
+    np.testing.assert_allclose(got, 0, atol=1e-6)
+    ones = jnp.ones((64, 8, 8, 3))
+    chain = (normal, Crop(padding=4))
+    got, _ = transform_batch(jax.random.key(0), chain, ones, jnp.zeros(64))
+    inside = transform_batch(jax.random.key(0), (normal,), ones, jnp.zeros(64))[0][
+        0, 0, 0
+    ]
+    pixels = np.asarray(got).reshape(-1, 3)
+    assert set(np.unique(pixels[:, 0])) == {0.0, float(inside[0])}
+
+
+def test_translations_and_networks_of_each_study():
+    kinds = {
+        name: [t.kind for t in sweep.checked().base.transforms]
+        for name, sweep in STUDIES.items()
+    }
+    assert kinds["cifar10"] == ["repeat", "flip", "normalize", "crop"]
+    assert kinds["tiny_imagenet"] == ["repeat", "cut", "normalize", "centre"]
+    assert kinds["imagenet"] == ["resized_cut", "flip", "normalize", "centre"]
+    networks = {name: sweep.base.network for name, sweep in STUDIES.items()}
+    assert networks["imagenet"] == ResNet18(width=32, dtype="bfloat16")
+    assert networks["cifar10"] == ResNet(depth=20, width=16, dtype="bfloat16")
+    assert STUDIES["tiny_imagenet"].base.data.name == "folder:tiny-imagenet-200@64"
+    none = presets.tiny_imagenet("none", padding=0).base
+    assert none.data.name == "folder:tiny-imagenet-200@48"
+    assert [t.kind for t in presets.cifar("none", padding=0).base.transforms] == [
+        "repeat", "flip", "normalize"
+    ]  # fmt: skip
+    assert any(isinstance(t, Normalize) for t in none.transforms)
+
+
+def test_what_the_paper_does_not_have_is_refused():
+    with pytest.raises(ConfigError, match="padding is 9, needs 0 to 8"):
+        presets.tiny_imagenet("x", padding=9)
+    with pytest.raises(ConfigError, match="did you mean 'cadences'"):
+        presets.reduced("x", cadence=(1,))
+
+
+def small():
+    """ResNet-8 of two channels on 60 images: 3 steps in each of 2 epochs."""
+    sweep = presets.reduced("small", epochs=2, seeds=(0,))
+    base = dataclasses.replace(
+        sweep.base,
+        data=Data("synthetic:60x16x16x3", split="holdout"),
+        network=ResNet(depth=8, width=2),
+        execution=Execution(chunk=3, checkpoint_every=1),
+        train=dataclasses.replace(sweep.base.train, batch_size=16),
+    )
+    base = replace_field(base, "train.optimizer.learning_rate", 1e-3)
+    return dataclasses.replace(sweep, base=base)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", [presets.INSTANT, presets.SLEEP])
+def test_stopped_and_resumed_gives_the_same_bits(phase, tmp_path, monkeypatch):
+    base = replace_field(small().base, "train.phase", phase)
+    base = replace_field(base, "network.sharing", "free")
+    sweep = Sweep("small", base, {"train.phase.every": (1, 2, presets.NEVER)})
+    engine.run_sweep(sweep, tmp_path / "whole")
+    stop_at_once(sweep, tmp_path / "halves", monkeypatch)
+    engine.run_sweep(sweep, tmp_path / "halves")
+    whole, halves = (results.read(tmp_path / name) for name in ("whole", "halves"))
+    same = [c for c in whole.columns if c not in ("seconds",)]
+    chex.assert_trees_all_equal(*(t[same].to_dict("list") for t in (whole, halves)))
+    for every in (1, 2, presets.NEVER):
+        runs = [
+            load_run(tmp_path / name, **{"train.phase.every": every})
+            for name in ("whole", "halves")
+        ]
+        chex.assert_trees_all_equal(*runs)
+    assert whole["loss"].nunique() > 3 and np.isfinite(whole["val_loss"].iloc[-1])
+
+
+@pytest.mark.slow
+def test_sharing_at_every_step_leaves_nine_kernels_and_never_leaves_all(tmp_path):
+    base = replace_field(small().base, "network.sharing", "free")
+    evaluation = Evaluation(views=(), measures=(WeightSNR(),))
+    base = dataclasses.replace(base, evaluation=evaluation)
+    sweep = Sweep("small", base, {"train.phase.every": (1, presets.NEVER)})
+    engine.run_sweep(sweep, tmp_path)
+    for every, distinct in ((1, 9), (presets.NEVER, 256)):
+        run = load_run(tmp_path, **{"train.phase.every": every})
+        kernel = run["params"]["stage_0_block_0"]["conv_0"]["kernel"]
+        flat = np.asarray(kernel).reshape(256, -1)
+        close = np.abs(flat[:, None] - flat[None]).max(-1) < 1e-6
+        assert math.isclose(sum(1 / close.sum(1)), distinct)
+    table = results.read(tmp_path)
+    assert any(name.startswith("snr_stage_0") for name in table)

@@ -1,0 +1,205 @@
+"""A user's own images: a folder with one folder of images a class."""
+
+import dataclasses
+import functools
+import hashlib
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from ws_jax.config import nearest
+from ws_jax.data.cache import Source
+from ws_jax.data.dataset import DataError, Dataset
+
+NAME = "folder"
+SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
+_TEST_PARTS = ("val", "validation", "test")
+_ANNOTATIONS = "val_annotations.txt"  # TinyImageNet's test images lie in one folder
+_SIZE = re.compile(r"(?P<path>.+?)(@((?P<resize>\d+)/)?(?P<crop>\d+))?")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Item:
+    """An image file, and the number of its class."""
+
+    path: Path
+    label: int
+
+
+def find(name: str, data_dir: Path | None = None) -> Source:
+    """Finds a folder of images, without reading them.
+
+    `train/CLASS/` holds the training images of a class, at any depth, `val/CLASS/` (or
+    `validation`, `test`) its test images. Classes are numbered in the order of their
+    names. Training images are shuffled, always alike: folders come class by class, and
+    a split takes what is last.
+
+    Args:
+      name: `folder:PATH` takes images as they are, all of one size. `folder:PATH@48`
+        cuts their middle 48x48 pixels out, `folder:PATH@256/224` resizes them first, so
+        that the shorter side has 256 pixels.
+      data_dir: where a relative path is looked for, besides where the process runs.
+
+    Raises:
+      DataError: if there is no such folder, it has a single class, or the classes of
+        its parts differ.
+    """
+    path, resize, crop = _parse(name)
+    root = path.expanduser()
+    if not root.is_dir() and data_dir is not None and (data_dir / root).is_dir():
+        root = data_dir / root
+    train = root / "train"
+    if not train.is_dir():
+        raise DataError(
+            f"{name}: there is no folder {train}; a data set is a folder with train/ "
+            "and val/, each with one folder of images a class"
+        )
+    classes = _classes(train)
+    if len(classes) < 2:
+        raise DataError(
+            f"{train} has {len(classes)} folders of classes, at least two are needed"
+        )
+    items = [
+        _Item(file, label)
+        for label, word in enumerate(classes)
+        for file in _images(train / word)
+    ]
+    parts = [root / part for part in _TEST_PARTS if (root / part).is_dir()]
+    tests = _test_items(parts[0], classes) if parts else []
+    shuffled = np.random.RandomState(0).permutation(len(items))
+    ordered = [items[i] for i in shuffled]
+    read = functools.partial(
+        _read, name, (*ordered, *tests), len(items), len(classes), resize, crop
+    )
+    return Source(name, NAME, _digest(root, [*ordered, *tests]), read)
+
+
+def _parse(name: str) -> tuple[Path, int, int]:
+    match = _SIZE.fullmatch(name.partition(":")[2])
+    if match is None:
+        raise DataError(
+            f"{name!r} names no folder: write {NAME}:PATH, {NAME}:PATH@CROP or "
+            f"{NAME}:PATH@RESIZE/CROP, as {NAME}:tiny-imagenet-200@64"
+        )
+    resize, crop = (int(match[key] or 0) for key in ("resize", "crop"))
+    if match["crop"] and (crop < 1 or (match["resize"] and resize < crop)):
+        raise DataError(
+            f"{name!r}: from images of {resize} pixels no square of {crop} can be cut"
+        )
+    return Path(match["path"]), resize, crop
+
+
+def _classes(part: Path) -> list[str]:
+    return sorted(path.name for path in part.iterdir() if path.is_dir())
+
+
+def _images(folder: Path) -> list[Path]:
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not found:
+        raise DataError(
+            f"{folder} holds no image: needs files that end in {', '.join(SUFFIXES)}"
+        )
+    return found
+
+
+def _test_items(part: Path, classes: list[str]) -> list[_Item]:
+    number = {word: label for label, word in enumerate(classes)}
+    if (part / _ANNOTATIONS).is_file():
+        return _annotated(part, number)
+    others = _classes(part)
+    if others != classes:
+        extra, missing = set(others) - set(classes), set(classes) - set(others)
+        only = ", ".join(sorted(extra)[:3]) or "no class of its own"
+        raise DataError(
+            f"the classes of {part} are not those of {part.parent / 'train'}: it has "
+            f"{only}, and lacks {', '.join(sorted(missing)[:3]) or 'none'}"
+        )
+    return [
+        _Item(file, number[word]) for word in others for file in _images(part / word)
+    ]
+
+
+def _annotated(part: Path, number: dict[str, int]) -> list[_Item]:
+    """Reads the file that says of which class each image is (TinyImageNet)."""
+    items = []
+    for line in (part / _ANNOTATIONS).read_text().splitlines():
+        file, _, rest = line.partition("\t")
+        word = rest.partition("\t")[0]
+        if word not in number:
+            raise DataError(
+                f"{part / _ANNOTATIONS}: class {word!r} is not among those to train "
+                f"on: {nearest(word, number, most=3)}"
+            )
+        items.append(_Item(part / "images" / file, number[word]))
+    return items
+
+
+def _digest(root: Path, items: Sequence[_Item]) -> str:
+    """Tells folders apart by their files' names and sizes, not by content."""
+    digest = hashlib.sha256()
+    for item in items:
+        try:
+            size = item.path.stat().st_size
+        except OSError as error:
+            raise DataError(f"{item.path} cannot be read ({error.strerror})") from error
+        name = item.path.relative_to(root)
+        digest.update(f"{name} {size} {item.label}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _read(
+    name: str,
+    items: tuple[_Item, ...],
+    num_train: int,
+    num_classes: int,
+    resize: int,
+    crop: int,
+) -> Dataset:
+    """Decodes all images, several at a time: decoders work without Python's lock."""
+    with ThreadPoolExecutor() as pool:
+        decode = functools.partial(_decode, resize=resize, crop=crop)
+        images = pool.map(lambda item: decode(item.path), items)
+        first = next(images)
+        stacked = np.empty((len(items), *first.shape), np.uint8)
+        stacked[0] = first
+        for i, image in enumerate(images, start=1):
+            if image.shape != first.shape:
+                sizes = ["x".join(map(str, x.shape[:2])) for x in (image, first)]
+                raise DataError(
+                    f"{items[i].path} has {sizes[0]} pixels, {items[0].path} has "
+                    f"{sizes[1]}: images of several sizes need one, as by "
+                    f"{name}@64/64, which resizes and cuts"
+                )
+            stacked[i] = image
+    labels = np.array([item.label for item in items], np.int32)
+    return Dataset(name, NAME, stacked, labels, num_classes, num_train)
+
+
+def _decode(path: Path, resize: int, crop: int) -> np.ndarray:
+    """Returns the image [h, w, 3] of a file."""
+    from PIL import Image, UnidentifiedImageError  # slow to import
+
+    try:
+        with Image.open(path) as file:
+            image = file.convert("RGB")
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+        raise DataError(
+            f"{path} cannot be read as an image ({error}): it is damaged, or no image"
+        ) from error
+    if resize:
+        scale = resize / min(image.size)
+        sides = [max(resize, round(scale * side)) for side in image.size]
+        image = image.resize((sides[0], sides[1]), Image.Resampling.BILINEAR)
+    if crop:
+        across, down = image.size
+        if min(across, down) < crop:
+            raise DataError(
+                f"{path} has {down}x{across} pixels, from which no {crop}x{crop} can "
+                f"be cut: resize first, as by @{crop}/{crop}"
+            )
+        left, top = (across - crop) // 2, (down - crop) // 2
+        image = image.crop((left, top, left + crop, top + crop))
+    return np.asarray(image, np.uint8)

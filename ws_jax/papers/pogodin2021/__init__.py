@@ -1,0 +1,1 @@
+"""Pogodin et al. 2021, "Towards biologically plausible convolutional networks"."""
