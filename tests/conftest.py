@@ -18,6 +18,9 @@ os.environ["XLA_FLAGS"] = " ".join(
 )
 
 import jax  # noqa: E402
+import typecheck  # noqa: E402
+
+typecheck.use_beartype_alone_without_shapes()
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
