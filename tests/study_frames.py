@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ws_jax.papers.ott2020 import published
-from ws_jax.results import RUN_COLUMNS, make_frame
+from ws_jax.results import COLUMNS, RUN_COLUMNS, make_frame
 
 MODELS = (("cnn", "paper"), ("fcn", "released"))
 # Fields of the config that are not at the engine's defaults.
@@ -59,10 +59,10 @@ def run_rows(
     offset, so that any reading of a cell yields the expected number.
     """
     rows = learning_curves(data, kind, level, model, fold, epochs, vcp, curved, seed)
-    start = pd.DataFrame({"epoch": [0]})
-    rows = pd.concat([start, rows], ignore_index=True)
+    rows = {name: np.append(np.nan, values) for name, values in rows.items()}
+    rows["epoch"] = np.arange(epochs + 1)
     if model == "fcn":
-        rows = rows.assign(**distances(rows["epoch"].to_numpy(), level, kind))
+        rows |= distances(rows["epoch"], level, kind)
     setting = published.SETTINGS.get(data, published.SETTINGS["mnist"])
     identity = {
         "sweep": f"{data}_{kind}",
@@ -91,11 +91,11 @@ def run_rows(
     }
     # A field may hold a tuple, the same in every row.
     identity = {
-        name: [value] * len(rows) if isinstance(value, tuple) else value
+        name: [value] * (epochs + 1) if isinstance(value, tuple) else value
         for name, value in identity.items()
     }
     run = f"{model}-{init}-{kind}{level}-p{vcp}-fold{fold}-seed{seed}"
-    return rows.assign(run=run, **identity)
+    return pd.DataFrame({**rows, "run": run, **identity})
 
 
 def semantics_fields(semantics, kind):
@@ -130,9 +130,8 @@ def learning_curves(data, kind, level, model, fold, epochs, vcp, curved, seed):
     values["swap"] = (
         0.34 + gap + draw.normal(0, 0.02 * curved, epochs) + FOLD_OFFSETS[fold]
     )
-    rows = pd.DataFrame({"epoch": epoch, **values, "loss": 1 - values["acc"]})
-    rows["val_loss"] = 1 - rows["val_acc"]
-    return rows
+    values["loss"], values["val_loss"] = 1 - values["acc"], 1 - values["val_acc"]
+    return {"epoch": epoch, **values}
 
 
 def distances(epoch, level, kind):
@@ -176,7 +175,9 @@ def study(
 
 def frame(runs):
     """Joins runs to a frame with the columns and types of real results."""
-    return identified(make_frame(pd.concat(runs).to_dict("records")))
+    whole = pd.concat(runs, ignore_index=True)
+    like = make_frame(whole[:1].to_dict("records"))
+    return identified(whole.reindex(columns=like.columns).astype(COLUMNS))
 
 
 def identified(whole):
@@ -191,9 +192,13 @@ def identified(whole):
         whole["epochs"] = whole.groupby("sweep")["epoch"].transform("max")
     fields = [name for name in whole.columns if "." in name]
     keys = [name for name in RUN_COLUMNS if name not in ("run", "sweep")] + fields
-    told = whole[keys].round(4).astype("str")
-    rate = whole["learning_rate"].map("{:.5g}".format)
-    cell = [name for name in keys if name not in ("fold", "seed", "learning_rate")]
-    whole["cell"] = rate.str.cat(told[cell], "|")
-    whole["digest"] = whole["cell"].str.cat(told[["fold", "seed"]], "|")
+    # All rows of a training have the same; so each is written once.
+    number = whole.groupby(keys, dropna=False, sort=False).ngroup()
+    first = whole[~number.duplicated()]
+    told = first[keys].round(4).astype("str")
+    rate = first["learning_rate"].map("{:.5g}".format)
+    names = [name for name in keys if name not in ("fold", "seed", "learning_rate")]
+    cell = rate.str.cat(told[names], "|")
+    digest = cell.str.cat(told[["fold", "seed"]], "|")
+    whole["cell"], whole["digest"] = cell.array[number], digest.array[number]
     return whole

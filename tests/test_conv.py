@@ -1,5 +1,6 @@
 """The op against lax's own, in value and both gradients."""
 
+import functools
 import itertools
 
 import chex
@@ -46,7 +47,8 @@ def value_and_gradients(function, x, kernel):
 
 
 def draw(*shape, seed=0, dtype=jnp.float32):
-    return jax.random.normal(jax.random.key(seed), shape, dtype)
+    # By NumPy, since JAX compiles its draws for every shape.
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -160,11 +162,12 @@ def test_a_run_axis_equals_a_loop(lowering, name, mapped):
 
     in_axes = tuple(0 if m else None for m in mapped)
     got = jax.jit(jax.vmap(function, in_axes))(x, bank)
+    of_one = jax.jit(function)
     alone = [
-        jax.jit(function)(x[i] if mapped[0] else x, bank[i] if mapped[1] else bank)
+        of_one(x[i] if mapped[0] else x, bank[i] if mapped[1] else bank)
         for i in range(runs)
     ]
-    want = jax.tree.map(lambda *leaves: jnp.stack(leaves), *alone)
+    want = jax.tree.map(lambda *leaves: np.stack(leaves), *alone)
     chex.assert_trees_all_close(got, want, rtol=1e-4, atol=1e-4)
 
 
@@ -174,14 +177,13 @@ def test_bfloat16_to_its_precision(name):
     x = draw(BATCH, *SIZE, 2).astype(jnp.bfloat16)
     bank = draw(scheme.num_kernels, 3, 3, 2, 4, seed=1).astype(jnp.bfloat16)
 
+    @jax.jit
     def ours(x, b):
-        return conv.shared_conv(x, b, scheme)
+        return value_and_gradients(lambda x, b: conv.shared_conv(x, b, scheme), x, b)
 
-    y, grads = value_and_gradients(ours, x, bank)
+    y, grads = ours(x, bank)
     assert y.dtype == grads[0].dtype == grads[1].dtype == jnp.bfloat16
-    want, want_grads = value_and_gradients(
-        ours, x.astype(jnp.float32), bank.astype(jnp.float32)
-    )
+    want, want_grads = ours(x.astype(jnp.float32), bank.astype(jnp.float32))
     # Products are summed in float32, so a response is rounded once, by half a unit in
     # 2**-8. A gradient starts from rounded weights, and the input's adds up windows.
     np.testing.assert_allclose(y.astype(jnp.float32), want, rtol=2**-8, atol=2**-8)
@@ -227,18 +229,20 @@ def test_derivatives_forward_and_of_the_second_order(lowering, name):
             lambda x: jax.grad(lambda x: (op(lowering)(x) ** 3).sum())(x).sum()
         )
 
-    moved = jax.jvp(op(lowering), (x,), (jnp.cos(x),))
-    chex.assert_trees_all_close(
-        moved, jax.jvp(op("lax"), (x,), (jnp.cos(x),)), atol=1e-4
-    )
-    np.testing.assert_allclose(
-        second(lowering)(x), second("lax")(x), rtol=1e-3, atol=1e-2
-    )
+    @jax.jit
+    def everything(x):
+        moved = (jax.jvp(op(n), (x,), (jnp.cos(x),)) for n in (lowering, "lax"))
+        return *moved, second(lowering)(x), second("lax")(x)
+
+    moved, want, twice, want_twice = everything(x)
+    chex.assert_trees_all_close(moved, want, atol=1e-4)
+    np.testing.assert_allclose(twice, want_twice, rtol=1e-3, atol=1e-2)
 
 
 def test_a_site_sees_its_window_only():
     field = jnp.ones((7, 6, 3, 3, 1, 1))
-    grad = jax.grad(lambda x: conv.local_conv(x, field)[0, 2, 3, 0])(draw(1, *SIZE, 1))
+    one = jax.jit(jax.grad(lambda x: conv.local_conv(x, field)[0, 2, 3, 0]))
+    grad = one(draw(1, *SIZE, 1))
     want = np.zeros((1, *SIZE, 1))
     want[:, 2:5, 3:6] = 1
     np.testing.assert_array_equal(grad, want)
@@ -252,7 +256,7 @@ def test_masked_taps_and_units_have_no_effect_and_no_gradient():
     def function(x, k):
         return conv.local_conv(x, k, kernel_mask=kernel_mask, input_mask=input_mask)
 
-    y, (dx, dk) = value_and_gradients(function, x, field)
+    y, (dx, dk) = jax.jit(lambda x, k: value_and_gradients(function, x, k))(x, field)
     want = lax_local(x * input_mask[None], field * kernel_mask, (1, 1), "VALID")
     np.testing.assert_allclose(y, want, rtol=1e-4, atol=1e-4)
     assert np.all(np.asarray(dx)[:, np.asarray(input_mask) == 0] == 0)
@@ -284,8 +288,12 @@ def test_strided_sites_are_counted_as_lax_does():
     ):
         x, k = draw(1, *SIZE, 1), draw(*window, 1, 1)
         for padding in ("VALID", "SAME"):
-            want = lax.conv_general_dilated(
-                x, k, strides, padding, dimension_numbers=NHWC
-            ).shape[1:3]
+            ordinary = functools.partial(
+                lax.conv_general_dilated,
+                window_strides=strides,
+                padding=padding,
+                dimension_numbers=NHWC,
+            )
+            want = jax.eval_shape(ordinary, x, k).shape[1:3]
             got = conv.make_geometry(SIZE, window, strides, padding).sites(SIZE)
             assert got == want

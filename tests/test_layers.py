@@ -33,6 +33,16 @@ def layer(scheme, **fields):
     return SharedConv(scheme=scheme, kernel_init=glorot_uniform(), **parts | fields)
 
 
+def init(module, x=X):
+    """Initial variables, by one program rather than one for each operation."""
+    return jax.jit(module.init)(jax.random.key(0), x)
+
+
+def apply(module, variables, x=X):
+    return jax.jit(module.apply)(variables, x)
+
+
+@jax.jit
 def moved(variables, by=0.1):
     """The same with all parameters moved, biases too."""
     return jax.tree.map(lambda a: a + by * jnp.sin(jnp.arange(a.size)).reshape(a.shape),
@@ -44,18 +54,18 @@ def moved(variables, by=0.1):
 def test_biases_are_stored_as_asked(scheme, share_bias):
     plain = layer(scheme, use_bias=False)
     with_bias = layer(scheme, share_bias=share_bias)
-    params = with_bias.init(jax.random.key(0), X)["params"]
-    assert "bias" not in plain.init(jax.random.key(0), X)["params"]
+    params = init(with_bias)["params"]
+    assert "bias" not in init(plain)["params"]
     lead = {"free": (3, 4), "mixed:2": (3, 4), "tiles:2": (4,)}.get(scheme, ())
     assert params["bias"].shape == ((5,) if share_bias else (*lead, 5))
     bias = jax.random.normal(jax.random.key(1), params["bias"].shape)
     kernels = {name: a for name, a in params.items() if name != "bias"}
-    got = with_bias.apply({"params": {**kernels, "bias": bias}}, X)
+    got = apply(with_bias, {"params": {**kernels, "bias": bias}})
     field = bias
     if lead == (4,) and not share_bias:
         sites = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 3, 3]])
         field = bias[sites]
-    want = np.asarray(plain.apply({"params": kernels}, X)) + np.asarray(field)
+    want = np.asarray(apply(plain, {"params": kernels})) + np.asarray(field)
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
@@ -63,24 +73,25 @@ def test_biases_are_stored_as_asked(scheme, share_bias):
 @pytest.mark.parametrize("scheme", ["full", "free", "mixed:2"])
 def test_a_layer_is_the_same_in_any_layout(scheme, layout):
     one, other = layer(scheme), layer(scheme, layout=layout)
-    variables = moved(one.init(jax.random.key(0), X))
-    got = other.apply(variables, laid_out(X, layout))
+    variables = moved(init(one))
+    got = apply(other, variables, laid_out(X, layout))
     np.testing.assert_allclose(
-        laid_out(got, "NHWC", layout), one.apply(variables, X), rtol=1e-5, atol=1e-5
+        laid_out(got, "NHWC", layout), apply(one, variables), rtol=1e-5, atol=1e-5
     )
 
 
 @pytest.mark.parametrize("scheme", ["full", "free", "tiles:2", "mixed:2"])
 def test_products_in_bfloat16_of_parameters_in_float32(scheme):
     wide, narrow = layer(scheme), layer(scheme, dtype=jnp.bfloat16)
-    variables = moved(narrow.init(jax.random.key(0), X))
+    variables = moved(init(narrow))
     assert {a.dtype for a in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
-    got, want = narrow.apply(variables, X), wide.apply(variables, X)
+    got, want = apply(narrow, variables), apply(wide, variables)
     assert got.dtype == jnp.bfloat16 and want.dtype == jnp.float32
     np.testing.assert_allclose(got.astype("float32"), want, rtol=0.03, atol=0.03)
-    grads = jax.grad(lambda v: narrow.apply(v, X).astype("float32").sum())(variables)
+    loss = jax.jit(jax.grad(lambda v: narrow.apply(v, X).astype("float32").sum()))
+    grads = loss(variables)
     assert {a.dtype for a in jax.tree.leaves(grads)} == {jnp.dtype("float32")}
-    own = layer(scheme, param_dtype=jnp.bfloat16).init(jax.random.key(0), X)
+    own = init(layer(scheme, param_dtype=jnp.bfloat16))
     assert {a.dtype for a in jax.tree.leaves(own)} == {jnp.dtype("bfloat16")}
 
 
@@ -96,13 +107,18 @@ def test_sums_in_bfloat16_are_of_float32(scheme, lowering):
     def conv(x, bank):
         return shared_conv(x, bank, sharing, lowering=lowering)
 
-    y, back = jax.vjp(conv, x, bank)
+    @jax.jit
+    def with_gradients(x, bank):
+        y, back = jax.vjp(conv, x, bank)
+        return y, back(y)
+
+    y, grads = with_gradients(x, bank)
     assert y.dtype == jnp.bfloat16
     np.testing.assert_array_equal(y.astype("float32"), 4608)
-    for grad, like in zip(back(y), (x, bank), strict=True):
+    for grad, like in zip(grads, (x, bank), strict=True):
         assert grad.dtype == like.dtype
     # Every site of a kernel adds 4,608 for each of two images.
-    of_bank = np.asarray(back(y)[1].astype("float32"))
+    of_bank = np.asarray(grads[1].astype("float32"))
     sites = np.bincount(sharing.sites.ravel())[:, None, None, None, None]
     np.testing.assert_allclose(of_bank, 2 * 4608 * sites + 0 * of_bank, rtol=0.01)
 
@@ -122,19 +138,20 @@ def by_hand(x, field, strides, pads):
 
 def test_mixed_mixes_and_learns_both():
     module = layer("mixed:2", use_bias=False)
-    params = moved(module.init(jax.random.key(0), X))["params"]
+    params = moved(init(module))["params"]
     templates, mixing = (
         np.asarray(params[n], np.float64) for n in ("kernel", "mixing")
     )
     assert templates.shape == (2, 3, 3, 3, 5) and mixing.shape == (3, 4, 2)
     field = np.einsum("hwj,jabco->hwabco", mixing, templates)
     want = by_hand(X, field, (2, 2), PADS)
-    np.testing.assert_allclose(module.apply({"params": params}, X), want, atol=1e-5)
+    np.testing.assert_allclose(apply(module, {"params": params}), want, atol=1e-5)
 
     weights = np.cos(np.arange(want.size)).reshape(want.shape)
-    grads = jax.grad(
+    weighted = jax.grad(
         lambda p: jnp.sum(module.apply({"params": p}, X) * jnp.float32(weights))
-    )(params)
+    )
+    grads = jax.jit(weighted)(params)
     # The op is linear in each of the two: with a unit in one place it is its gradient.
     of_field = np.zeros_like(field)
     padded = np.pad(np.asarray(X, np.float64), ((0, 0), *PADS, (0, 0)))
@@ -150,7 +167,7 @@ def test_mixed_mixes_and_learns_both():
 
 def test_mixed_starts_with_the_variance_of_its_templates():
     module = layer("mixed:4", window=(3, 3), features=16)
-    params = module.init(jax.random.key(0), jnp.zeros((1, 32, 32, 8)))["params"]
+    params = init(module, jnp.zeros((1, 32, 32, 8)))["params"]
     field = jnp.tensordot(params["mixing"], params["kernel"], axes=1)
     np.testing.assert_allclose(field.var(), params["kernel"].var(), rtol=0.2)
 
@@ -159,7 +176,7 @@ def test_templates_are_no_field_though_as_many_as_sites():
     """Three by three sites, three templates, windows of three by three."""
     module = layer("mixed:3")
     x = jnp.zeros((1, 6, 6, 3))
-    variables = module.init(jax.random.key(0), x)
+    variables = init(module, x)
     (found,) = describe_layers(lambda key: module.init(key, x))
     assert found.sharing.shape == (3, 3)
     assert found.parameter(variables["params"]).shape == (3, 3, 3, 3, 5)
@@ -183,7 +200,7 @@ def test_a_nested_layer_is_found_read_and_replaced():
     (found,) = describe_layers(lambda key: Nested().init(key, X))
     assert isinstance(found, Layer)
     assert found.name == "inner_2/inner_1/SharedConv_0"
-    params = Nested().init(jax.random.key(0), X)["params"]
+    params = init(Nested())["params"]
     inner = params["inner_2"]["inner_1"]["SharedConv_0"]
     assert found.field(params) is inner["kernel"]
     assert found.field(params).shape == (3, 4, 3, 3, 3, 5)
@@ -200,7 +217,7 @@ class TestNoisy:
 
     def test_in_evaluation_it_is_a_convolution(self):
         noisy, full = layer("noisy:20"), layer("full")
-        variables = moved(noisy.init(jax.random.key(0), X))
+        variables = moved(init(noisy))
         shapes = jax.tree.map(jnp.shape, variables["params"])
         assert shapes == {"kernel": (3, 3, 3, 5), "bias": (5,)}
         got = noisy.apply(variables, X)
@@ -208,13 +225,16 @@ class TestNoisy:
 
     def test_in_training_it_is_one_on_average(self):
         noisy = layer("noisy:20")
-        variables = moved(noisy.init(jax.random.key(0), X))
-        draws = jax.vmap(lambda s: self.train(noisy, variables, s))(jnp.arange(2000))
+        variables = moved(init(noisy))
+        seeds = jnp.arange(2000)
+        draws = jax.jit(jax.vmap(lambda s: self.train(noisy, variables, s)))(seeds)
         assert np.abs(draws[0] - draws[1]).max() > 0.01
-        plain = noisy.apply(variables, X)
+        plain = apply(noisy, variables)
         # Independent errors of every weight, in proportion to it.
-        squared = layer("full", use_bias=False).apply(
-            {"params": {"kernel": variables["params"]["kernel"] ** 2}}, X**2
+        squared = apply(
+            layer("full", use_bias=False),
+            {"params": {"kernel": variables["params"]["kernel"] ** 2}},
+            X**2,
         )
         spread = 0.2 * np.sqrt(squared)
         inside = spread > 1e-6
@@ -227,7 +247,7 @@ class TestNoisy:
         """Equal images everywhere, so that a convolution answers all sites alike."""
         noisy = layer("noisy:20", padding=((0, 0), (0, 0)))
         x = jnp.ones((2, 7, 7, 3))
-        variables = noisy.init(jax.random.key(0), x)
+        variables = init(noisy, x)
         y = self.train(noisy, variables, 0, x)
         assert np.ptp(noisy.apply(variables, x), axis=(0, 1, 2)).max() < 1e-5
         assert np.ptp(y[0], axis=(0, 1)).min() > 1e-3
@@ -262,14 +282,25 @@ def test_batch_norm_is_that_of_flax(layout, train, dtype):
     x = (3 + 2 * X).astype(dtype)
     ours = BatchNorm(layout=layout, momentum=0.8, epsilon=1e-3)
     theirs = nn.BatchNorm(momentum=0.8, epsilon=1e-3, dtype=dtype)
-    variables = ours.init(jax.random.key(0), laid_out(x, layout), False)
+    variables = jax.jit(ours.init, static_argnums=2)(
+        jax.random.key(0), laid_out(x, layout), False
+    )
     assert {a.dtype for a in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
     variables = moved(variables)
-    y, state = ours.apply(variables, laid_out(x, layout), train, mutable="batch_stats")
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        want, other = theirs.apply(
+
+    @jax.jit
+    def of_ours(variables, x):
+        return ours.apply(variables, x, train, mutable="batch_stats")
+
+    @jax.jit
+    def of_theirs(variables, x):
+        return theirs.apply(
             variables, x, use_running_average=not train, mutable="batch_stats"
         )
+
+    y, state = of_ours(variables, laid_out(x, layout))
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        want, other = of_theirs(variables, x)
     assert y.dtype == x.dtype
     tolerance = 1e-5 if dtype == "float32" else 0.05
     np.testing.assert_allclose(
@@ -329,7 +360,7 @@ def test_a_shortcut_without_parameters(layout):
 @pytest.mark.parametrize("lead", [(), (7,), (3, 4)])
 def test_kaiming_counts_window_and_channels_not_sites(fan, count, lead):
     shape = (*lead, 3, 3, 16, 24)
-    values = kaiming_normal(fan=fan)(jax.random.key(0), shape)
+    values = jax.jit(lambda key: kaiming_normal(fan=fan)(key, shape))(jax.random.key(0))
     np.testing.assert_allclose(values.std(), np.sqrt(2 / count), rtol=0.05)
 
 

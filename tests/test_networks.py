@@ -74,7 +74,8 @@ def test_an_image_too_small_is_refused():
 
 def test_a_layer_knows_where_its_kernels_lie():
     program = program_of("mnist", 3, "free/tiles:2/full")
-    params = init_variables(program, program.run, jax.random.key(0))["params"]
+    begin = jax.jit(lambda key: init_variables(program, program.run, key)["params"])
+    params = begin(jax.random.key(0))
     first, second, third = program.layers
     assert first.field(params).shape == (13, 13, 3, 3, 1, 32)
     assert first.field(params, "bias").shape == (13, 13, 32)
@@ -129,13 +130,17 @@ def test_released_initialisation_is_smaller_by_root_of_sites():
 def test_the_network_computes_what_its_table_says(sharing):
     """Against a network written out in NumPy, site by site."""
     program = program_of("mnist", 3, sharing)
-    variables = init_variables(program, program.run, jax.random.key(1))
-    params = jax.tree.map(
-        lambda a: a + 0.01 * jax.random.normal(jax.random.key(2), a.shape),
-        variables["params"],
-    )
-    x = jax.random.uniform(jax.random.key(3), (2, 28, 28, 1))
-    logits, _ = forward(program, program.run, params, {}, {}, x)
+
+    @jax.jit
+    def everything(start, noise, images):
+        params = jax.tree.map(
+            lambda a: a + 0.01 * jax.random.normal(noise, a.shape),
+            init_variables(program, program.run, start)["params"],
+        )
+        x = jax.random.uniform(images, (2, 28, 28, 1))
+        return x, params, forward(program, program.run, params, {}, {}, x)[0]
+
+    x, params, logits = everything(*map(jax.random.key, (1, 2, 3)))
 
     y, params = jax.tree.map(np.asarray, (x, params))
     for i, (side, stride) in enumerate([(13, 2), (6, 2), (4, 1)]):

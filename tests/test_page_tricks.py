@@ -2,24 +2,26 @@
 
 import html
 import re
-import subprocess
-import sys
 
 import pytest
 import study_frames
 
+from ws_jax import results
+from ws_jax.analysis import report
 from ws_jax.papers.ott2020 import published
+from ws_jax.papers.pages import PAPERS
 
 LEVELS = published.LEVELS
 
 
 def page_of(frame, tmp_path):
-    """The page that the command line makes of a table, as text."""
+    """The page of a table as `launch.report` makes it, as text."""
     frame.to_parquet(tmp_path / "results.parquet")
-    command = [sys.executable, "-m", "launch.report", f"--workdir={tmp_path}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    page = (tmp_path / "report.html").read_text("utf-8")
+    page = report.make_report(
+        results.read(tmp_path),
+        records=results.read_records(tmp_path),
+        papers=list(PAPERS.values()),
+    )
     shown = re.sub(r"<[^>]*>", " ", page.split('id="figures"')[0])
     return re.sub(r"\s+", " ", html.unescape(shown))
 

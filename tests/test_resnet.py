@@ -90,12 +90,16 @@ def flat(tree):
 def test_a_shared_one_is_the_plain_network(train):
     module = ResNet(depth=8, width=3).make(10, Arithmetic())
     x = jax.random.normal(jax.random.key(1), (4, 8, 8, 3))
-    variables = module.init(jax.random.key(0), x, False)
+    variables = jax.jit(module.init, static_argnums=2)(jax.random.key(0), x, False)
     variables = jax.tree.map(lambda a: a + 0.1, variables)
-    got, state = module.apply(variables, x, train, mutable=["batch_stats"])
+
+    def applied(module):
+        return jax.jit(lambda v, x: module.apply(v, x, train, mutable=["batch_stats"]))
+
+    got, state = applied(module)(variables, x)
     plain = {name: flat(part) for name, part in variables.items()}
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        want, other = Plain(8, 3).apply(plain, x, train, mutable=["batch_stats"])
+        want, other = applied(Plain(8, 3))(plain, x)
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
     chex.assert_trees_all_close(
         flat(state["batch_stats"]), dict(other["batch_stats"]), rtol=1e-4, atol=1e-5
@@ -113,11 +117,14 @@ def test_equal_kernels_at_all_sites_are_a_convolution(dtype, tolerance):
     free = dataclasses.replace(shared, sharing="free")
     x = jax.random.normal(jax.random.key(1), (4, 8, 8, 3))
     one, many = (net.make(10, Arithmetic()) for net in (shared, free))
-    variables = one.init(jax.random.key(0), x, False)
+    variables = jax.jit(one.init, static_argnums=2)(jax.random.key(0), x, False)
     like = jax.eval_shape(lambda: many.init(jax.random.key(0), x, False))
     same = {**variables, "params": spread(variables["params"], like["params"])}
     assert variables["params"]["stem"]["kernel"].dtype == jnp.float32
-    want, got = one.apply(variables, x, False), many.apply(same, x, False)
+    want, got = (
+        jax.jit(net.apply, static_argnums=2)(v, x, False)
+        for net, v in ((one, variables), (many, same))
+    )
     assert got.dtype == jnp.float32
     np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
 
@@ -178,7 +185,8 @@ def test_a_phase_finds_the_kernels_of_nested_blocks():
     names = [layer.name for layer in program.layers]
     assert names[:3] == ["stem", "stage_0_block_0/conv_0", "stage_0_block_0/conv_1"]
     assert "stage_2_block_0/shortcut" in names and len(names) == 9
-    params = init_variables(program, program.run, jax.random.key(0))["params"]
+    begin = jax.jit(lambda key: init_variables(program, program.run, key)["params"])
+    params = begin(jax.random.key(0))
     phase = GroupMean(sharing="tiles:2")
     change = lambda field, layer: phase.change(field, phase.sharing_of(layer))  # noqa: E731
     after = map_fields(change, program.layers, params)
