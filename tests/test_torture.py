@@ -67,8 +67,9 @@ sys.exit(_guard(lambda: engine.run_sweep(test_torture.CONFIG, sys.argv[1])))
 """
 # Where to kill: a function, at one of its calls.
 AIMS = [
-    ("ws_jax.results", "write", 1),  # the last checkpoint is there, the table not yet
-    ("ws_jax.results", "write", 4),  # the last table of all
+    ("ws_jax.results", "write", 1),  # a checkpoint is there, no table yet
+    ("ws_jax.engine.table", "SweepTable.write", 8),  # somewhere in the middle
+    ("ws_jax.engine.progress", "Progress.close", 1),  # the last table is written
     ("ws_jax.checkpoint", "ChunkCheckpoints.close", 2),  # while it saves
     ("ws_jax.checkpoint", "sync_folder", 1),
     ("os", "replace", 2),  # the table lies beside the one that it replaces

@@ -160,13 +160,14 @@ def _check_sharing(run: Run, layers: Sequence[Layer]) -> None:
 
 def map_groups(study: Study) -> dict[str, MappedProgram]:
     """Maps the program of each group, by name, over this machine's devices."""
-    devices, limit = jax.local_devices(), study.base.execution.chunk
+    return {group.name: map_group(study, group) for group in study.groups}
 
-    def mapped(group: Group) -> MappedProgram:
-        most = min(len(group.runs), limit or len(group.runs))
-        return MappedProgram(study.program(group), most, devices)
 
-    return {group.name: mapped(group) for group in study.groups}
+def map_group(study: Study, group: Group) -> MappedProgram:
+    """Maps the program of a group over this machine's devices."""
+    limit = study.base.execution.chunk
+    most = min(len(group.runs), limit or len(group.runs))
+    return MappedProgram(study.program(group), most, jax.local_devices())
 
 
 def make_chunks(

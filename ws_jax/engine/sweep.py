@@ -1,24 +1,24 @@
 """Runs a sweep from config to results: the one place where side effects are ordered.
 
 A sweep's folder holds `sweep.json` (config, plan, versions, device, data),
-`checkpoints/`, and `results.parquet`. Chunks of runs train one after the other, each
-to its end; whatever happens in between, starting the same sweep again goes on from
-the newest checkpoint of each chunk.
+`checkpoints/`, and `results.parquet`. A process trains chunks of runs one after the
+other, each to its end, and passes over those that another process holds; whatever
+happens in between, starting the same sweep again goes on from the newest checkpoint of
+each chunk.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from ws_jax import ledger, results
+from ws_jax import locks, results
 from ws_jax.checkpoint import ChunkCheckpoints, open_chunk
 from ws_jax.engine.chunk import LivingRuns
 from ws_jax.engine.mapping import MappedProgram
@@ -26,16 +26,19 @@ from ws_jax.engine.program import Examples, Status
 from ws_jax.engine.progress import Progress
 from ws_jax.engine.study import (
     Chunk,
+    Group,
     Study,
     describe_chunks,
     make_chunks,
+    map_group,
     map_groups,
     prepare,
     recorded_chunks,
 )
+from ws_jax.engine.table import SweepTable
 from ws_jax.metrics import Metrics, epoch_metrics
 from ws_jax.runs import Sweep
-from ws_jax.stored import Saved, chunk_digest, chunk_folder, latest_saved
+from ws_jax.stored import Saved
 from ws_jax.workdir import (
     Interrupted,
     Workdir,
@@ -81,15 +84,10 @@ def run_sweep(
         {g.name: len(g.runs) * g.run.train.epochs for g in study.groups},
         max(len(split.train) for split in study.splits),
     )
-    mapped = map_groups(study)
     with Workdir(workdir) as folder, stop_requests() as stop:
-        new = make_record(study.sweep, study.dataset)
-        record = folder.find(new, overwrite)
-        if record is None:
-            chunks = describe_chunks(
-                study, make_chunks(study, mapped, progress.compiling)
-            )
-            record = folder.begin({**new, "chunks": chunks})
+        mapped = map_groups(study)
+        with folder.planning(stop, _waiting(progress, "plans it"), alone=overwrite):
+            record = _agree(study, mapped, folder, progress, overwrite)
         try:
             chunks = recorded_chunks(study, record)
         except KeyError as error:
@@ -97,8 +95,33 @@ def run_sweep(
                 f"the record of {folder.path} names {error}, which its config does not "
                 "have: put a copy of it as the sweep wrote it in its place"
             ) from error
-        training = _Training(study, chunks, mapped, folder.path, stop, record, progress)
-        return training.run()
+        waiting = _waiting(progress, "writes the table")
+        table = SweepTable(
+            study, chunks, record, folder.path, lambda lock: lock.held(stop, waiting)
+        )
+        training = _Training(study, chunks, mapped, table, stop, progress)
+        training.run()
+        return folder.path / results.RESULTS_FILE
+
+
+def _waiting(progress: Progress, what: str) -> Callable[[str], None]:
+    return lambda holder: progress.say(f"waiting for {holder}, which {what}")
+
+
+def _agree(
+    study: Study,
+    mapped: Mapping[str, MappedProgram],
+    folder: Workdir,
+    progress: Progress,
+    overwrite: bool,
+) -> dict[str, Any]:
+    """Returns the record that all processes of the sweep go by; the first writes it."""
+    new = make_record(study.sweep, study.dataset)
+    record = folder.find(new, overwrite)
+    if record is not None:
+        return record
+    chunks = make_chunks(study, mapped, progress.compiling)
+    return folder.begin({**new, "chunks": describe_chunks(study, chunks)})
 
 
 class _Training:
@@ -109,79 +132,92 @@ class _Training:
         study: Study,
         chunks: Sequence[Chunk],
         mapped: dict[str, MappedProgram],
-        path: Path,
+        table: SweepTable,
         stop: threading.Event,
-        record: Mapping[str, Any],
         progress: Progress,
     ):
         self.study = study
         self.chunks = chunks
         self.mapped = mapped
-        self.path = path
+        self.table = table
         self.stop = stop
-        self.record = record
-        self.rows: dict[tuple[str, int], list[dict[str, Any]]] = {}
-        names = [columns["run"] for columns in study.columns.values()]
-        self.places = {name: place for place, name in enumerate(names)}
         self.progress = progress
+        self.counted: dict[tuple[str, int], int] = {}  # epochs of runs, by chunk
+        self.ready: tuple[str, Any] | None = None  # a group, its program and images
 
-    def run(self) -> Path:
-        unfinished = self._read_all()
+    def run(self) -> None:
+        """Trains what is left, beside other processes; ends when all is done."""
+        self.table.begin()
         try:
-            for _, chunks in itertools.groupby(unfinished, lambda c: c.group.name):
-                self._train_group(list(chunks))
+            while left := [c for c in self.chunks if not self._done(c)]:
+                # All are tried, the first that is free first.
+                if not sum([self._try(chunk) for chunk in left]):
+                    self._wait(left)
+            self.table.write()
         finally:
             self.progress.close()
-        return self.path / results.RESULTS_FILE
 
-    def _where(self, chunk: Chunk) -> tuple[Path, str]:
-        """Returns a chunk's folder, and the digest of what is in it."""
-        folder = chunk_folder(self.path, chunk.group.name, chunk.index)
-        return folder, chunk_digest(self.record, self._names(chunk))
+    def _done(self, chunk: Chunk) -> bool:
+        """Looks whether a chunk is done, and counts what of it needs no training."""
+        done, saved = self.table.look(chunk), self.table.saved.get(chunk.key)
+        epochs = chunk.group.run.train.epochs
+        left = len(chunk.runs) * epochs
+        if done:
+            left = 0
+        elif saved is not None:
+            ends = [row for row in saved.rows if row["epoch"] == saved.epoch]
+            left = sum(row["status"] == "running" for row in ends)
+            left *= epochs - saved.epoch
+        self._count(chunk, len(chunk.runs) * epochs - left)
+        return done
 
-    def _names(self, chunk: Chunk) -> list[str]:
-        return [self.study.columns[run]["run"] for run in chunk.runs]
+    def _count(self, chunk: Chunk, known: int) -> None:
+        new = known - self.counted.get(chunk.key, 0)
+        self.counted[chunk.key] = known
+        self.progress.skip(chunk.group.name, new)
 
-    def _train_group(self, chunks: Sequence[Chunk]) -> None:
-        """Trains chunks of one group, whose program and data go with it."""
-        group = chunks[0].group
-        largest = max(len(c.runs) for c in self.chunks if c.group is group)
-        mapped = self.mapped.pop(group.name).resized(largest)
-        examples = mapped.axis.replicate(self.study.examples)
-        for chunk in chunks:
-            with self._open(chunk) as checkpoints:
-                self._train_chunk(chunk, mapped, examples, checkpoints)
-            self._write()
+    def _try(self, chunk: Chunk) -> bool:
+        """Trains a chunk to its end if nobody else holds it; returns whether it did."""
+        if self._done(chunk):
+            return False
+        with self.table.chunk_lock(chunk).tried() as free:
+            # Another process may have ended it in between.
+            if not free or self._done(chunk):
+                return False
+            mapped, examples = self._program(chunk.group)
+            folder, digest = self.table.where(chunk)
+            with open_chunk(folder, self.study.base.execution.keep, digest) as saving:
+                self._train_chunk(chunk, mapped, examples, saving)
+        self.table.write()
+        return True
 
-    def _open(self, chunk: Chunk):
-        folder, digest = self._where(chunk)
-        return open_chunk(folder, self.study.base.execution.keep, digest)
+    def _wait(self, left: Sequence[Chunk]) -> None:
+        """Waits until one of the chunks is done, or given up by who holds it."""
+        holders = sorted({self.table.chunk_lock(chunk).holder() for chunk in left})
+        self.progress.say(
+            f"the last {len(left)} of {len(self.chunks)} chunks train elsewhere "
+            f"({', '.join(holders[:5])}): waiting, to take up what is left undone; "
+            "smaller chunks (execution.chunk, for a new sweep) would be work for more"
+        )
+        while not self.stop.wait(locks.POLL_SECONDS):
+            for chunk in left:
+                if self._done(chunk):
+                    return
+                with self.table.chunk_lock(chunk).tried() as free:
+                    if free:
+                        return
+        raise Interrupted("stopped while it waited for others; nothing is lost")
 
-    def _read_all(self) -> list[Chunk]:
-        """Reads the rows of all chunks; returns the chunks that are not done.
-
-        All are read before any trains, so that the table only ever grows; it is
-        written anew if it does not say what they say.
-        """
-        saved = {c.key: latest_saved(*self._where(c)) for c in self.chunks}
-        unsaved = {c.key: self._names(c) for c in self.chunks if saved[c.key] is None}
-        others = [name for c in self.chunks if saved[c.key] for name in self._names(c)]
-        lost = ledger.rows_of_lost_chunks(self.path, unsaved, others)
-        self.rows = lost | {key: found.rows for key, found in saved.items() if found}
-        done = {key for key, found in saved.items() if found and found.done} | set(lost)
-        if rows := self._all_rows():
-            ledger.settle(results.make_frame(rows), self.path)
-        for chunk in self.chunks:
-            epochs, found = chunk.group.run.train.epochs, saved[chunk.key]
-            left = len(chunk.runs) * epochs
-            if chunk.key in done:
-                left = 0
-            elif found is not None:
-                ends = [row for row in found.rows if row["epoch"] == found.epoch]
-                alive = sum(row["status"] == "running" for row in ends)
-                left = alive * (epochs - found.epoch)
-            self.progress.skip(chunk.group.name, len(chunk.runs) * epochs - left)
-        return [chunk for chunk in self.chunks if chunk.key not in done]
+    def _program(self, group: Group) -> tuple[MappedProgram, Examples]:
+        """Returns the program of a group and its data, which go with the next one."""
+        if self.ready is None or self.ready[0] != group.name:
+            self.ready = None
+            largest = max(len(c.runs) for c in self.chunks if c.group is group)
+            mapped = self.mapped.pop(group.name, None) or map_group(self.study, group)
+            mapped = mapped.resized(largest)
+            examples = mapped.axis.replicate(self.study.examples)
+            self.ready = group.name, (mapped, examples)
+        return self.ready[1]
 
     def _train_chunk(
         self,
@@ -214,8 +250,7 @@ class _Training:
             rows += new_rows
             self._show(chunk, epoch, new_rows, living)
             done = epoch == epochs or not living.alive
-            self.rows[chunk.key] = rows
-            self._maybe_save(checkpoints, living, Saved(epoch, done, rows))
+            self._maybe_save(chunk, checkpoints, living, Saved(epoch, done, rows))
 
     def _add_test(self, chunk: Chunk, rows, living: LivingRuns, examples) -> None:
         """Scores the test images after a run's last epoch, where there are any."""
@@ -227,7 +262,7 @@ class _Training:
             if ended[place]:
                 rows[place] |= epoch_metrics(task, [], totals)
 
-    def _maybe_save(self, checkpoints, living, saved: Saved) -> None:
+    def _maybe_save(self, chunk: Chunk, checkpoints, living, saved: Saved) -> None:
         stopping = self.stop.is_set() and not saved.done
         due = saved.epoch % self.study.base.execution.checkpoint_every == 0
         if saved.done:
@@ -236,9 +271,11 @@ class _Training:
             checkpoints.save(kept, saved)
         elif due or stopping:
             checkpoints.save(living.all_states(), saved)
+        if not saved.done and not stopping:
+            self.table.grow(chunk)
         if self.stop.is_set():
             checkpoints.close()
-            self._write()
+            self.table.write()
             raise Interrupted(
                 "stopped and saved; start the same command again to go on"
             )
@@ -272,6 +309,7 @@ class _Training:
         run = chunk.group.run
         stopped = len(living.trained) - len(living.alive)
         watched = f"val_{run.task.watched}"
+        self.counted[chunk.key] += len(rows) + stopped * (run.train.epochs - epoch)
         self.progress.update(
             chunk.group.name,
             epoch,
@@ -286,19 +324,6 @@ class _Training:
                     f"{row['run']}: the loss is no longer finite after epoch {epoch}; "
                     "the run is marked as diverged and the others go on"
                 )
-
-    def _write(self) -> None:
-        if rows := self._all_rows():
-            results.write(results.make_frame(rows), self.path)
-
-    def _all_rows(self) -> list[dict[str, Any]]:
-        """Returns the rows of all chunks, as the table has them."""
-        rows = [row for chunk_rows in self.rows.values() for row in chunk_rows]
-        # How a run ended is known at its last epoch, and said in all its rows.
-        ends = {row["run"]: row["status"] for row in rows}
-        rows = [{**row, "status": ends[row["run"]]} for row in rows]
-        # In the order of the plan, however the runs were cut into chunks.
-        return sorted(rows, key=lambda row: (self.places[row["run"]], row["epoch"]))
 
 
 def _by_run(totals: Metrics, num_runs: int) -> list[Metrics]:
