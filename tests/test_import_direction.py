@@ -8,14 +8,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
-    "config integrity locks data augment sharing winograd lowerings conv initializers "
+    "config integrity status locks data augment sharing winograd lowerings conv "
+    "initializers "
     "schemes normalization layers transforms measure optimizers phases models tasks "
     "metrics runs names standins results stored ledger checkpoint workdir engine "
     "search compile_cache analysis papers commandline cli"
 ).split()
 # The same within the engine: from one run to many, and to the host's loop.
 ENGINE = (
-    "program evaluate train mapping chunk memory study progress describe table sweep"
+    "program evaluate train mapping chunk memory study progress describe extend table "
+    "training sweep"
 ).split()
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")
 

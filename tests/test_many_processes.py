@@ -178,6 +178,8 @@ def test_what_another_process_ends_meanwhile_is_joined(whole, tmp_path, monkeypa
     engine.run_sweep(CONFIG, workdir)
     assert trained == [1]
     assert_same(workdir, whole)
+    for lock in locked:
+        lock.release()
 
 
 def test_a_process_that_waits_can_be_stopped(whole, tmp_path, monkeypatch):

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
-import platform
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ws_jax.integrity import WorkdirError
+from ws_jax.status import own_name
 
 LOCK_FILE = ".lock"  # shared by all that work on the sweep
 LOCK_FOLDER = ".locks"
@@ -114,11 +113,6 @@ class Lock:
             yield
         finally:
             self.release()
-
-
-def own_name() -> str:
-    """Returns what this process is called in locks and in the status."""
-    return f"{platform.node()}:{os.getpid()}"
 
 
 def part_lock(workdir: Path, *names: str) -> Lock:

@@ -79,6 +79,15 @@ def glance(folder: Path, digest: str = "") -> Saved | None:
     return None
 
 
+def keeps_state(folder: Path) -> bool:
+    """Returns whether a chunk's newest checkpoint has all that training needs."""
+    path = Path(folder).absolute() / str(newest_step(folder))
+    with contextlib.suppress(Damage):
+        arrays = read_rows(path)["arrays"] or {}
+        return any(name.startswith("status") for name in arrays)
+    return False
+
+
 def chunk_folder(workdir: Path, group: str, chunk: int) -> Path:
     """Returns the folder of one chunk's checkpoints.
 
@@ -97,6 +106,10 @@ def chunk_digest(record: Mapping[str, Any], runs: Sequence[str]) -> str:
       record: of the sweep, as it was begun.
       runs: names of the chunk's runs, in order.
     """
+    for chunk in record["chunks"]:
+        # More was added to the sweep since the chunk began.
+        if "digest" in chunk and chunk["runs"][0]["run"] == runs[0]:
+            return chunk["digest"]
     known = {run["run"]: run for chunk in record["chunks"] for run in chunk["runs"]}
     told = [known[name].get("digest", name) for name in runs]
     return digest_of([record["data"], told])

@@ -28,12 +28,13 @@ from ws_jax.results import (
     write_record,
 )
 from ws_jax.runs import Sweep
+from ws_jax.status import STATUS_FILE
 from ws_jax.stored import CHECKPOINT_FOLDER, chunk_folder
 
 __all__ = ["Interrupted", "Workdir", "WorkdirError", "make_record", "stop_requests"]
 
 # Fields that say how often to save: a sweep may go on under other ones.
-_FREE_FIELDS = ("checkpoint_every", "keep")
+_FREE_FIELDS = ("checkpoint_every", "keep", "keep_state")
 # Orbax looks for its files by patterns, and finds none in a folder named like these.
 _PATTERNS = "*?[\\"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -136,6 +137,14 @@ class Workdir:
             )
         return None
 
+    def here(self) -> dict[str, Any] | None:
+        """Returns the record of the sweep that is here, or None.
+
+        Raises:
+          WorkdirError: if it is damaged.
+        """
+        return self._read_record() if (self.path / RECORD_FILE).exists() else None
+
     def begin(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Removes what is here, and writes and returns the record of a new sweep.
 
@@ -164,6 +173,7 @@ class Workdir:
             folders = [checkpoints]
         try:
             (self.path / RESULTS_FILE).unlink(missing_ok=True)
+            (self.path / STATUS_FILE).unlink(missing_ok=True)
             for folder in folders:
                 remove_folder(folder)
             # Last: without it, nothing here can be taken for a sweep.
@@ -193,17 +203,26 @@ class Workdir:
             check_own(folder, checkpoints)
         return there
 
+    def change(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Writes and returns the record of the sweep that is here, with more in it."""
+        write_record(record, self.path)
+        return dict(record)
+
     def _check(self, here: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-        fields = differing_fields(_fixed(here["config"]), _fixed(new["config"]))
-        fields += differing_fields(here["data"], new["data"], "(data) ")
-        if fields:
+        if fields := differences(here, new):
             listed = "".join(f"\n  {field}" for field in fields)
             raise WorkdirError(
                 f"{self.path} holds a sweep with another config (there -> asked):"
                 f"{listed}\nName another folder with --workdir, or remove what is "
-                "there with --overwrite"
+                "there with --overwrite; more runs or epochs are added with --extend"
             )
         return here
+
+
+def differences(here: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Lists the fields in which a sweep differs from one that is asked for."""
+    fields = differing_fields(_fixed(here["config"]), _fixed(new["config"]))
+    return fields + differing_fields(here["data"], new["data"], "(data) ")
 
 
 def make_record(sweep: Sweep, dataset: Dataset) -> dict[str, Any]:

@@ -9,49 +9,35 @@ each chunk.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
-
-from ws_jax import locks, results
-from ws_jax.checkpoint import ChunkCheckpoints, open_chunk
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax import results
+from ws_jax.config import ConfigError
+from ws_jax.engine.extend import extended
 from ws_jax.engine.mapping import MappedProgram
-from ws_jax.engine.program import Examples, Status
 from ws_jax.engine.progress import Progress
 from ws_jax.engine.study import (
-    Chunk,
-    Group,
     Study,
     describe_chunks,
     make_chunks,
-    map_group,
     map_groups,
     prepare,
     recorded_chunks,
 )
 from ws_jax.engine.table import SweepTable
-from ws_jax.metrics import Metrics, epoch_metrics
+from ws_jax.engine.training import Training
+from ws_jax.locks import part_lock
 from ws_jax.runs import Sweep
-from ws_jax.stored import Saved
+from ws_jax.status import Status
 from ws_jax.workdir import (
-    Interrupted,
     Workdir,
     WorkdirError,
+    differences,
     make_record,
     stop_requests,
 )
-
-_STATUS_NAMES = {
-    Status.ALIVE: "running",
-    Status.STOPPED: "stopped",
-    Status.DIVERGED: "diverged",
-}
 
 
 def run_sweep(
@@ -60,6 +46,7 @@ def run_sweep(
     *,
     data_dir: str | None = None,
     overwrite: bool = False,
+    extend: bool = False,
 ) -> Path:
     """Trains all runs of a sweep and writes their results; goes on where it was.
 
@@ -68,6 +55,8 @@ def run_sweep(
       workdir: folder of the sweep, made if missing.
       data_dir: folder with prepared or raw data.
       overwrite: whether results of an earlier sweep may be removed.
+      extend: whether what is there may be a part of this sweep, with fewer values of
+        its axes or fewer epochs; it stays, and the rest is trained.
     Returns:
       The path of the results.
     Raises:
@@ -76,6 +65,8 @@ def run_sweep(
         sweep and `overwrite` is not set.
       Interrupted: after SIGTERM or SIGINT, once all is saved.
     """
+    if overwrite and extend:
+        raise ConfigError("--overwrite removes what --extend adds to: take one of them")
     progress = Progress()
     progress.say(f"loading the data {sweep.base.data.name}")
     study = prepare(sweep, data_dir)
@@ -87,7 +78,7 @@ def run_sweep(
     with Workdir(workdir) as folder, stop_requests() as stop:
         mapped = map_groups(study)
         with folder.planning(stop, _waiting(progress, "plans it"), alone=overwrite):
-            record = _agree(study, mapped, folder, progress, overwrite)
+            record = _agree(study, mapped, folder, progress, overwrite, extend)
         try:
             chunks = recorded_chunks(study, record)
         except KeyError as error:
@@ -99,8 +90,9 @@ def run_sweep(
         table = SweepTable(
             study, chunks, record, folder.path, lambda lock: lock.held(stop, waiting)
         )
-        training = _Training(study, chunks, mapped, table, stop, progress)
-        training.run()
+        status = Status(folder.path, part_lock(folder.path, "status"))
+        with status:
+            Training(study, chunks, mapped, table, stop, progress, status).run()
         return folder.path / results.RESULTS_FILE
 
 
@@ -114,218 +106,19 @@ def _agree(
     folder: Workdir,
     progress: Progress,
     overwrite: bool,
+    extend: bool,
 ) -> dict[str, Any]:
     """Returns the record that all processes of the sweep go by; the first writes it."""
     new = make_record(study.sweep, study.dataset)
+    here = folder.here() if extend else None
+    if here is not None and differences(here, new):
+        folder.be_alone()
+        record = extended(study, mapped, folder.path, here, new, progress.compiling)
+        added = len(record["chunks"]) - len(here["chunks"])
+        progress.say(f"extending the sweep in {folder.path} by {added} chunks")
+        return folder.change(record)
     record = folder.find(new, overwrite)
     if record is not None:
         return record
     chunks = make_chunks(study, mapped, progress.compiling)
     return folder.begin({**new, "chunks": describe_chunks(study, chunks)})
-
-
-class _Training:
-    """The host's loop over chunks and epochs."""
-
-    def __init__(
-        self,
-        study: Study,
-        chunks: Sequence[Chunk],
-        mapped: dict[str, MappedProgram],
-        table: SweepTable,
-        stop: threading.Event,
-        progress: Progress,
-    ):
-        self.study = study
-        self.chunks = chunks
-        self.mapped = mapped
-        self.table = table
-        self.stop = stop
-        self.progress = progress
-        self.counted: dict[tuple[str, int], int] = {}  # epochs of runs, by chunk
-        self.ready: tuple[str, Any] | None = None  # a group, its program and images
-
-    def run(self) -> None:
-        """Trains what is left, beside other processes; ends when all is done."""
-        self.table.begin()
-        try:
-            while left := [c for c in self.chunks if not self._done(c)]:
-                # All are tried, the first that is free first.
-                if not sum([self._try(chunk) for chunk in left]):
-                    self._wait(left)
-            self.table.write()
-        finally:
-            self.progress.close()
-
-    def _done(self, chunk: Chunk) -> bool:
-        """Looks whether a chunk is done, and counts what of it needs no training."""
-        done, saved = self.table.look(chunk), self.table.saved.get(chunk.key)
-        epochs = chunk.group.run.train.epochs
-        left = len(chunk.runs) * epochs
-        if done:
-            left = 0
-        elif saved is not None:
-            ends = [row for row in saved.rows if row["epoch"] == saved.epoch]
-            left = sum(row["status"] == "running" for row in ends)
-            left *= epochs - saved.epoch
-        self._count(chunk, len(chunk.runs) * epochs - left)
-        return done
-
-    def _count(self, chunk: Chunk, known: int) -> None:
-        new = known - self.counted.get(chunk.key, 0)
-        self.counted[chunk.key] = known
-        self.progress.skip(chunk.group.name, new)
-
-    def _try(self, chunk: Chunk) -> bool:
-        """Trains a chunk to its end if nobody else holds it; returns whether it did."""
-        if self._done(chunk):
-            return False
-        with self.table.chunk_lock(chunk).tried() as free:
-            # Another process may have ended it in between.
-            if not free or self._done(chunk):
-                return False
-            mapped, examples = self._program(chunk.group)
-            folder, digest = self.table.where(chunk)
-            with open_chunk(folder, self.study.base.execution.keep, digest) as saving:
-                self._train_chunk(chunk, mapped, examples, saving)
-        self.table.write()
-        return True
-
-    def _wait(self, left: Sequence[Chunk]) -> None:
-        """Waits until one of the chunks is done, or given up by who holds it."""
-        holders = sorted({self.table.chunk_lock(chunk).holder() for chunk in left})
-        self.progress.say(
-            f"the last {len(left)} of {len(self.chunks)} chunks train elsewhere "
-            f"({', '.join(holders[:5])}): waiting, to take up what is left undone; "
-            "smaller chunks (execution.chunk, for a new sweep) would be work for more"
-        )
-        while not self.stop.wait(locks.POLL_SECONDS):
-            for chunk in left:
-                if self._done(chunk):
-                    return
-                with self.table.chunk_lock(chunk).tried() as free:
-                    if free:
-                        return
-        raise Interrupted("stopped while it waited for others; nothing is lost")
-
-    def _program(self, group: Group) -> tuple[MappedProgram, Examples]:
-        """Returns the program of a group and its data, which go with the next one."""
-        if self.ready is None or self.ready[0] != group.name:
-            self.ready = None
-            largest = max(len(c.runs) for c in self.chunks if c.group is group)
-            mapped = self.mapped.pop(group.name, None) or map_group(self.study, group)
-            mapped = mapped.resized(largest)
-            examples = mapped.axis.replicate(self.study.examples)
-            self.ready = group.name, (mapped, examples)
-        return self.ready[1]
-
-    def _train_chunk(
-        self,
-        chunk: Chunk,
-        mapped: MappedProgram,
-        examples: Examples,
-        checkpoints: ChunkCheckpoints,
-    ) -> None:
-        living, saved = LivingRuns(mapped, chunk.runs), checkpoints.latest()
-        num_chunks = sum(other.group is chunk.group for other in self.chunks)
-        self.progress.begin(chunk.group.name, chunk.index, num_chunks)
-        if saved is None:
-            rows, epoch = self._rows(chunk, 0, living.start(), 0.0, living), 0
-        else:
-            rows, epoch = saved.rows, saved.epoch
-            living.resume(checkpoints.restore)
-        self.progress.ready()
-        epochs = chunk.group.run.train.epochs
-        while epoch < epochs and living.alive:
-            if not living.is_compiled:
-                what = f", {living.places} at once"
-                with self.progress.compiling(chunk.group.name, what):
-                    living.compile(examples)
-            started = time.monotonic()
-            totals = living.train_epoch(examples, epoch)
-            epoch += 1
-            seconds = (time.monotonic() - started) / len(living.trained)
-            new_rows = self._rows(chunk, epoch, totals, seconds, living)
-            self._add_test(chunk, new_rows, living, examples)
-            rows += new_rows
-            self._show(chunk, epoch, new_rows, living)
-            done = epoch == epochs or not living.alive
-            self._maybe_save(chunk, checkpoints, living, Saved(epoch, done, rows))
-
-    def _add_test(self, chunk: Chunk, rows, living: LivingRuns, examples) -> None:
-        """Scores the test images after a run's last epoch, where there are any."""
-        ended = [row["status"] != "running" for row in rows]
-        if not any(ended) or not self.study.splits[0].test.size:
-            return
-        task = chunk.group.run.task
-        for place, totals in enumerate(_by_run(living.test(examples), len(rows))):
-            if ended[place]:
-                rows[place] |= epoch_metrics(task, [], totals)
-
-    def _maybe_save(self, chunk: Chunk, checkpoints, living, saved: Saved) -> None:
-        stopping = self.stop.is_set() and not saved.done
-        due = saved.epoch % self.study.base.execution.checkpoint_every == 0
-        if saved.done:
-            state = living.all_states()
-            kept = {"params": state.params, "model_state": state.model_state}
-            checkpoints.save(kept, saved)
-        elif due or stopping:
-            checkpoints.save(living.all_states(), saved)
-        if not saved.done and not stopping:
-            self.table.grow(chunk)
-        if self.stop.is_set():
-            checkpoints.close()
-            self.table.write()
-            raise Interrupted(
-                "stopped and saved; start the same command again to go on"
-            )
-
-    def _rows(
-        self,
-        chunk: Chunk,
-        epoch: int,
-        metrics: Metrics,
-        seconds: float,
-        living: LivingRuns,
-    ) -> list[dict[str, Any]]:
-        """Makes the rows of an epoch, for the runs that trained in it."""
-        rows = []
-        parts = _by_run(metrics, len(living.trained))
-        for place, index in enumerate(living.trained):
-            run, totals = chunk.runs[index], parts[place]
-            views = [view.kind for view in run.evaluation.views]
-            totals = totals if epoch else {"measured": totals}
-            found = epoch_metrics(run.task, views, totals)
-            if not found:
-                return []
-            status = _STATUS_NAMES[Status(living.status[place])]
-            if status == "running" and epoch == run.train.epochs:
-                status = "finished"
-            about = {"epoch": epoch, "seconds": seconds, "status": status}
-            rows.append({**self.study.columns[run], **found, **about})
-        return rows
-
-    def _show(self, chunk: Chunk, epoch: int, rows, living: LivingRuns) -> None:
-        run = chunk.group.run
-        stopped = len(living.trained) - len(living.alive)
-        watched = f"val_{run.task.watched}"
-        self.counted[chunk.key] += len(rows) + stopped * (run.train.epochs - epoch)
-        self.progress.update(
-            chunk.group.name,
-            epoch,
-            run.train.epochs,
-            len(rows),
-            (watched, np.array([row[watched] for row in rows], float)),
-            stopped * (run.train.epochs - epoch),
-        )
-        for row in rows:
-            if row["status"] == "diverged":
-                self.progress.warn(
-                    f"{row['run']}: the loss is no longer finite after epoch {epoch}; "
-                    "the run is marked as diverged and the others go on"
-                )
-
-
-def _by_run(totals: Metrics, num_runs: int) -> list[Metrics]:
-    """Parts stacked totals into those of each run."""
-    return [jax.tree.map(lambda a, i=i: a[i], totals) for i in range(num_runs)]

@@ -55,6 +55,11 @@ class SweepTable:
         self.saved: dict[tuple[str, int], Saved] = {}
         self._seen: dict[tuple[str, int], int] = {}  # steps, of chunks not done
         names = [columns["run"] for columns in study.columns.values()]
+        self._grown = {
+            (entry["group"], entry["index"]): {run["run"]: run for run in entry["runs"]}
+            for entry in record["chunks"]
+            if "digest" in entry
+        }
         self._places = {name: place for place, name in enumerate(names)}
         self._written, self._cost = time.monotonic(), 0.0
 
@@ -70,6 +75,21 @@ class SweepTable:
     def is_done(self, chunk: Chunk) -> bool:
         """Whether a chunk was done when it was looked at."""
         return chunk.key in self.saved and self.saved[chunk.key].done
+
+    def today(self, chunk: Chunk, saved: Saved) -> Saved:
+        """Returns what a checkpoint says, in the words of a sweep that has grown since.
+
+        Runs that had finished have epochs left, if epochs were added.
+        """
+        if chunk.key not in self._grown:
+            return saved
+        columns, epochs = self._grown[chunk.key], chunk.group.run.train.epochs
+        rows = [{**row, **columns[row["run"]]} for row in saved.rows]
+        for row in rows:
+            if row["status"] == "finished" and saved.epoch < epochs:
+                row["status"] = "running"
+        ends = {row["run"]: row["status"] for row in rows}
+        return Saved(saved.epoch, saved.done and "running" not in ends.values(), rows)
 
     def begin(self) -> None:
         """Reads what there is of all chunks, and writes the table if it differs.
@@ -90,7 +110,8 @@ class SweepTable:
         folder, digest = self.where(chunk)
         step = max(steps(folder), default=0)
         if step != self._seen.get(chunk.key) and (found := glance(folder, digest)):
-            self.saved[chunk.key], self._seen[chunk.key] = found, step
+            self.saved[chunk.key] = self.today(chunk, found)
+            self._seen[chunk.key] = step
         return self.is_done(chunk)
 
     def write(self) -> None:
@@ -110,6 +131,11 @@ class SweepTable:
         if step != self._seen.get(chunk.key) and waited * GROWING_SHARE >= self._cost:
             self.write()
 
+    def diverged(self) -> list[str]:
+        """Returns the names of runs that have diverged, as far as is known."""
+        rows = [row for saved in self.saved.values() for row in saved.rows]
+        return sorted({r["run"] for r in rows if r["status"] == "diverged"})
+
     def _read(self, chunk: Chunk) -> None:
         if self.look(chunk):
             return
@@ -118,7 +144,7 @@ class SweepTable:
                 return
             where = self.where(chunk)
             if found := latest_saved(*where):
-                self.saved[chunk.key] = found
+                self.saved[chunk.key] = self.today(chunk, found)
                 self._seen[chunk.key] = max(steps(where[0]))
 
     def _keep_lost(self) -> None:
