@@ -9,21 +9,21 @@ from pathlib import Path
 from absl import flags
 
 from ws_jax import cli, status
-from ws_jax.config import ConfigError
 
 WATCH = flags.DEFINE_bool("watch", False, "Show it again and again, until all ended.")
 
 
 def main(folders: list[str]) -> None:
     """Prints a table."""
-    for folder in folders:
-        if not Path(folder).is_dir():
-            raise ConfigError(f"{folder} is no folder: name folders of sweeps")
     found = status.find(folders)
-    if not found:
+    missing = [folder for folder in folders if not Path(folder).is_dir()]
+    if missing or not found:
+        # Only here, since it takes JAX's seconds.
+        from ws_jax.config import ConfigError
+
         raise ConfigError(
-            f"no sweep at or below {', '.join(folders) or 'no folder'}: name folders "
-            "of sweeps, as results/smoke"
+            f"no sweep at or below {', '.join(missing or folders) or 'no folder'}: name "
+            "folders of sweeps, as results/smoke"
         )
     while True:
         print(status.as_table(found, status.now()), flush=True)

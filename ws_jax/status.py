@@ -20,7 +20,6 @@ STATUS_FILE = "status.json"
 WRITE_SECONDS = 5.0  # between two writes; a process that is alive writes as often
 SILENT_SECONDS = 60.0  # after which one that trained is called silent
 _MOST_PROCESSES = 50  # that are told of, the latest
-Cells = tuple[str, str, str, str]
 _ENDED = ("finished", "stopped", "failed")
 
 
@@ -129,10 +128,10 @@ def as_table(folders: Sequence[Path], time: str) -> str:
       time: now, as `now` writes it.
     """
     head = ("sweep", "chunks", "epochs", "diverged", "process", "does", "left", "saved")
-    lines = [head]
+    lines: list[tuple[str, ...]] = [head]
     for folder in folders:
         told = read(folder) or {}
-        first: Cells = _sweep_cells(folder, told)
+        first: tuple[str, ...] = _sweep_cells(folder, told)
         for name, process in _shown(told.get("processes", {})):
             lines.append((*first, name, *_process_cells(process, time)))
             first = ("", "", "", "")
@@ -150,7 +149,7 @@ def all_ended(folders: Sequence[Path]) -> bool:
     return all(state in _ENDED for state in states)
 
 
-def _sweep_cells(folder: Path, told: Mapping[str, Any]) -> Cells:
+def _sweep_cells(folder: Path, told: Mapping[str, Any]) -> tuple[str, ...]:
     epochs, of = told.get("run_epochs_done", 0), told.get("run_epochs", 0)
     part = f"{100 * epochs // of}%" if of else ""
     chunks = f"{told.get('chunks_done', '?')}/{told.get('chunks', '?')}"

@@ -21,6 +21,7 @@ from ws_jax.engine.study import Chunk, Group, Study, map_group
 from ws_jax.engine.table import SweepTable
 from ws_jax.locks import Interrupted
 from ws_jax.metrics import Metrics, epoch_metrics
+from ws_jax.status import Status, now
 from ws_jax.stored import Saved
 
 _STATUS_NAMES = {
