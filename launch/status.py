@@ -22,8 +22,8 @@ def main(folders: list[str]) -> None:
         from ws_jax.config import ConfigError
 
         raise ConfigError(
-            f"no sweep at or below {', '.join(missing or folders) or 'no folder'}: name "
-            "folders of sweeps, as results/smoke"
+            f"no sweep at or below {', '.join(missing or folders) or 'no folder'}: "
+            "name folders of sweeps, as results/smoke"
         )
     while True:
         print(status.as_table(found, status.now()), flush=True)

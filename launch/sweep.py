@@ -15,6 +15,9 @@ WORKDIR = cli.define_workdir()
 DATA_DIR = cli.define_data_dir()
 OVERWRITE = cli.define_overwrite()
 EXTEND = cli.define_extend()
+TENSORBOARD = flags.DEFINE_bool(
+    "tensorboard", False, "Also write measurements as TensorBoard's events."
+)
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the plan and train nothing.")
 
 TIME = flags.DEFINE_bool("time", False, "With --dry_run: time two steps of each group.")
@@ -38,6 +41,7 @@ def main() -> None:
         data_dir=DATA_DIR.value,
         overwrite=OVERWRITE.value,
         extend=EXTEND.value,
+        tensorboard=TENSORBOARD.value,
     )
     print(f"results: {path}")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
-    "config integrity status locks data augment sharing winograd lowerings conv "
+    "config integrity status events locks data augment sharing winograd lowerings conv "
     "initializers "
     "schemes normalization layers transforms measure optimizers phases models tasks "
     "metrics runs names standins results stored ledger checkpoint workdir engine "

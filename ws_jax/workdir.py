@@ -18,6 +18,7 @@ import jax
 import ws_jax
 from ws_jax.config import differing_fields
 from ws_jax.data import Dataset
+from ws_jax.events import EVENT_FOLDER
 from ws_jax.integrity import WorkdirError, check_own, remove_folder
 from ws_jax.locks import LOCK_FILE, Interrupted, Lock, part_lock
 from ws_jax.results import (
@@ -174,7 +175,7 @@ class Workdir:
         try:
             (self.path / RESULTS_FILE).unlink(missing_ok=True)
             (self.path / STATUS_FILE).unlink(missing_ok=True)
-            for folder in folders:
+            for folder in (*folders, self.path / EVENT_FOLDER):
                 remove_folder(folder)
             # Last: without it, nothing here can be taken for a sweep.
             (self.path / RECORD_FILE).unlink(missing_ok=True)

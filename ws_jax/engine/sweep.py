@@ -28,6 +28,7 @@ from ws_jax.engine.study import (
 )
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.training import Training
+from ws_jax.events import EVENT_FOLDER, EventFiles
 from ws_jax.locks import part_lock
 from ws_jax.runs import Sweep
 from ws_jax.status import Status
@@ -47,6 +48,7 @@ def run_sweep(
     data_dir: str | None = None,
     overwrite: bool = False,
     extend: bool = False,
+    tensorboard: bool = False,
 ) -> Path:
     """Trains all runs of a sweep and writes their results; goes on where it was.
 
@@ -57,6 +59,7 @@ def run_sweep(
       overwrite: whether results of an earlier sweep may be removed.
       extend: whether what is there may be a part of this sweep, with fewer values of
         its axes or fewer epochs; it stays, and the rest is trained.
+      tensorboard: whether measurements are written as TensorBoard's events, too.
     Returns:
       The path of the results.
     Raises:
@@ -92,7 +95,10 @@ def run_sweep(
         )
         status = Status(folder.path, part_lock(folder.path, "status"))
         with status:
-            Training(study, chunks, mapped, table, stop, progress, status).run()
+            training = Training(study, chunks, mapped, table, stop, progress, status)
+            if tensorboard:
+                training.events = EventFiles(folder.path / EVENT_FOLDER)
+            training.run()
         return folder.path / results.RESULTS_FILE
 
 

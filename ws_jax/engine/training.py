@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from ws_jax.engine.program import Status as RunStatus
 from ws_jax.engine.progress import Progress
 from ws_jax.engine.study import Chunk, Group, Study, map_group
 from ws_jax.engine.table import SweepTable
+from ws_jax.events import EventFiles
 from ws_jax.locks import Interrupted
 from ws_jax.metrics import Metrics, epoch_metrics
 from ws_jax.status import Status, now
@@ -62,6 +63,7 @@ class Training:
         self.stop = stop
         self.progress = progress
         self.status = status
+        self.events: EventFiles | None = None  # for TensorBoard
         self.counted: dict[tuple[str, int], int] = {}  # epochs of runs, by chunk
         self.ready: tuple[str, Any] | None = None  # a group, its program and images
 
@@ -167,6 +169,7 @@ class Training:
         self.progress.begin(chunk.group.name, chunk.index, num_chunks)
         if saved is None:
             rows, epoch = self._rows(chunk, 0, living.start(), 0.0, living), 0
+            self._add_events(chunk, rows)
         else:
             rows, epoch = self.table.today(chunk, saved).rows, saved.epoch
             living.resume(checkpoints.restore)
@@ -183,10 +186,23 @@ class Training:
             seconds = (time.monotonic() - started) / len(living.trained)
             new_rows = self._rows(chunk, epoch, totals, seconds, living)
             self._add_test(chunk, new_rows, living, examples)
+            self._add_events(chunk, new_rows)
             rows += new_rows
             self._show(chunk, epoch, new_rows, living)
             done = epoch == epochs or not living.alive
             self._maybe_save(chunk, checkpoints, living, Saved(epoch, done, rows))
+
+    def _add_events(self, chunk: Chunk, rows: Sequence[Mapping[str, Any]]) -> None:
+        if self.events is None:
+            return
+        told = {*self.study.columns[chunk.runs[0]], "epoch", "status"}
+        for row in rows:
+            scalars = {
+                name: float(value)
+                for name, value in row.items()
+                if name not in told and isinstance(value, float | int)
+            }
+            self.events.add(row["run"], row["epoch"], scalars)
 
     def _add_test(self, chunk: Chunk, rows, living: LivingRuns, examples) -> None:
         """Scores the test images after a run's last epoch, where there are any."""
