@@ -86,7 +86,7 @@ class Training:
             sweep=self.study.sweep.name,
             runs=self.study.num_runs,
             chunks=len(self.chunks),
-            chunks_done=sum(self._done(chunk) for chunk in self.chunks),
+            chunks_done=sum(map(self.table.is_done, self.chunks)),
             run_epochs=sum(len(c.runs) * c.group.run.train.epochs for c in self.chunks),
             run_epochs_done=sum(self.counted.values()),
             diverged=self.table.diverged(),
