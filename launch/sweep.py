@@ -14,6 +14,10 @@ AXIS = cli.define_axes()
 WORKDIR = cli.define_workdir()
 DATA_DIR = cli.define_data_dir()
 OVERWRITE = cli.define_overwrite()
+EXTEND = cli.define_extend()
+TENSORBOARD = flags.DEFINE_bool(
+    "tensorboard", False, "Also write measurements as TensorBoard's events."
+)
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Print the plan and train nothing.")
 
 TIME = flags.DEFINE_bool("time", False, "With --dry_run: time two steps of each group.")
@@ -32,7 +36,12 @@ def main() -> None:
         print(describe.plan_text(study.prepare(sweep, DATA_DIR.value), TIME.value))
         return
     path = engine.run_sweep(
-        sweep, workdir, data_dir=DATA_DIR.value, overwrite=OVERWRITE.value
+        sweep,
+        workdir,
+        data_dir=DATA_DIR.value,
+        overwrite=OVERWRITE.value,
+        extend=EXTEND.value,
+        tensorboard=TENSORBOARD.value,
     )
     print(f"results: {path}")
 

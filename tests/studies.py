@@ -12,6 +12,7 @@ from ws_jax.engine import sweep as engine
 from ws_jax.engine.chunk import LivingRuns
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.study import prepare
+from ws_jax.locks import Interrupted
 from ws_jax.measure import Distances
 from ws_jax.models import ConvNet
 from ws_jax.papers.ott2020.presets import axis_values
@@ -109,6 +110,6 @@ def stop_at_once(sweep, workdir, monkeypatch):
         stop.set()
         yield stop
 
-    with monkeypatch.context() as patch, pytest.raises(engine.Interrupted):
+    with monkeypatch.context() as patch, pytest.raises(Interrupted):
         patch.setattr(engine, "stop_requests", asked_at_once)
         engine.run_sweep(sweep, workdir)

@@ -8,15 +8,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
-    "config integrity data augment sharing winograd lowerings conv initializers "
-    "schemes banks normalization layers hebbian transforms cuts measure optimizers "
-    "phases sleep models folding tasks metrics runs names standins results stored "
-    "ledger checkpoint workdir engine search fold_run compile_cache analysis papers "
-    "commandline cli"
+    "config integrity status events locks data augment sharing winograd lowerings conv "
+    "initializers schemes banks normalization layers hebbian transforms cuts measure "
+    "optimizers phases sleep models folding tasks metrics runs names standins results "
+    "stored ledger checkpoint workdir engine search fold_run compile_cache analysis "
+    "papers commandline cli"
 ).split()
 # The same within the engine: from one run to many, and to the host's loop.
 ENGINE = (
-    "program evaluate train fits mapping chunk memory study progress describe sweep"
+    "program evaluate train fits mapping chunk memory study progress describe extend "
+    "table training sweep"
 ).split()
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")
 

@@ -7,7 +7,7 @@ from studies import tiny
 
 from ws_jax import results
 from ws_jax.config import ConfigError
-from ws_jax.engine import sweep as engine_sweep
+from ws_jax.engine import training
 from ws_jax.search import search
 
 CONFIG = tiny(
@@ -32,7 +32,7 @@ def test_a_search_tells_what_its_sweeps_found_and_goes_on(tmp_path, monkeypatch)
         assert trial.value == row["val_acc"].item()
         assert 1e-6 <= rate <= 1e-1
     # Started again, nothing trains, and the points are the same.
-    monkeypatch.setattr(engine_sweep.LivingRuns, "train_epoch", None)
+    monkeypatch.setattr(training.LivingRuns, "train_epoch", None)
     again = search(CONFIG, tmp_path, num_batches=2, batch_size=3)
     assert [t.params for t in again.trials] == [t.params for t in study.trials]
 

@@ -1,7 +1,8 @@
 """Kills and flipped bits: a sweep ends with the numbers of an undisturbed one, or says.
 
-Few rounds, so that it is quick; more by `WS_JAX_TORTURE=10`, ten times as many, and
-others by `WS_JAX_TORTURE_SEED`.
+Few rounds, so that it is quick; more by `WS_JAX_TORTURE=34`, 34 times as many (204
+random kills), and others by `WS_JAX_TORTURE_SEED`. Aimed kills repeat
+`WS_JAX_TORTURE_AIMS` times.
 """
 
 import os
@@ -32,6 +33,7 @@ pytestmark = [
 
 ROUNDS = int(os.environ.get("WS_JAX_TORTURE", "1"))
 SEED = int(os.environ.get("WS_JAX_TORTURE_SEED", "0"))
+AIMED = int(os.environ.get("WS_JAX_TORTURE_AIMS", "1"))
 ROOT = Path(__file__).parents[1]
 CONFIG = tiny(
     execution__chunk=1,
@@ -67,8 +69,9 @@ sys.exit(_guard(lambda: engine.run_sweep(test_torture.CONFIG, sys.argv[1])))
 """
 # Where to kill: a function, at one of its calls.
 AIMS = [
-    ("ws_jax.results", "write", 1),  # the last checkpoint is there, the table not yet
-    ("ws_jax.results", "write", 4),  # the last table of all
+    ("ws_jax.results", "write", 1),  # a checkpoint is there, no table yet
+    ("ws_jax.engine.table", "SweepTable.write", 8),  # somewhere in the middle
+    ("ws_jax.engine.progress", "Progress.close", 1),  # the last table is written
     ("ws_jax.checkpoint", "ChunkCheckpoints.close", 2),  # while it saves
     ("ws_jax.checkpoint", "sync_folder", 1),
     ("os", "replace", 2),  # the table lies beside the one that it replaces
@@ -134,8 +137,9 @@ def test_the_comparison_can_fail(whole, tmp_path):
         assert_same(other, whole)
 
 
+@pytest.mark.parametrize("repeat", range(AIMED))
 @pytest.mark.parametrize("aim", AIMS, ids=lambda aim: f"{aim[1]}-{aim[2]}")
-def test_aimed_kills(whole, tmp_path, aim):
+def test_aimed_kills(whole, tmp_path, aim, repeat):
     process = started(tmp_path, aim)
     _, errors = process.communicate()
     assert process.returncode == -signal.SIGKILL, errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging as logging_levels
 import os
 import re
@@ -60,6 +61,13 @@ def define_overwrite() -> flags.FlagHolder:
     """Defines `--overwrite`."""
     return flags.DEFINE_bool(
         "overwrite", False, "Remove what another sweep has left in the folder."
+    )
+
+
+def define_extend() -> flags.FlagHolder:
+    """Defines `--extend`."""
+    return flags.DEFINE_bool(
+        "extend", False, "Add runs or epochs to the sweep that is in the folder."
     )
 
 
@@ -161,14 +169,19 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def run(main: Callable[[], None]) -> None:
-    """Parses the flags and runs `main`; an error that a person can mend is one line."""
+def run(main: Callable[..., None], takes_words: bool = False) -> None:
+    """Parses the flags and runs `main`; an error that a person can mend is one line.
+
+    Args:
+      main: what is run.
+      takes_words: whether it takes what is no flag, as a list.
+    """
 
     def guarded(argv: list[str]) -> None:
-        if len(argv) > 1:
+        if len(argv) > 1 and not takes_words:
             sys.exit(_fail(_positional(argv[1:])))
         _set_up_log()
-        status = _guard(main)
+        status = _guard(functools.partial(main, argv[1:]) if takes_words else main)
         # All is written: a signal from now on ends the process without a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         sys.exit(status)

@@ -26,6 +26,11 @@ class Schedule(Config):
     kinds: ClassVar[dict] = {}
     default_kind: ClassVar[str] = "constant"
 
+    @property
+    def depends_on_length(self) -> bool:
+        """Whether a training of more steps has other factors from its start."""
+        return True
+
     def make(self, num_steps: int, steps_per_epoch: int) -> Callable[[Any], Any]:
         """Returns step -> factor, for a training of `num_steps`."""
         raise NotImplementedError
@@ -34,6 +39,11 @@ class Schedule(Config):
 @config("constant")
 class Constant(Schedule):
     """The same rate throughout."""
+
+    @property
+    def depends_on_length(self) -> bool:
+        """Never."""
+        return False
 
     def make(self, num_steps, steps_per_epoch):
         """Always 1."""
@@ -64,6 +74,11 @@ class Steps(Schedule):
     )  # fmt: skip
     decay: float = data(0.2, "factor at each milestone", low=0)
     warmup: float = static(0.0, "epochs in which the rate rises to its full", low=0)
+
+    @property
+    def depends_on_length(self) -> bool:
+        """If milestones are parts of the training."""
+        return self.unit == "training"
 
     def check(self) -> None:
         """Milestones as parts of training lie within it."""

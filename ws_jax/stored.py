@@ -51,8 +51,8 @@ class Found(NamedTuple):
 def latest_saved(folder: Path, digest: str = "") -> Saved | None:
     """Returns what a chunk's newest sound checkpoint says, or None if there is none.
 
-    Damaged ones newer than it are set aside. Only the process that holds the workdir
-    may ask.
+    Damaged ones newer than it are set aside. Only the process that holds the chunk may
+    ask; others take a `glance`.
 
     Raises:
       WorkdirError: as `ChunkCheckpoints`.
@@ -60,6 +60,32 @@ def latest_saved(folder: Path, digest: str = "") -> Saved | None:
     check_links(folder)
     found = newest_sound(Path(folder).absolute(), digest)
     return found.saved if found else None
+
+
+def glance(folder: Path, digest: str = "") -> Saved | None:
+    """Returns what a chunk's newest readable checkpoint says, or None if there is none.
+
+    Another process may be training the chunk: nothing is changed, and a checkpoint
+    that goes away meanwhile is passed over. Arrays are not read.
+
+    Raises:
+      WorkdirError: if the folder leads elsewhere, or holds the checkpoints of another
+        sweep.
+    """
+    check_links(folder)
+    for step in sorted(steps(folder), reverse=True):
+        with contextlib.suppress(Damage):
+            return _saved(Path(folder).absolute() / str(step), digest)[0]
+    return None
+
+
+def keeps_state(folder: Path) -> bool:
+    """Returns whether a chunk's newest checkpoint has all that training needs."""
+    path = Path(folder).absolute() / str(newest_step(folder))
+    with contextlib.suppress(Damage):
+        arrays = read_rows(path)["arrays"] or {}
+        return any(name.startswith("status") for name in arrays)
+    return False
 
 
 def chunk_folder(workdir: Path, group: str, chunk: int) -> Path:
@@ -80,6 +106,10 @@ def chunk_digest(record: Mapping[str, Any], runs: Sequence[str]) -> str:
       record: of the sweep, as it was begun.
       runs: names of the chunk's runs, in order.
     """
+    for chunk in record["chunks"]:
+        # More was added to the sweep since the chunk began.
+        if "digest" in chunk and chunk["runs"][0]["run"] == runs[0]:
+            return chunk["digest"]
     known = {run["run"]: run for chunk in record["chunks"] for run in chunk["runs"]}
     told = [known[name].get("digest", name) for name in runs]
     return digest_of([record["data"], told])
@@ -144,14 +174,19 @@ def _read(path: Path, digest: str) -> Found:
       Damage: if it is not what was written.
       WorkdirError: if it is that of another sweep.
     """
+    saved, sums = _saved(path, digest)
+    state = None if saved.done else read_state(path / "state", sums)
+    return Found(saved, state)
+
+
+def _saved(path: Path, digest: str) -> tuple[Saved, Any]:
+    """Reads what a checkpoint says of itself, and the sums of its arrays."""
     table = read_rows(path, digest)
     try:
         rows = _to_rows(table["columns"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Damage("its rows cannot be read") from error
-    saved = Saved(int(path.name) // 2, bool(table["done"]), rows)
-    state = None if saved.done else read_state(path / "state", table["arrays"])
-    return Found(saved, state)
+    return Saved(int(path.name) // 2, bool(table["done"]), rows), table["arrays"]
 
 
 def read_rows(path: Path, digest: str = "") -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.metadata
 import json
 import os
 import platform
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ import jax
 import ws_jax
 from ws_jax.config import differing_fields
 from ws_jax.data import Dataset
+from ws_jax.events import EVENT_FOLDER
 from ws_jax.integrity import WorkdirError, check_own, remove_folder
+from ws_jax.locks import LOCK_FILE, Interrupted, Lock, part_lock
 from ws_jax.results import (
     RECORD_FILE,
     RESULTS_FILE,
@@ -28,22 +29,20 @@ from ws_jax.results import (
     write_record,
 )
 from ws_jax.runs import Sweep
+from ws_jax.status import STATUS_FILE
 from ws_jax.stored import CHECKPOINT_FOLDER, chunk_folder
 
-LOCK_FILE = ".lock"
+__all__ = ["Interrupted", "Workdir", "WorkdirError", "make_record", "stop_requests"]
+
 # Fields that say how often to save: a sweep may go on under other ones.
-_FREE_FIELDS = ("checkpoint_every", "keep")
+_FREE_FIELDS = ("checkpoint_every", "keep", "keep_state")
 # Orbax looks for its files by patterns, and finds none in a folder named like these.
 _PATTERNS = "*?[\\"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
-class Interrupted(Exception):  # noqa: N818  nothing is wrong
-    """The sweep was asked to stop, and has saved all it has."""
-
-
 class Workdir:
-    """A sweep's folder, held by one process at a time."""
+    """A sweep's folder; several processes may work in it, one at a time plans."""
 
     def __init__(self, path: str | os.PathLike):
         """Makes the folder if missing.
@@ -62,6 +61,7 @@ class Workdir:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / LOCK_FILE).touch()
+            self._lock = Lock(self.path / LOCK_FILE)
         except OSError as error:
             raise WorkdirError(
                 f"cannot write to {self.path}: {error.strerror}; "
@@ -69,19 +69,49 @@ class Workdir:
             ) from error
 
     def __enter__(self) -> Workdir:
-        self._lock = open(self.path / LOCK_FILE, "a")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.close()
-            raise WorkdirError(
-                f"{self.path} is in use by another process: wait for it, or name "
-                "another folder with --workdir"
-            ) from error
         return self
 
     def __exit__(self, *exception) -> None:
-        self._lock.close()
+        self._lock.release()
+
+    @contextlib.contextmanager
+    def planning(
+        self,
+        stop: threading.Event,
+        waiting: Callable[[str], None] = lambda holder: None,
+        alone: bool = False,
+    ) -> Iterator[None]:
+        """Keeps others from planning during the block; then stays among the workers.
+
+        Args:
+          stop: ends the waiting for others that plan.
+          waiting: called with the name of the other.
+          alone: whether no other process may work here.
+        Raises:
+          WorkdirError: if another process works here that must not.
+          Interrupted: if it was asked to stop while it waited.
+        """
+        with part_lock(self.path, "plan").held(stop, waiting):
+            if not self._lock.take(shared=not alone):
+                raise WorkdirError(
+                    f"{self.path} is in use by another process: wait for it, or name "
+                    "another folder with --workdir"
+                )
+            yield
+            # Nobody can come between: who wants it alone has to plan.
+            self._lock.take(shared=True)
+
+    def be_alone(self) -> None:
+        """Makes sure, while planning, that no other process works here.
+
+        Raises:
+          WorkdirError: if one does.
+        """
+        if not self._lock.take():
+            raise WorkdirError(
+                f"{self.path} is in use by another process, whose sweep cannot be "
+                "changed while it works: wait for it"
+            )
 
     def find(self, record: Mapping[str, Any], overwrite: bool) -> dict[str, Any] | None:
         """Returns the record of the sweep that is here and goes on; None if it is new.
@@ -107,6 +137,14 @@ class Workdir:
                 "name another folder with --workdir, or remove them with --overwrite"
             )
         return None
+
+    def here(self) -> dict[str, Any] | None:
+        """Returns the record of the sweep that is here, or None.
+
+        Raises:
+          WorkdirError: if it is damaged.
+        """
+        return self._read_record() if (self.path / RECORD_FILE).exists() else None
 
     def begin(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Removes what is here, and writes and returns the record of a new sweep.
@@ -136,7 +174,8 @@ class Workdir:
             folders = [checkpoints]
         try:
             (self.path / RESULTS_FILE).unlink(missing_ok=True)
-            for folder in folders:
+            (self.path / STATUS_FILE).unlink(missing_ok=True)
+            for folder in (*folders, self.path / EVENT_FOLDER):
                 remove_folder(folder)
             # Last: without it, nothing here can be taken for a sweep.
             (self.path / RECORD_FILE).unlink(missing_ok=True)
@@ -165,17 +204,26 @@ class Workdir:
             check_own(folder, checkpoints)
         return there
 
+    def change(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Writes and returns the record of the sweep that is here, with more in it."""
+        write_record(record, self.path)
+        return dict(record)
+
     def _check(self, here: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-        fields = differing_fields(_fixed(here["config"]), _fixed(new["config"]))
-        fields += differing_fields(here["data"], new["data"], "(data) ")
-        if fields:
+        if fields := differences(here, new):
             listed = "".join(f"\n  {field}" for field in fields)
             raise WorkdirError(
                 f"{self.path} holds a sweep with another config (there -> asked):"
                 f"{listed}\nName another folder with --workdir, or remove what is "
-                "there with --overwrite"
+                "there with --overwrite; more runs or epochs are added with --extend"
             )
         return here
+
+
+def differences(here: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Lists the fields in which a sweep differs from one that is asked for."""
+    fields = differing_fields(_fixed(here["config"]), _fixed(new["config"]))
+    return fields + differing_fields(here["data"], new["data"], "(data) ")
 
 
 def make_record(sweep: Sweep, dataset: Dataset) -> dict[str, Any]:

@@ -139,19 +139,21 @@ def check_fits(study: Study) -> None:
 
 def map_groups(study: Study) -> dict[str, MappedProgram]:
     """Maps the program of each group, by name, over this machine's devices."""
-    devices, limit = jax.local_devices(), study.base.execution.chunk
+    return {group.name: map_group(study, group) for group in study.groups}
 
-    def mapped(group: Group) -> MappedProgram:
-        most = min(len(group.runs), limit or len(group.runs))
-        return MappedProgram(study.program(group), most, devices)
 
-    return {group.name: mapped(group) for group in study.groups}
+def map_group(study: Study, group: Group) -> MappedProgram:
+    """Maps the program of a group over this machine's devices."""
+    limit = study.base.execution.chunk
+    most = min(len(group.runs), limit or len(group.runs))
+    return MappedProgram(study.program(group), most, jax.local_devices())
 
 
 def make_chunks(
     study: Study,
     mapped: Mapping[str, MappedProgram],
     compiling: Callable[[str], AbstractContextManager] = contextlib.nullcontext,
+    begun: Sequence[Chunk] = (),
 ) -> list[Chunk]:
     """Cuts each group of a sweep into chunks of runs that train in step.
 
@@ -162,12 +164,21 @@ def make_chunks(
       study: the sweep.
       mapped: its groups, mapped; what compiles stays in them.
       compiling: entered with a group's name while its epoch compiles.
+      begun: chunks of runs that need none any more; others of their groups are as large
+        as they are, at most.
     Raises:
       ConfigError: if the memory does not suffice for one run a device.
     """
     chunks = []
+    known = {run for chunk in begun for run in chunk.runs}
     for group in study.groups:
-        limit = study.base.execution.chunk
+        runs = [run for run in group.runs if run not in known]
+        others = [chunk for chunk in begun if chunk.group is group]
+        first = 1 + max((chunk.index for chunk in others), default=-1)
+        limit = max((len(chunk.runs) for chunk in others), default=0)
+        limit = study.base.execution.chunk or limit
+        if not runs:
+            continue
         if not limit:
             with compiling(group.name):
                 limit = fitting_chunk(
@@ -177,8 +188,8 @@ def make_chunks(
                     study.examples,
                     _any_inputs(group),
                 )
-        for index, runs in enumerate(split_runs(group.runs, limit)):
-            chunks.append(Chunk(group, index, runs))
+        for index, part in enumerate(split_runs(runs, limit), first):
+            chunks.append(Chunk(group, index, part))
     return chunks
 
 

@@ -127,6 +127,10 @@ class Execution(Config):
     keep: int = static(
         1, "newest checkpoints that are kept", low=1, fixed=_HOW, identity=False
     )
+    keep_state: bool = static(
+        False, "whether what is done keeps all that more epochs need",
+        fixed=_HOW, identity=False,
+    )  # fmt: skip
 
 
 @config

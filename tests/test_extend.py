@@ -1,0 +1,172 @@
+"""More runs and more epochs of a sweep that is there: what is trained stays."""
+
+import shutil
+import threading
+from pathlib import Path
+
+import chex
+import pandas as pd
+import pytest
+from studies import stop_at_once, tiny
+
+from ws_jax import engine, results
+from ws_jax.checkpoint import load_run
+from ws_jax.config import ConfigError
+from ws_jax.engine.chunk import LivingRuns
+from ws_jax.optimizers import Constant, Cosine, Steps
+from ws_jax.results import RECORD_FILE, RESULTS_FILE
+from ws_jax.workdir import Workdir, WorkdirError
+
+PARTS = {
+    "execution__chunk": 1,
+    "execution__keep_state": True,
+    "train__epochs": 2,
+    "sweep__levels": (0.3,),
+    "sweep__folds": (0, 1),
+    "sweep__sharing": ("full",),
+}
+
+
+def study(axes=(), **parts):
+    return tiny(axes, **{**PARTS, **parts})
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """A finished sweep of two runs."""
+    workdir = tmp_path_factory.mktemp("short")
+    engine.run_sweep(study(), workdir)
+    return workdir
+
+
+@pytest.fixture
+def sweep(short, tmp_path):
+    return shutil.copytree(short, tmp_path / "sweep")
+
+
+@pytest.fixture
+def epochs(monkeypatch):
+    """Which epochs are trained."""
+    real, trained = LivingRuns.train_epoch, []
+
+    def train_epoch(self, examples, epoch):
+        trained.append(epoch)
+        return real(self, examples, epoch)
+
+    monkeypatch.setattr(LivingRuns, "train_epoch", train_epoch)
+    return trained
+
+
+def assert_same(workdir, whole):
+    """All numbers of two sweeps are equal, bit for bit."""
+    frame, other = (results.read(w).drop(columns="seconds") for w in (workdir, whole))
+    pd.testing.assert_frame_equal(frame, other, check_exact=True)
+    for run in other["run"].unique():
+        chex.assert_trees_all_equal(
+            load_run(workdir, run=run), load_run(whole, run=run)
+        )
+
+
+def content(workdir):
+    files = (p for p in Path(workdir).rglob("*") if p.is_file())
+    return {p: p.read_bytes() for p in files if ".lock" not in str(p)}
+
+
+def test_more_values_of_axes_train_and_nothing_else(sweep, tmp_path, epochs):
+    before = content(sweep / "checkpoints")
+    more = study({"seed": (0, 3)}, sweep__folds=(2, 1, 0), sweep__levels=(0.0, 0.3))
+    engine.run_sweep(more, sweep, extend=True)
+    assert len(epochs) == 2 * 10  # 12 runs, two of which were there
+    after = content(sweep / "checkpoints")
+    assert {path: after[path] for path in before} == before
+    engine.run_sweep(more, tmp_path / "at once")
+    assert_same(sweep, tmp_path / "at once")
+    trained = len(epochs)
+    engine.run_sweep(more, sweep, extend=True)
+    engine.run_sweep(more, sweep)
+    assert len(epochs) == trained
+    (record,) = results.read_records(sweep)
+    assert record["extended_from"][0]["config"]["axes"]["fold"] == [0, 1]
+
+
+def test_more_epochs_go_on_from_where_they_were(sweep, tmp_path, epochs):
+    engine.run_sweep(study(train__epochs=4), sweep, extend=True)
+    assert epochs == [2, 3, 2, 3]
+    engine.run_sweep(study(train__epochs=4), tmp_path / "at once")
+    assert_same(sweep, tmp_path / "at once")
+
+
+def test_an_unfinished_sweep_is_extended(tmp_path, monkeypatch, epochs):
+    plain = {"execution__keep_state": False}
+    stop_at_once(study(**plain), tmp_path / "sweep", monkeypatch)
+    more = study(train__epochs=3, sweep__folds=(0, 1, 2), **plain)
+    stop_at_once_more = epochs.copy()
+    engine.run_sweep(more, tmp_path / "sweep", extend=True)
+    assert stop_at_once_more == [0] and len(epochs) == 9
+    engine.run_sweep(more, tmp_path / "at once")
+    assert_same(tmp_path / "sweep", tmp_path / "at once")
+
+
+def test_runs_that_stopped_early_stay(tmp_path, epochs):
+    parts = {"train__patience": 1, "train__optimizer.learning_rate": 1e-12}
+    engine.run_sweep(study(train__epochs=5, **parts), tmp_path)
+    stopped = results.read(tmp_path)
+    assert set(stopped["status"]) == {"stopped"} and stopped["epoch"].max() < 5
+    trained = len(epochs)
+    engine.run_sweep(study(train__epochs=8, **parts), tmp_path, extend=True)
+    assert len(epochs) == trained
+    after = results.read(tmp_path)
+    same = ["run", "epoch", "loss", "val_acc", "status"]
+    pd.testing.assert_frame_equal(after[same], stopped[same])
+    assert set(after["epochs"]) == {8}
+
+
+@pytest.mark.parametrize(
+    "parts, named",
+    [
+        ({"train__batch_size": 8}, "base.train.batch_size: 16 -> 8"),
+        ({"train__epochs": 1}, "base.train.epochs: 2 -> 1"),
+        ({"sweep__folds": (1, 2)}, r"axes.fold: \[0, 1\] -> \[1, 2\]"),
+        ({"sweep__levels": (0.2,)}, r"axes.transforms.level"),
+        ({"data__name": "synthetic:60x9x9x1"}, r"\(data\) "),
+    ],
+)
+def test_what_would_change_runs_is_refused(short, parts, named):
+    before = content(short)
+    with pytest.raises(WorkdirError, match=named) as refusal:
+        engine.run_sweep(study(**parts), short, extend=True)
+    assert "cannot be extended" in str(refusal.value)
+    assert content(short) == before
+
+
+def test_epochs_that_cannot_be_added_are_refused(short, tmp_path):
+    parts = {"execution__keep_state": False, "sweep__folds": (0,)}
+    engine.run_sweep(study(**parts), tmp_path / "params")
+    with pytest.raises(WorkdirError, match="execution.keep_state"):
+        engine.run_sweep(
+            study(train__epochs=3, **parts), tmp_path / "params", extend=True
+        )
+    lost = shutil.copytree(short, tmp_path / "lost")
+    shutil.rmtree(lost / "checkpoints")
+    with pytest.raises(WorkdirError, match="no checkpoint to go on from"):
+        engine.run_sweep(study(train__epochs=3), lost, extend=True)
+    assert (lost / RESULTS_FILE).exists()
+
+
+def test_schedules_say_whether_they_hang_on_the_length():
+    assert not Constant().depends_on_length and Cosine().depends_on_length
+    assert Steps().depends_on_length and not Steps(unit="epoch").depends_on_length
+
+
+def test_no_sweep_is_extended_while_another_process_works(short):
+    stop = threading.Event()
+    before = (short / RECORD_FILE).read_bytes()
+    with Workdir(short) as folder:
+        with folder.planning(stop):
+            pass
+        with pytest.raises(WorkdirError, match="cannot be changed while it works"):
+            engine.run_sweep(study(sweep__folds=(0, 1, 2)), short, extend=True)
+        engine.run_sweep(study(), short, extend=True)
+    assert (short / RECORD_FILE).read_bytes() == before
+    with pytest.raises(ConfigError, match="take one of them"):
+        engine.run_sweep(study(), short, extend=True, overwrite=True)

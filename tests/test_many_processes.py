@@ -1,0 +1,267 @@
+"""Several processes on one workdir: who may do what, and that the numbers are equal."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import chex
+import numpy as np
+import pandas as pd
+import pytest
+from studies import tiny
+
+from ws_jax import engine, locks, results
+from ws_jax.checkpoint import load_run
+from ws_jax.engine import table
+from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.progress import Progress
+from ws_jax.locks import Interrupted, Lock, part_lock
+from ws_jax.results import RESULTS_FILE
+from ws_jax.workdir import Workdir, WorkdirError
+
+ROOT = Path(__file__).parents[1]
+GROUP = "full-paper-2layers-translation"
+# Three chunks of one run.
+CONFIG = tiny(
+    execution__chunk=1,
+    train__epochs=3,
+    sweep__levels=(0.3,),
+    sweep__folds=(0, 1, 2),
+    sweep__sharing=("full",),
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A sweep of one process."""
+    workdir = tmp_path_factory.mktemp("whole")
+    engine.run_sweep(CONFIG, workdir)
+    return workdir
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr(locks, "POLL_SECONDS", 0.01)
+
+
+def assert_same(workdir, whole):
+    """All numbers of two sweeps are equal, bit for bit."""
+    frame, other = (results.read(w).drop(columns="seconds") for w in (workdir, whole))
+    pd.testing.assert_frame_equal(frame, other, check_exact=True)
+    for run in other["run"].unique():
+        chex.assert_trees_all_equal(
+            load_run(workdir, run=run), load_run(whole, run=run)
+        )
+
+
+def begun(whole, workdir):
+    """A sweep of which only the plan is there."""
+    workdir.mkdir()
+    shutil.copy(whole / results.RECORD_FILE, workdir)
+    return workdir
+
+
+def folder(workdir, index):
+    (group,) = (workdir / "checkpoints").iterdir()
+    return group / f"chunk_{index:03d}"
+
+
+def chunk_lock(whole, workdir, index):
+    return part_lock(workdir, folder(whole, index).parent.name, f"chunk_{index:03d}")
+
+
+def when_waiting(monkeypatch, act):
+    """Does something when a process says that it waits; returns what was said."""
+    said, real = [], Progress.say
+
+    def say(self, text):
+        said.append(text)
+        real(self, text)
+        if "waiting" in text:
+            act()
+
+    monkeypatch.setattr(Progress, "say", say)
+    return said
+
+
+def test_a_lock_is_held_once_or_shared(tmp_path):
+    one, other = Lock(tmp_path / "new" / "a"), Lock(tmp_path / "new" / "a")
+    assert one.take() and not other.take() and not other.take(shared=True)
+    assert other.holder() == locks.own_name()
+    one.release()
+    assert other.take(shared=True) and one.take(shared=True)
+    third = Lock(tmp_path / "new" / "a")
+    assert not third.take()
+    one.release(), other.release()
+    with third.tried() as taken, one.tried() as other_taken:
+        assert taken and not other_taken
+    with one.tried() as taken:
+        assert taken
+
+
+def test_waiting_for_a_lock_ends_when_asked_to_stop(tmp_path):
+    stop, told = threading.Event(), []
+    with part_lock(tmp_path, "plan").tried():
+
+        def waiting(holder):
+            told.append(holder)
+            stop.set()
+
+        with pytest.raises(Interrupted):
+            with Workdir(tmp_path) as folder, folder.planning(stop, waiting):
+                pass
+    assert told == [locks.own_name()]
+
+
+def test_a_disk_without_locks_is_one_clear_error(tmp_path, monkeypatch):
+    def flock(file, how):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    with pytest.raises(WorkdirError, match="cannot be locked .*clusters.md"):
+        engine.run_sweep(CONFIG, tmp_path)
+
+
+def test_what_others_work_on_is_not_overwritten(whole, monkeypatch):
+    monkeypatch.setattr(LivingRuns, "train_epoch", None)
+    before = (whole / RESULTS_FILE).read_bytes()
+    stop = threading.Event()
+    with Workdir(whole) as folder:
+        with folder.planning(stop):
+            pass
+        with pytest.raises(WorkdirError, match="in use by another process"):
+            engine.run_sweep(CONFIG, whole, overwrite=True)
+        engine.run_sweep(CONFIG, whole)  # but it can be worked on together
+    assert (whole / RESULTS_FILE).read_bytes() == before
+
+
+def test_a_chunk_that_another_process_gives_up_is_taken(whole, tmp_path, monkeypatch):
+    workdir = begun(whole, tmp_path / "new")
+    held = chunk_lock(whole, workdir, 0)
+    assert held.take()
+    seen = []
+
+    def give_up():
+        seen.append(set(results.read(workdir)["fold"]))
+        held.release()
+
+    said = when_waiting(monkeypatch, give_up)
+    engine.run_sweep(CONFIG, workdir)
+    # The others came first; nobody else's rows are missing at the end.
+    assert seen == [{1, 2}]
+    assert any(locks.own_name() in text and "1 of 3 chunks" in text for text in said)
+    assert_same(workdir, whole)
+
+
+def test_what_another_process_ends_meanwhile_is_joined(whole, tmp_path, monkeypatch):
+    workdir = begun(whole, tmp_path / "new")
+    locked = [chunk_lock(whole, workdir, index) for index in (0, 2)]
+    assert all(lock.take() for lock in locked)
+
+    def end():
+        for index in (0, 2):
+            shutil.copytree(folder(whole, index), folder(workdir, index))
+
+    when_waiting(monkeypatch, end)
+    real, trained = LivingRuns.start, []
+
+    def start(self):
+        trained.append(1)
+        return real(self)
+
+    monkeypatch.setattr(LivingRuns, "start", start)
+    engine.run_sweep(CONFIG, workdir)
+    assert trained == [1]
+    assert_same(workdir, whole)
+    for lock in locked:
+        lock.release()
+
+
+def test_a_process_that_waits_can_be_stopped(whole, tmp_path, monkeypatch):
+    workdir = begun(whole, tmp_path / "new")
+    for index in (1, 2):
+        shutil.copytree(folder(whole, index), workdir / "checkpoints" / folder(
+            whole, index).relative_to(whole / "checkpoints"))  # fmt: skip
+    with chunk_lock(whole, workdir, 0).tried():
+        when_waiting(monkeypatch, lambda: signal.raise_signal(signal.SIGTERM))
+        with pytest.raises(Interrupted):
+            engine.run_sweep(CONFIG, workdir)
+    assert set(results.read(workdir)["fold"]) == {1, 2}
+
+
+def test_the_table_grows_while_a_chunk_trains(whole, tmp_path, monkeypatch):
+    monkeypatch.setattr(table, "GROWING_SHARE", np.inf)
+    workdir = begun(whole, tmp_path / "new")
+    sizes, write = [], results.write
+
+    def watched(frame, workdir):
+        sizes.append(len(frame))
+        return write(frame, workdir)
+
+    monkeypatch.setattr(results, "write", watched)
+    engine.run_sweep(CONFIG, workdir)
+    assert set(sizes) - {3, 6, 9} and sizes == sorted(sizes) and sizes[-1] == 9
+    assert_same(workdir, whole)
+
+
+SCRIPT = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+import test_many_processes
+from ws_jax import engine
+engine.run_sweep(test_many_processes.LONG, sys.argv[1])
+"""
+LONG = tiny(
+    execution__chunk=1,
+    train__epochs=4,
+    sweep__levels=(0.0, 0.3),
+    sweep__folds=(0, 1, 2),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number, killed", [(2, 1), (3, 1), (2, 0)])
+def test_processes_beside_each_other_give_what_one_gives(number, killed, tmp_path):
+    engine.run_sweep(LONG, tmp_path / "whole")
+    workdir = tmp_path / "many"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(workdir)],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ,
+        )
+        for _ in range(number)
+    ]
+    try:
+        # The first to hold a chunk and save in it is the one that is killed.
+        saved = "checkpoints/*/*/[0-9]*"
+        while killed and not any(workdir.glob(saved)):
+            assert any(process.poll() is None for process in processes)
+            time.sleep(0.01)
+        busy = {
+            int(path.read_text().rpartition(":")[2])
+            for path in workdir.glob(".locks/*/chunk_*")
+            if path.read_text()
+        }
+        victims = [p for p in processes if p.pid in busy][:killed]
+        assert len(victims) == killed
+        for process in victims:
+            process.kill()
+        for process in processes:
+            _, errors = process.communicate()
+            assert process.returncode == (-signal.SIGKILL if process in victims else 0)
+            assert "Traceback" not in errors, errors
+    finally:
+        for process in processes:
+            process.kill()
+    assert_same(workdir, tmp_path / "whole")
+    # Each of them has trained something, but for the one that was killed.
+    held = {p.read_text() for p in workdir.glob(".locks/*/chunk_*")}
+    assert len(held) >= number - killed

@@ -1,0 +1,128 @@
+"""What those who watch a sweep are told."""
+
+import contextlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from studies import stop_at_once, tiny
+
+from ws_jax import engine, status
+from ws_jax.engine.chunk import LivingRuns
+from ws_jax.locks import Lock
+
+ROOT = Path(__file__).parents[1]
+CONFIG = tiny(
+    execution__chunk=1,
+    train__epochs=2,
+    sweep__levels=(0.0,),
+    sweep__folds=(0, 1),
+    sweep__sharing=("full",),
+)
+NOON = "2026-01-01T12:00:00+00:00"
+
+
+def test_a_sweep_tells_how_far_it_is(tmp_path, monkeypatch):
+    stop_at_once(CONFIG, tmp_path, monkeypatch)
+    told = status.read(tmp_path)
+    (process,) = told["processes"].values()
+    assert process["state"] == "stopped" and process["checkpoint"]["epoch"] == 1
+    assert (process["chunk"], process["epoch"], process["epochs"]) == (0, 1, 2)
+    assert told["run_epochs_done"] == 1 and told["run_epochs"] == 4
+    assert told["chunks"] == 2 and told["chunks_done"] == 0
+    engine.run_sweep(CONFIG, tmp_path)
+    told = status.read(tmp_path)
+    assert told["chunks_done"] == 2 and told["run_epochs_done"] == 4
+    assert [p["state"] for p in told["processes"].values()] == ["finished"]
+    assert told["diverged"] == []
+
+
+def test_what_failed_is_told(tmp_path, monkeypatch):
+    def fail(self, examples, epoch):
+        raise RuntimeError("out of luck\nsecond line")
+
+    monkeypatch.setattr(LivingRuns, "train_epoch", fail)
+    with pytest.raises(RuntimeError):
+        engine.run_sweep(CONFIG, tmp_path)
+    (process,) = status.read(tmp_path)["processes"].values()
+    assert process["state"] == "failed" and process["error"] == "out of luck"
+    text = status.as_table([tmp_path], status.now())
+    assert "failed: out of luck" in text
+
+
+def test_processes_tell_beside_each_other(tmp_path, monkeypatch):
+    lock = tmp_path / "lock"
+    for name in ("a:1", "b:2"):
+        monkeypatch.setattr(status, "own_name", lambda name=name: name)
+        with status.Status(tmp_path, Lock(lock)) as told:
+            told.tell("training", group="g")
+    assert set(status.read(tmp_path)["processes"]) == {"a:1", "b:2"}
+    # One that holds the lock for good, or a full disk, stops nobody.
+    with Lock(lock).tried(), status.Status(tmp_path, Lock(lock)) as told:
+        told.tell("training")
+
+    @contextlib.contextmanager
+    def broken():
+        raise OSError("no room")
+        yield
+
+    lock = type("Broken", (), {"tried": staticmethod(broken)})()
+    with status.Status(tmp_path, lock):
+        pass
+
+
+def write(folder, **told):
+    folder.mkdir(parents=True)
+    (folder / status.STATUS_FILE).write_text(json.dumps(told))
+
+
+def test_a_table_over_folders(tmp_path):
+    training = {
+        "state": "training", "group": "g", "chunk": 3, "epoch": 2, "epochs": 9,
+        "seconds_left": 600, "told": "2026-01-01T11:59:50+00:00",
+        "checkpoint": {"epoch": 1, "at": "11:58"},
+    }  # fmt: skip
+    silent = {**training, "told": "2026-01-01T11:30:00+00:00"}
+    ended = {"state": "finished", "told": NOON}
+    write(
+        tmp_path / "a", chunks=8, chunks_done=3, run_epochs=100, run_epochs_done=41,
+        diverged=["r"], processes={"x:1": training, "y:2": silent, "z:3": ended},
+    )  # fmt: skip
+    write(tmp_path / "deep" / "b", processes={"z:3": ended})
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / status.STATUS_FILE).write_text("{")
+    found = status.find([tmp_path, tmp_path / "a"])
+    assert [path.name for path in found] == ["a", "c", "b"]
+    text = status.as_table(found, NOON)
+    lines = text.splitlines()
+    assert len(lines) == 5
+    assert "3/8" in lines[1] and "41%" in lines[1] and "10 min" in lines[1]
+    assert "x:1" in lines[1] and "g chunk 3 epoch 2/9" in lines[1]
+    assert "silent for 30 min" in lines[2] and "y:2" in lines[2]
+    assert "finished" in lines[4]
+    assert not status.all_ended(found) and status.all_ended(found[1:])
+
+
+def test_the_launcher_needs_folders_and_no_jax(tmp_path):
+    write(tmp_path / "a", processes={})
+    script = (
+        "import sys, runpy; sys.argv = ['status', *sys.argv[1:]]\n"
+        "try: runpy.run_module('launch.status', run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    assert end.code or 'jax' not in sys.modules\n    raise"
+    )
+
+    def launch(*folders):
+        return subprocess.run(
+            [sys.executable, "-c", script, *folders],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+
+    got = launch(str(tmp_path))
+    assert got.returncode == 0 and str(tmp_path / "a") in got.stdout, got.stderr
+    assert f"below {tmp_path / 'none'}" in launch(str(tmp_path / "none")).stderr
+    assert "name folders" in launch().stderr

@@ -1,0 +1,140 @@
+"""More of the same sweep: runs and epochs are added to what was begun.
+
+What was trained stays bit for bit. So every run that was begun must be among those
+that are asked for, with the same name and in the same group; and one that goes on for
+more epochs must have kept all that training needs, and a learning rate that does not
+hang on its length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from ws_jax import results
+from ws_jax.config import replace_field
+from ws_jax.engine.mapping import MappedProgram
+from ws_jax.engine.study import Study, describe_chunks, make_chunks, recorded_chunks
+from ws_jax.results import RESULTS_FILE
+from ws_jax.runs import Run
+from ws_jax.stored import chunk_digest, chunk_folder, glance, keeps_state
+from ws_jax.workdir import WorkdirError, differences
+
+_EPOCHS = "base.train.epochs"
+_HOW = "train it in another folder with --workdir"
+
+
+def extended(
+    study: Study,
+    mapped: Mapping[str, MappedProgram],
+    path: Path,
+    here: Mapping[str, Any],
+    new: Mapping[str, Any],
+    compiling: Callable[[str], AbstractContextManager],
+) -> dict[str, Any]:
+    """Returns the record of a sweep with what is added; nothing is written.
+
+    Args:
+      study: all that is asked for, made ready.
+      mapped: its groups.
+      path: of the workdir.
+      here: the record of what was begun.
+      new: the record of what is asked for, without chunks.
+      compiling: entered with a group's name while its epoch compiles.
+    Raises:
+      WorkdirError: if that would change runs that were begun, by naming the fields.
+      ConfigError: as `make_chunks`.
+    """
+    fields = differences(here, new)
+    wrong = [f for f in fields if not f.startswith(("axes.", _EPOCHS))]
+    before, after = (r["config"]["base"]["train"]["epochs"] for r in (here, new))
+    if wrong or after < before:
+        raise _refusal(path, wrong or [f for f in fields if f.startswith(_EPOCHS)])
+    entries = _kept_entries(study, here, before)
+    if entries is None:
+        raise _refusal(path, fields)
+    if after > before:
+        _check_going_on(path, here, study.base)
+    begun = recorded_chunks(study, {"chunks": entries})
+    added = make_chunks(study, mapped, compiling, begun)
+    # As the sweep was before, for the reader.
+    past = {key: here[key] for key in ("config", "versions", "device") if key in here}
+    return {
+        **new,
+        "chunks": [*entries, *describe_chunks(study, added)],
+        "extended_from": [*here.get("extended_from", []), past],
+    }
+
+
+def _kept_entries(
+    study: Study, here: Mapping[str, Any], epochs: int
+) -> list[dict[str, Any]] | None:
+    """Returns what the record says of begun chunks from now on.
+
+    None if a run of theirs is not among those that are asked for.
+    """
+    runs: dict[str, tuple[str, Run]] = {}
+    fingerprint = study.dataset.fingerprint
+    for group in study.groups:
+        for run in group.runs:
+            shorter = replace_field(run, "train.epochs", epochs)
+            runs[shorter.digest(fingerprint)] = group.name, run
+    for group in study.groups:  # after all others, since nothing is nearer
+        for run in group.runs:
+            runs[run.digest(fingerprint)] = group.name, run
+    entries = []
+    for entry in here["chunks"]:
+        columns = []
+        for known in entry["runs"]:
+            group, run = runs.get(known.get("digest", ""), ("", None))
+            if run is None or group != entry["group"]:
+                return None
+            columns.append(study.columns[run])
+        if [c["run"] for c in columns] != [k["run"] for k in entry["runs"]]:
+            return None
+        # Its checkpoints stay those of the sweep as it was begun.
+        digest = chunk_digest(here, [known["run"] for known in entry["runs"]])
+        entries.append({**entry, "runs": columns, "digest": digest})
+    return entries
+
+
+def _check_going_on(path: Path, here: Mapping[str, Any], base: Run) -> None:
+    """Raises `WorkdirError` if begun runs cannot go on for more epochs."""
+    if base.train.optimizer.schedule.depends_on_length:
+        raise WorkdirError(
+            f"train.epochs cannot grow in {path}: the schedule "
+            f"{base.train.optimizer.schedule.kind} spreads over the whole training, so "
+            f"that all runs would train otherwise from their start; {_HOW}"
+        )
+    table = Path(path) / RESULTS_FILE
+    told = set(results.read_table(table)["run"]) if table.exists() else set()
+    for entry in here["chunks"]:
+        names = [run["run"] for run in entry["runs"]]
+        folder = chunk_folder(path, entry["group"], entry["index"])
+        saved = glance(folder, chunk_digest(here, names))
+        if saved is None and not told.isdisjoint(names):
+            raise WorkdirError(
+                f"train.epochs cannot grow in {path}: {folder} has no checkpoint to go "
+                f"on from, as run {names[0]}; put it back, or {_HOW}"
+            )
+        if saved is None or not saved.done:
+            continue
+        ends = any(row["status"] == "finished" for row in saved.rows)
+        if ends and not keeps_state(folder):
+            raise WorkdirError(
+                f"train.epochs cannot grow in {path}: its finished runs, as "
+                f"{names[0]}, kept their parameters only; execution.keep_state=true "
+                f"from the start keeps all that going on needs; {_HOW}, to the same "
+                "numbers"
+            )
+
+
+def _refusal(path: Path, fields: Sequence[str]) -> WorkdirError:
+    listed = "".join(f"\n  {field}" for field in fields)
+    return WorkdirError(
+        f"{path} cannot be extended so, since runs that are there would change or be "
+        f"dropped (there -> asked):{listed}\nName all values of an axis, the old ones "
+        "too, and only more of them, or more epochs; or another folder with --workdir"
+    )

@@ -1,0 +1,176 @@
+"""The table of a sweep while it trains: what the checkpoints of all chunks say.
+
+Several processes may train chunks of one sweep, and each of them writes the whole
+table, from the checkpoints of all: so it never says more than can be gone on from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from ws_jax import ledger, results
+from ws_jax.engine.study import Chunk, Study
+from ws_jax.locks import Lock, part_lock
+from ws_jax.stored import Saved, chunk_digest, chunk_folder, glance, latest_saved, steps
+
+# Of the time, at most: what it may take to let the table grow while a chunk trains.
+GROWING_SHARE = 0.02
+
+
+class SweepTable:
+    """What is saved of each chunk of a sweep, and the table that is made of it.
+
+    Attributes:
+      saved: by chunk, what its newest checkpoint said when it was looked at; chunks
+        without one are left out.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        chunks: Sequence[Chunk],
+        record: Mapping[str, Any],
+        path: Path,
+        held: Callable[[Lock], AbstractContextManager],
+    ):
+        """Takes the sweep and its folder; nothing is read yet.
+
+        Args:
+          study: the sweep.
+          chunks: of it, all.
+          record: of the sweep, as it was begun.
+          path: of its folder.
+          held: waits for a lock and holds it.
+        """
+        self._study = study
+        self._chunks = chunks
+        self._record = record
+        self._path = path
+        self._held = held
+        self._lock = part_lock(path, "table")
+        self.saved: dict[tuple[str, int], Saved] = {}
+        self._seen: dict[tuple[str, int], int] = {}  # steps, of chunks not done
+        names = [columns["run"] for columns in study.columns.values()]
+        self._grown = {
+            (entry["group"], entry["index"]): {run["run"]: run for run in entry["runs"]}
+            for entry in record["chunks"]
+            if "digest" in entry
+        }
+        self._places = {name: place for place, name in enumerate(names)}
+        self._written, self._cost = time.monotonic(), 0.0
+
+    def where(self, chunk: Chunk) -> tuple[Path, str]:
+        """Returns a chunk's folder, and the digest of what is in it."""
+        folder = chunk_folder(self._path, chunk.group.name, chunk.index)
+        return folder, chunk_digest(self._record, self._names(chunk))
+
+    def chunk_lock(self, chunk: Chunk) -> Lock:
+        """Returns the lock of a chunk, which whoever trains it holds."""
+        return part_lock(self._path, chunk.group.name, f"chunk_{chunk.index:03d}")
+
+    def is_done(self, chunk: Chunk) -> bool:
+        """Whether a chunk was done when it was looked at."""
+        return chunk.key in self.saved and self.saved[chunk.key].done
+
+    def today(self, chunk: Chunk, saved: Saved) -> Saved:
+        """Returns what a checkpoint says, in the words of a sweep that has grown since.
+
+        Runs that had finished have epochs left, if epochs were added.
+        """
+        if chunk.key not in self._grown:
+            return saved
+        columns, epochs = self._grown[chunk.key], chunk.group.run.train.epochs
+        rows = [{**row, **columns[row["run"]]} for row in saved.rows]
+        for row in rows:
+            if row["status"] == "finished" and saved.epoch < epochs:
+                row["status"] = "running"
+        ends = {row["run"]: row["status"] for row in rows}
+        return Saved(saved.epoch, saved.done and "running" not in ends.values(), rows)
+
+    def begin(self) -> None:
+        """Reads what there is of all chunks, and writes the table if it differs.
+
+        Raises:
+          WorkdirError: if the checkpoints or the table cannot be gone on from.
+        """
+        with self._held(self._lock):
+            for chunk in self._chunks:
+                self._read(chunk)
+            self._keep_lost()
+            self._settle()
+
+    def look(self, chunk: Chunk) -> bool:
+        """Looks again at a chunk that was not done; returns whether it is now."""
+        if self.is_done(chunk):
+            return True
+        folder, digest = self.where(chunk)
+        step = max(steps(folder), default=0)
+        if step != self._seen.get(chunk.key) and (found := glance(folder, digest)):
+            self.saved[chunk.key] = self.today(chunk, found)
+            self._seen[chunk.key] = step
+        return self.is_done(chunk)
+
+    def write(self) -> None:
+        """Writes the table, unless it says already what the checkpoints say."""
+        began = time.monotonic()
+        with self._held(self._lock):
+            for chunk in self._chunks:
+                self.look(chunk)
+            self._settle()
+        self._written = time.monotonic()
+        self._cost = self._written - began
+
+    def grow(self, chunk: Chunk) -> None:
+        """Writes the table if a chunk has a newer checkpoint, and it takes no time."""
+        waited = time.monotonic() - self._written
+        step = max(steps(self.where(chunk)[0]), default=0)
+        if step != self._seen.get(chunk.key) and waited * GROWING_SHARE >= self._cost:
+            self.write()
+
+    def diverged(self) -> list[str]:
+        """Returns the names of runs that have diverged, as far as is known."""
+        rows = [row for saved in self.saved.values() for row in saved.rows]
+        return sorted({r["run"] for r in rows if r["status"] == "diverged"})
+
+    def _read(self, chunk: Chunk) -> None:
+        if self.look(chunk):
+            return
+        with self.chunk_lock(chunk).tried() as free:
+            if not free:
+                return
+            where = self.where(chunk)
+            if found := latest_saved(*where):
+                self.saved[chunk.key] = self.today(chunk, found)
+                self._seen[chunk.key] = max(steps(where[0]))
+
+    def _keep_lost(self) -> None:
+        """Counts chunks as done whose rows are in the table, but in no checkpoint."""
+        unsaved = {
+            c.key: self._names(c) for c in self._chunks if c.key not in self.saved
+        }
+        others = [
+            n for c in self._chunks if c.key in self.saved for n in self._names(c)
+        ]
+        lost = ledger.rows_of_lost_chunks(self._path, unsaved, others)
+        for key, rows in lost.items():
+            epoch = max(row["epoch"] for row in rows)
+            self.saved[key] = Saved(epoch, True, rows)
+
+    def _settle(self) -> None:
+        if rows := self._rows():
+            ledger.settle(results.make_frame(rows), self._path)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows = [row for saved in self.saved.values() for row in saved.rows]
+        # How a run ended is known at its last epoch, and said in all its rows.
+        last = {row["run"]: row["status"] for row in rows}
+        rows = [{**row, "status": last[row["run"]]} for row in rows]
+        # In the order of the plan, however the runs were cut into chunks.
+        return sorted(rows, key=lambda row: (self._places[row["run"]], row["epoch"]))
+
+    def _names(self, chunk: Chunk) -> list[str]:
+        return [self._study.columns[run]["run"] for run in chunk.runs]

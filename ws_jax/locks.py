@@ -1,0 +1,120 @@
+"""Locks on the parts of a workdir that several processes work on.
+
+Each is a file that is locked with `flock`. The system drops the lock when its process
+ends, however it ends, so nothing has to be cleared after a kill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from ws_jax.integrity import WorkdirError
+from ws_jax.status import own_name
+
+LOCK_FILE = ".lock"  # shared by all that work on the sweep
+LOCK_FOLDER = ".locks"
+POLL_SECONDS = 2.0  # between looks at a lock that another process holds
+
+
+class Interrupted(Exception):  # noqa: N818  nothing is wrong
+    """The sweep was asked to stop, and has saved all it has."""
+
+
+class Lock:
+    """A lock on a file, made if missing; two of one process exclude each other, too.
+
+    A holder leaves its name in the file, for people to read.
+    """
+
+    def __init__(self, path: Path):
+        """Names the file; nothing is locked yet."""
+        self.path = path
+        self._file: IO[str] | None = None
+
+    def take(self, shared: bool = False) -> bool:
+        """Takes the lock if it is free, or changes to shared; returns whether it was.
+
+        Args:
+          shared: whether others may share it.
+        Raises:
+          WorkdirError: if the disk knows no locks.
+        """
+        how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
+        try:
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = open(self.path, "a+")
+            fcntl.flock(self._file, how)
+        except BlockingIOError:
+            self.release()
+            return False
+        except OSError as error:
+            self.release()
+            raise WorkdirError(
+                f"{self.path} cannot be locked ({error.strerror}): a sweep needs a "
+                "folder that can be written, on a disk with working file locks (see "
+                "docs/clusters.md); name another one with --workdir"
+            ) from error
+        if not shared:
+            self._file.truncate(0)
+            self._file.write(own_name())
+            self._file.flush()
+        return True
+
+    def release(self) -> None:
+        """Drops the lock if it is held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def holder(self) -> str:
+        """Returns who took it last, as `host:pid`."""
+        try:
+            return self.path.read_text().strip()[:100] or "another process"
+        except (OSError, UnicodeDecodeError):
+            return "another process"
+
+    @contextlib.contextmanager
+    def tried(self) -> Iterator[bool]:
+        """Holds the lock for a block, if it is free; tells whether it does."""
+        taken = self.take()
+        try:
+            yield taken
+        finally:
+            if taken:
+                self.release()
+
+    @contextlib.contextmanager
+    def held(
+        self, stop: threading.Event, waiting: Callable[[str], None]
+    ) -> Iterator[None]:
+        """Holds the lock for a block, after waiting for it if need be.
+
+        Args:
+          stop: ends the waiting.
+          waiting: called once with the holder if there is something to wait for.
+        Raises:
+          Interrupted: if `stop` was set while it waited.
+        """
+        tries = 0
+        while not self.take():
+            if stop.is_set():
+                raise Interrupted("stopped while it waited; nothing is lost")
+            tries += 1
+            if tries == 7:  # most are held for a moment
+                waiting(self.holder())
+            stop.wait(min(0.01 * 2 ** min(tries, 10), POLL_SECONDS))
+        try:
+            yield
+        finally:
+            self.release()
+
+
+def part_lock(workdir: Path, *names: str) -> Lock:
+    """Returns the lock of a part of a workdir, as its table or one of its chunks."""
+    return Lock(workdir.joinpath(LOCK_FOLDER, *names))

@@ -1,0 +1,185 @@
+"""How far a sweep is, for people and programs that watch it: `status.json`.
+
+All processes of a sweep share the file. It is for watching only: nothing is read from
+it by a sweep that goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import platform
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+STATUS_FILE = "status.json"
+WRITE_SECONDS = 5.0  # between two writes; a process that is alive writes as often
+SILENT_SECONDS = 60.0  # after which one that trained is called silent
+_MOST_PROCESSES = 50  # that are told of, the latest
+_ENDED = ("finished", "stopped", "failed")
+
+
+class Status:
+    """What one process tells of the sweep that it works on."""
+
+    def __init__(self, workdir: Path, lock: Any, seconds: float = WRITE_SECONDS):
+        """Takes the folder of the sweep, and the lock of its status.
+
+        Args:
+          workdir: of the sweep.
+          lock: of the file, a `locks.Lock`.
+          seconds: between two writes.
+        """
+        self._path = Path(workdir) / STATUS_FILE
+        self._lock = lock
+        self._seconds = seconds
+        self._sweep: dict[str, Any] = {}
+        self._own: dict[str, Any] = {"state": "starting", "since": now()}
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._write_on, daemon=True)
+
+    def tell(self, state: str, **parts: Any) -> None:
+        """Notes what this process does; the next write says it."""
+        self._own = {**self._own, "state": state, **parts}
+
+    def tell_sweep(self, **parts: Any) -> None:
+        """Notes how far the whole sweep is; the next write says it."""
+        self._sweep = {**self._sweep, **parts}
+
+    def __enter__(self) -> Status:
+        self._write()
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self._end.set()
+        self._thread.join()
+        ended = "finished" if error is None else "failed"
+        if kind is not None and kind.__name__ in ("Interrupted", "KeyboardInterrupt"):
+            ended = "stopped"
+        lines = str(error).splitlines() if ended == "failed" else []
+        self.tell(ended, **({"error": (lines or [kind.__name__])[0]} if error else {}))
+        for _ in range(20):  # others hold it for a moment
+            if self._write():
+                break
+            self._end.wait(0.02)
+
+    def _write_on(self) -> None:
+        while not self._end.wait(self._seconds):
+            self._write()
+
+    def _write(self) -> bool:
+        """Writes, unless another process does just now or the disk cannot."""
+        # A status that cannot be written stops no sweep.
+        with contextlib.suppress(Exception), self._lock.tried() as free:
+            if not free:
+                return False
+            told = read(self._path.parent) or {}
+            processes = {**told.get("processes", {})}
+            processes.pop(own_name(), None)
+            processes[own_name()] = {**self._own, "told": now()}
+            latest = list(processes.items())[-_MOST_PROCESSES:]
+            told = {**told, **self._sweep, "processes": dict(latest)}
+            temporary = self._path.with_name(f"{STATUS_FILE}.tmp")
+            temporary.write_text(json.dumps(told, indent=1))
+            os.replace(temporary, self._path)
+        return True
+
+
+def own_name() -> str:
+    """Returns what this process is called in locks and in the status."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def now() -> str:
+    """Returns the time as it is written, in UTC."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def read(workdir: Path) -> dict[str, Any] | None:
+    """Reads what the processes of a sweep told, or None if there is nothing sound."""
+    try:
+        told = json.loads((Path(workdir) / STATUS_FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return told if isinstance(told, dict) else None
+
+
+def find(folders: Sequence[str | os.PathLike]) -> list[Path]:
+    """Lists the folders at or below some that hold a status."""
+    found = []
+    for folder in folders:
+        for at, below, files in os.walk(folder):
+            if STATUS_FILE in files:
+                found.append(Path(at))
+                below.clear()  # checkpoints are many
+    return sorted(set(found))
+
+
+def as_table(folders: Sequence[Path], time: str) -> str:
+    """Formats how far sweeps are, a line for each process that works.
+
+    Args:
+      folders: of the sweeps.
+      time: now, as `now` writes it.
+    """
+    head = ("sweep", "chunks", "epochs", "diverged", "process", "does", "left", "saved")
+    lines: list[tuple[str, ...]] = [head]
+    for folder in folders:
+        told = read(folder) or {}
+        first: tuple[str, ...] = _sweep_cells(folder, told)
+        for name, process in _shown(told.get("processes", {})):
+            lines.append((*first, name, *_process_cells(process, time)))
+            first = ("", "", "", "")
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def all_ended(folders: Sequence[Path]) -> bool:
+    """Whether no process of any sweep says that it works."""
+    told = [read(folder) or {} for folder in folders]
+    states = [p.get("state") for t in told for p in t.get("processes", {}).values()]
+    return all(state in _ENDED for state in states)
+
+
+def _sweep_cells(folder: Path, told: Mapping[str, Any]) -> tuple[str, ...]:
+    epochs, of = told.get("run_epochs_done", 0), told.get("run_epochs", 0)
+    part = f"{100 * epochs // of}%" if of else ""
+    chunks = f"{told.get('chunks_done', '?')}/{told.get('chunks', '?')}"
+    return str(folder), chunks, part, str(len(told.get("diverged", ())))
+
+
+def _shown(processes: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Those that work; if none does, the last one."""
+    entries = list(processes.items())
+    working = [(n, p) for n, p in entries if p.get("state") not in _ENDED]
+    return working or entries[-1:] or [("", {})]
+
+
+def _process_cells(process: Mapping[str, Any], time: str) -> tuple[str, str, str]:
+    state = process.get("state", "")
+    does = state
+    if state == "training":
+        does = "{group} chunk {chunk} epoch {epoch}/{epochs}".format(
+            **{"group": "", "chunk": "", "epoch": "", "epochs": "", **process}
+        )
+    elif state == "failed":
+        does = f"failed: {process.get('error', '')[:60]}"
+    silent = _seconds(process.get("told", time), time)
+    if state not in _ENDED and silent > SILENT_SECONDS:
+        does = f"silent for {silent / 60:.0f} min ({does})"
+    left = process.get("seconds_left") if state == "training" else None
+    saved = process.get("checkpoint", {}).get("at", "")
+    return does, "" if left is None else f"{left / 60:.0f} min", saved
+
+
+def _seconds(since: str, until: str) -> float:
+    ends = [datetime.datetime.fromisoformat(text) for text in (since, until)]
+    return (ends[1] - ends[0]).total_seconds()
