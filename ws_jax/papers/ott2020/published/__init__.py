@@ -52,6 +52,7 @@ _ALIKE = {
     "data.num_images": 0,  # all
     "task": "classification",
     "task.label_smoothing": 0,
+    "task.terms": (),
     "train.optimizer.b1": 0.9,
     "train.optimizer.b2": 0.999,
     "train.optimizer.eps": 1e-7,
@@ -59,6 +60,11 @@ _ALIKE = {
     "train.optimizer.weight_decay": 0,
     "train.optimizer.clip": 0,
     "train.optimizer.schedule": "constant",
+    "evaluation.views.translation.level": 0.25,
+    "evaluation.views.rotation.level": 0.125,
+    "evaluation.views.noise.level": 0.15,
+    "evaluation.views.edge_noise.level": 0.15,
+    "execution.precision": "highest",
 }
 # Where the paper and its code differ: what each bundle of readings has.
 READ = {
