@@ -51,7 +51,8 @@ def test_data_come_out_as_they_went_in(tmp_path, make, form, parts):
     assert len(paths) == parts
     head = json.loads(paths[0].read_bytes().partition(b"\n")[0])
     assert head["form"] == form
-    assert sum(path.stat().st_size for path in paths) < dataset.images.nbytes
+    if form == "differences":
+        assert sum(path.stat().st_size for path in paths) < dataset.images.nbytes
     found = gpu_data.unpack(tmp_path, dataset.name)
     np.testing.assert_array_equal(found.images, dataset.images)
     np.testing.assert_array_equal(found.labels, dataset.labels)
