@@ -70,9 +70,8 @@ def unpack(folder: Path, name: str) -> Dataset:
         raise DataError(
             f"the parts of {name!r} in {folder} are of different data sets: pack anew"
         )
-    images, labels = (
-        np.concatenate([part[place] for part in found]) for place in (1, 2)
-    )
+    images = np.concatenate([images for _, images, _ in found])
+    labels = np.concatenate([labels for _, _, labels in found])
     return Dataset(images=images, labels=labels, **abouts[0])
 
 
