@@ -352,3 +352,34 @@ def test_released_runs_without_the_clipped_loss_are_not_the_papers():
     assert runs.select(study_frames.identified(theirs), "mnist").left_out == []
     mixed = theirs.assign(**{"task.clip": 1e-7})
     assert len(runs.select(study_frames.identified(mixed), "mnist").left_out) == 1
+
+
+# Thresholds that the text itself has: a gap of "more than 30 points".
+OF_THE_TEXT = {("cifar10", 1, 0.30)}
+
+
+def test_thresholds_that_are_not_the_texts_are_said_to_be_ours(made, data):
+    for claim in CLAIMS:
+        if data not in claim.data:
+            continue
+        for check in verdict(made[data], claim.number).checks:
+            texts = check.threshold == 0 and not check.chosen
+            if texts or (data, claim.number, check.threshold) in OF_THE_TEXT:
+                assert "our threshold" not in check.sentence
+                continue
+            assert f"(our threshold, {check.chosen}" in check.sentence, check.what
+            assert check.chosen
+
+
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (1, "over 0.5 (our threshold, half of the smaller gap in the tables)"),
+        (3, "over 0.12 (our threshold, half of the difference in the tables)"),
+        (7, "over 6.5 (our threshold, half of the released results’ gap; the text: "),
+        (8, "under 2 (our threshold, for “comparably well”)"),
+    ],
+)
+def test_verdicts_say_whose_their_thresholds_are(made, number, words):
+    found = verdict(made["mnist"], number)
+    assert words in " ".join(check.sentence for check in found.checks)

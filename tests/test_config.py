@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import jax
@@ -80,6 +81,25 @@ def test_the_paper_names_studies_that_are_there():
     ]
     # 11 levels x 5 folds x 2 models; three kinds without level 0; VCP; two grids.
     assert len(runs) == 2 * (110 + 3 * 100 + 5 * 11 * 5 + 6 * 2 * 2) == 1418
+
+
+# Which study each figure of the paper is drawn from; Figure 4 alone is of CIFAR-10.
+FIGURES = {
+    "mnist_translation": ["3", "5", "6"],
+    "cifar10_translation": ["4"],
+    "mnist_rotation": ["B.6"],
+    "mnist_noise": ["B.7"],
+    "mnist_vcp": ["C.1"],
+    "cifar10_vcp": ["C.2"],
+}
+
+
+def test_studies_name_the_figures_that_are_theirs():
+    for name in studies():
+        text = (ROOT / f"configs/ott2020/{name}.py").read_text()
+        told = re.findall(r"Figures? ([\w., ]+?) of Ott", text)
+        numbers = re.findall(r"[BC]\.\d|\d", " ".join(told))
+        assert numbers == FIGURES.get(name, []), name
 
 
 def test_the_published_sweep_is_the_one_of_the_paper():

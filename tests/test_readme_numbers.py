@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ws_jax import results
+from ws_jax.papers.ott2020 import published
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text("utf-8")
@@ -90,6 +91,47 @@ def test_the_readmes_sentences_say_what_is_stored(rows):
     cells = last.groupby(["model", "aug_type"])["translation"].median()
     ends = f"({short(cells.min(), 2)} to {short(cells.max(), 2)})"
     assert f"does not help on translated ones {ends}" in TEXT
+
+
+def test_every_number_of_the_readmes_sentences_is_a_stored_or_published_one(rows):
+    """Those that `test_the_readmes_sentences_…` looks for, and no others."""
+    text = TEXT[TEXT.index("Without translated training images") :].split("\n\n")[0]
+    found = re.findall(r"(?<![\d.])\.\d+", text)
+    table = published.table("mnist", "translation")
+    told = [
+        short(table.value(level, model, "translation"))
+        for level in (0.0, 0.2)
+        for model in ("cnn", "fcn")
+    ]
+    for init, level, epochs in (
+        ("paper", 0.0, (0, 8)),
+        ("paper", 0.2, (0, 8)),
+        ("released", 0.0, (0, 1, 8)),
+        ("released", 0.2, (0, 1, 8)),
+    ):
+        where = {"model": "fcn", "init": init, "aug": level}
+        for epoch in epochs:
+            value = medians(rows, "mnist_reduced", ["dist_1"], epoch, **where)
+            told.append(short(value["dist_1"], 4))
+    for model, init in (("cnn", "paper"), ("fcn", "released")):
+        for level in (0.0, 0.2):
+            where = {"model": model, "init": init, "aug": level}
+            told.append(short(medians(rows, "cifar10_reduced", **where)["val_acc"]))
+    severed = [("released", 0.99), ("paper", 0.99), ("released", 0.9), ("paper", 0.9)]
+    for severing, p in severed:
+        value = medians(rows, "mnist_vcp_reduced", severing=severing, vcp=p)
+        told.append(short(value["val_acc"]))
+    kinds = rows[rows["sweep"] == "mnist_kinds_reduced"]
+    last = kinds.sort_values("epoch").groupby("run").tail(1)
+    ends = last.groupby(["model", "aug_type"])["translation"].median()
+    told += [short(ends.min(), 2), short(ends.max(), 2)]
+    assert found == told
+
+
+def test_the_commands_of_the_results_folder_name_configs_that_are_there():
+    text = (ROOT / "docs/results/README.md").read_text("utf-8")
+    named = re.findall(r"--config=(\S+\.py)", text)
+    assert named and all((ROOT / name).is_file() for name in named)
 
 
 def test_the_epochs_of_the_results_folder_are_said(rows):

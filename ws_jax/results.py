@@ -90,10 +90,15 @@ def write(frame: pd.DataFrame, workdir: str | os.PathLike) -> Path:
       OSError: if it cannot be written; the table that was there stays.
     """
     path = Path(workdir) / RESULTS_FILE
+    write_atomically(path, to_bytes(frame))
+    return path
+
+
+def to_bytes(frame: pd.DataFrame) -> bytes:
+    """Returns a table as its file has it, with its checksum."""
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
-    write_atomically(path, seal_parquet(buffer.getvalue()))
-    return path
+    return seal_parquet(buffer.getvalue())
 
 
 def same(frame: pd.DataFrame, other: pd.DataFrame) -> bool:

@@ -1,8 +1,8 @@
 r"""CNN and FCN on MNIST under noise, at the levels above 0.
 
-Reproduces Table B.2 of Ott et al. 2020 for MNIST. Level 0 is the same run for all kinds
-of augmentation: read the results together with those of `mnist_translation`. 100 runs
-of up to 250 epochs.
+Reproduces Table B.2 and Figure B.7 of Ott et al. 2020 for MNIST. Level 0 is the same
+run for all kinds of augmentation: read the results together with those of
+`mnist_translation`. 100 runs of up to 250 epochs.
 
 python -m launch.sweep --config=configs/ott2020/mnist_noise.py \
     --workdir=results/mnist_noise --data_dir=DIR

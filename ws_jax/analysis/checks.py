@@ -92,6 +92,7 @@ class Check:
       amiss: what is wrong with those that are there.
       running: whether any of them is still under way.
       text: the number of the paper's text, where that is not the threshold; else NaN.
+      chosen: how the threshold was come by, where it is ours and not the paper's.
     """
 
     what: str
@@ -106,6 +107,7 @@ class Check:
     amiss: tuple[str, ...] = ()
     running: bool = False
     text: float = math.nan
+    chosen: str = ""
 
     @property
     def outcome(self) -> str:
@@ -144,9 +146,11 @@ class Check:
 
     @property
     def asked(self) -> str:
-        """The threshold in words, and the text's number if that is another."""
-        words = self._asked(self.threshold)
-        return words if math.isnan(self.text) else f"{words} ({self._told})"
+        """The threshold in words; whether it is ours, and the text's if another."""
+        ours = f"our threshold, {self.chosen}" if self.chosen else ""
+        told = "" if math.isnan(self.text) else self._told
+        aside = "; ".join(filter(None, [ours, told]))
+        return self._asked(self.threshold) + (f" ({aside})" if aside else "")
 
     @property
     def _told(self) -> str:

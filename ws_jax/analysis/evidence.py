@@ -109,6 +109,7 @@ class Evidence:
         unit: str = "points",
         paper: float = math.nan,
         text: float = math.nan,
+        chosen: str = "",
         min_epochs: int,
     ) -> Check:
         """Judges a sample against a threshold; for the rest see `Check`."""
@@ -127,6 +128,7 @@ class Evidence:
             sample.amiss,
             sample.running,
             text,
+            chosen,
         )
 
 

@@ -14,6 +14,21 @@ from ws_jax.analysis.verdicts import Verdict
 
 
 @dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Results beside numbers of a paper that stand in none of its tables.
+
+    Attributes:
+      title: of the table.
+      note: what is compared, and what stands out.
+      cells: the table, as text; all but its first two columns are numbers.
+    """
+
+    title: str
+    note: str
+    cells: pd.DataFrame
+
+
+@dataclasses.dataclass(frozen=True)
 class Paper:
     """The sections that a paper has on a page of results.
 
@@ -30,6 +45,7 @@ class Paper:
       question: what it asks; empty if nothing is answered.
       answer: answers that in a few sentences, from tidy results.
       words: what a newcomer must know, each with its explanation.
+      comparisons: sets tidy results beside other numbers of the paper.
     """
 
     name: str
@@ -44,3 +60,4 @@ class Paper:
     question: str = ""
     answer: Callable[[pd.DataFrame], list[str]] = lambda rows: []
     words: tuple[tuple[str, str], ...] = ()
+    comparisons: Callable[[pd.DataFrame], list[Comparison]] = lambda rows: []

@@ -76,6 +76,7 @@ def make_report(
         "study": ("What was run", _study(frame, rows, records)),
         "verdicts": ("Verdicts", _verdicts(rows, papers)),
         "tables": ("Tables", _tables(rows, papers)),
+        "comparisons": ("Beside other numbers", _comparisons(rows, papers)),
         "figures": ("Figures", _paper_figures(rows, papers)),
         "augmentations": ("Augmentations", _pictures(image, papers)),
         "curves": ("Learning curves", _curves(frame)),
@@ -193,6 +194,16 @@ def _tables(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
         names = ", ".join(f"{table.name} ({table.title})" for table in empty)
         inside = "".join(_table(table) for table in empty)
         parts.append(page.folded("Tables without results", f"<p>{names}.</p>{inside}"))
+    return "".join(parts)
+
+
+def _comparisons(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
+    parts = []
+    for paper in papers:
+        for found in paper.comparisons(rows):
+            parts.append(f"<h3>{page.escape(found.title)}</h3>")
+            parts.append(f'<p class="note">{page.escape(found.note)}</p>')
+            parts.append(page.words_table(found.cells, list(found.cells)[2:]))
     return "".join(parts)
 
 

@@ -110,8 +110,9 @@ def to_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     Columns: `claim`, `title`, `data`, `semantics`, `init`, `limit` (the most epochs
     that a run may take), `verdict`, then of the check
     `check`, `outcome`, `mean`, `low`, `high`, `effect` (Cohen's d_z), `folds`,
-    `epochs`, `threshold`, `published`, `text` (the text's own threshold) and
-    `text_outcome`, and the verdict's `sentence` and `missing`.
+    `epochs`, `threshold`, `chosen` (how it was come by, where it is ours), `published`,
+    `text` (the text's own threshold) and `text_outcome`, and the verdict's `sentence`
+    and `missing`.
     """
     rows = [_row(verdict, check) for verdict in verdicts for check in verdict.checks]
     return pd.DataFrame(rows)
@@ -135,6 +136,7 @@ def _row(verdict: Verdict, check: Check) -> dict:
         "folds": check.found.folds,
         "epochs": check.epochs,
         "threshold": check.threshold,
+        "chosen": check.chosen,
         "published": check.published,
         "text": check.text,
         "text_outcome": check.text_outcome,

@@ -136,6 +136,7 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
             accuracy(0.0) - accuracy(p),
             "below",
             small,
+            chosen="for “comparably well”",
             min_epochs=runs.settled,
         )
         for p in _LEVELS
@@ -147,6 +148,7 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
         late,
         "above",
         0.20,
+        chosen="for “degrades rapidly”",
         min_epochs=runs.settled,
     )
     yield runs.check(
@@ -165,5 +167,6 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
             0.15,
             unit="percent",
             paper={"mnist": 0.11}.get(runs.data, float("nan")),
+            chosen="chance and half of it",
             min_epochs=EARLY,
         )

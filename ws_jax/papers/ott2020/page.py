@@ -5,6 +5,7 @@ from ws_jax.papers.ott2020 import (
     answer,
     gallery,
     judge,
+    original,
     pictures,
     published,
     runs,
@@ -24,4 +25,5 @@ PAPER = Paper(
     question=answer.QUESTION,
     answer=answer.answer,
     words=answer.WORDS,
+    comparisons=original.comparisons,
 )
