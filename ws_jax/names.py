@@ -20,6 +20,7 @@ from ws_jax.config import (
     owner_of,
     paths,
 )
+from ws_jax.phases import Couple, GroupMean, Phase
 from ws_jax.runs import Evaluation, Run, Sweep
 from ws_jax.transforms import VIEWS
 
@@ -97,20 +98,30 @@ def run_columns(
 
 def _told_fields(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
     """Lists the fields that are swept, or that differ from their default."""
-    found = dict.fromkeys(path for path in sweep.axes if path not in COLUMN_OF)
+    variants = sweep.variants()
+    found = dict.fromkeys(
+        path for path in sweep.axes if not all(_has_column(v, path) for v in variants)
+    )
     usual = dataclasses.replace(Evaluation(), views=tuple(VIEWS.values()))
     usual_run = dataclasses.replace(Run(), evaluation=usual)
     default = {path: value for path, value, _ in leaves(usual_run)}
-    for run in (sweep.base, runs[0], runs[-1], *sweep.variants()):
+    for run in (sweep.base, runs[0], runs[-1], *variants):
         for path, value, rule in leaves(run):
             # What is looked at has columns of its own; how, is told.
-            if not rule.identity or path in _LOOKED_AT or path in COLUMN_OF:
+            if not rule.identity or path in _LOOKED_AT or ".measures." in path:
                 continue
-            if common_path(run, path) in COLUMN_OF or ".measures." in path:
+            if _has_column(run, path) or _has_column(run, common_path(run, path)):
                 continue
             if value != default.get(path, _own_default(run, path)):
                 found[path] = None
     return list(found)
+
+
+def _has_column(run: Run, path: str) -> bool:
+    """Returns whether one of the usual columns shows a field, if the run has it."""
+    if path == "train.phase.strength" and has_field(run, path):
+        return isinstance(run.train.phase, Couple)
+    return path in COLUMN_OF
 
 
 def _own_default(run: Run, path: str) -> Any:
@@ -137,7 +148,6 @@ def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:
     network = run.network
     sharing = getattr(network, "sharing", network.kind)
     phase = run.train.phase
-    strengths = {"none": 0.0, "couple": getattr(phase, "strength", 1.0)}
     return {
         "run": run_name(sweep, run),
         "sweep": sweep.name,
@@ -157,9 +167,16 @@ def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "optimizer": run.train.optimizer.kind,
         "phase": phase.kind,
-        "coupling": strengths.get(phase.kind, 1.0),
+        "coupling": _coupling(phase),
         "epochs": run.train.epochs,
     }
+
+
+def _coupling(phase: Phase) -> float:
+    """Returns the part of the way to its mean that a phase moves a kernel."""
+    if isinstance(phase, Couple):
+        return phase.strength
+    return 1.0 if isinstance(phase, GroupMean) else 0.0
 
 
 def augmentation(run: Run) -> tuple[str, float]:
