@@ -6,6 +6,7 @@ from ws_jax.config import config, data, replace_field
 from ws_jax.names import column_of, run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
 from ws_jax.runs import Run, Sweep
+from ws_jax.tasks import Segmentation
 
 FREE = replace_field(Run(), "network.sharing", "free")
 
@@ -46,3 +47,9 @@ def test_a_strength_that_is_a_coupling_has_that_column_alone(hebb):
     told = columns_of(Sweep("s", FREE, axes))
     assert [c["coupling"] for c in told] == [0.2, 1.0, 0.0, 0.0]
     assert [c["train.phase.strength"] for c in told] == [0.2, 1.0, 0.2, 1.0]
+
+
+def test_what_a_run_is_judged_by_is_told_where_it_is_not_the_accuracy():
+    told = columns_of(Sweep("s", replace_field(FREE, "task", Segmentation())))
+    assert told[0]["task.watched"] == "f1" and told[0]["task.maximized"] is True
+    assert not any(name.startswith("task.") for name in columns_of(Sweep())[0])

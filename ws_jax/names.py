@@ -22,6 +22,7 @@ from ws_jax.config import (
 )
 from ws_jax.phases import Couple, GroupMean, Phase
 from ws_jax.runs import Evaluation, Run, Sweep
+from ws_jax.tasks import Task
 from ws_jax.transforms import VIEWS
 
 MODEL_NAMES = {"full": "cnn", "free": "fcn"}  # as in the first paper's tables
@@ -149,6 +150,7 @@ def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:
     sharing = getattr(network, "sharing", network.kind)
     phase = run.train.phase
     return {
+        **_watched(run.task),
         "run": run_name(sweep, run),
         "sweep": sweep.name,
         "data": run.data.name,
@@ -170,6 +172,13 @@ def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:
         "coupling": _coupling(phase),
         "epochs": run.train.epochs,
     }
+
+
+def _watched(task: Task) -> dict[str, Any]:
+    """Returns what a run is judged by, where that is not the usual accuracy."""
+    if (task.watched, task.maximized) == ("acc", True):
+        return {}
+    return {"task.watched": task.watched, "task.maximized": task.maximized}
 
 
 def _coupling(phase: Phase) -> float:
