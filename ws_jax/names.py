@@ -74,7 +74,7 @@ def column_of(name: str, columns: Sequence[str] = ()) -> str:
 
 
 def run_columns(
-    sweep: Sweep, runs: Sequence[Run], fingerprint: str
+    sweep: Sweep, runs: Sequence[Run], fingerprint: str = ""
 ) -> dict[Run, dict[str, Any]]:
     """Returns the columns that tell each run of a sweep from others, of any sweep.
 
@@ -259,6 +259,15 @@ def short(number: float) -> str:
     """Formats a number, as short as can be read back."""
     text = f"{number:g}"
     return text if float(text) == number else repr(number)
+
+
+def in_name(value: Any) -> str:
+    """Returns a value of any field as names have it."""
+    if isinstance(value, Config):
+        return _slug(value.kind)
+    if isinstance(value, int | float):
+        return short(value)
+    return _slug(str(value))
 
 
 def _slug(text: str) -> str:
