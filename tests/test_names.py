@@ -2,8 +2,9 @@
 
 import pytest
 
-from ws_jax.config import config, data, replace_field
-from ws_jax.names import column_of, run_columns
+from ws_jax.config import config, data, replace_field, static
+from ws_jax.models import Network
+from ws_jax.names import column_of, group_names, run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
 from ws_jax.runs import Run, Sweep
 from ws_jax.tasks import Segmentation
@@ -53,3 +54,19 @@ def test_what_a_run_is_judged_by_is_told_where_it_is_not_the_accuracy():
     told = columns_of(Sweep("s", replace_field(FREE, "task", Segmentation())))
     assert told[0]["task.watched"] == "f1" and told[0]["task.maximized"] is True
     assert not any(name.startswith("task.") for name in columns_of(Sweep())[0])
+
+
+def test_fields_of_a_network_of_ones_own_are_shown_as_they_are(monkeypatch):
+    monkeypatch.setattr(Network, "kinds", dict(Network.kinds))
+
+    @config("mine")
+    class Mine(Network):
+        fans: int = static(3, "of the units")
+        severing: str = static("soft", "how")
+
+    sweep = Sweep("s", replace_field(Run(), "network", Mine()), {"seed": (0, 1)})
+    told = columns_of(sweep)
+    assert {(c["init"], c["severing"]) for c in told} == {("3", "soft")}
+    assert told[0]["run"].startswith("mine-3-")
+    (group,) = group_names(sweep, [Run(network=Mine())])
+    assert group == "mine-3-translation-severed_soft"

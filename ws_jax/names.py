@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ws_jax.config import (
@@ -155,12 +155,12 @@ def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:
         "sweep": sweep.name,
         "data": run.data.name,
         "semantics": run.semantics,
-        "init": _FANS[getattr(network, "fans", "kernel")],
+        "init": _reading(_FANS, getattr(network, "fans", "kernel")),
         "model": MODEL_NAMES.get(sharing, sharing),
         "sharing": sharing,
         "aug_type": kind,
         "aug": level,
-        "severing": _SEVERING[getattr(network, "severing", "none")],
+        "severing": _reading(_SEVERING, getattr(network, "severing", "none")),
         "vcp": getattr(network, "vcp", 0.0),
         "num_conv_layers": getattr(network, "num_layers", 0),
         "learning_rate": run.train.optimizer.learning_rate,
@@ -227,8 +227,8 @@ def group_names(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
     found: list[str] = []
     for run in runs:
         kinds = "+".join(t.kind for t in run.transforms if t.draws) or "none"
-        severing = _SEVERING[getattr(run.network, "severing", "none")]
-        severed = [] if severing == "none" else [f"severed_{severing}"]
+        severing = _reading(_SEVERING, getattr(run.network, "severing", "none"))
+        severed = [] if severing == "none" else [f"severed_{_slug(severing)}"]
         static = {p for p, rule in paths(run).items() if rule.role != "data"}
         known = {*_IN_NAMES, *(set(sweep.axes) - static)}
         swept = _swept_parts(sweep, run, known)
@@ -238,13 +238,18 @@ def group_names(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
     return found
 
 
+def _reading(known: Mapping[str, str], value: Any) -> str:
+    """Returns whose reading a value is; one of a network of one's own is its own."""
+    return known.get(value, str(value))
+
+
 def _network_parts(run: Run) -> list[str]:
     network = run.network
     scheme = getattr(network, "sharing", None)
     parts = [] if network.kind == "convnet" else [network.kind]
     parts += [_slug(scheme)] if scheme is not None else []
     if hasattr(network, "fans"):
-        parts.append(_FANS[network.fans])
+        parts.append(_slug(_reading(_FANS, network.fans)))
     if hasattr(network, "num_layers"):
         parts.append(f"{network.num_layers}layers")
     return parts
