@@ -3,18 +3,21 @@
 import dataclasses
 import math
 
+import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ws_jax.config import ConfigError, check_config
 from ws_jax.data import make_splits, make_synthetic
 from ws_jax.engine import describe
-from ws_jax.engine.program import forward, init_variables, make_program
+from ws_jax.engine.program import Program, forward, init_variables, make_program
 from ws_jax.initializers import fans, glorot_uniform
 from ws_jax.measure import Distances
 from ws_jax.models import ConvNet
 from ws_jax.runs import Data, Run
+from ws_jax.schemes import SCHEME_STREAM
 
 NETWORKS = {
     "mnist": (ConvNet(), (28, 28, 1)),
@@ -167,3 +170,35 @@ def by_hand(x, kernel, bias, side, stride):
             row.append(np.einsum("nijc,ijco->no", patch, k) + b)
         rows.append(np.stack(row, axis=1))
     return np.maximum(np.stack(rows, axis=1), 0)
+
+
+class Drawing(nn.Module):
+    """Draws for a scheme and for dropout, and returns both."""
+
+    @nn.compact
+    def __call__(self, x, train=False):
+        if not train:
+            return x
+        scheme = jax.random.uniform(self.make_rng(SCHEME_STREAM))
+        return scheme, nn.Dropout(0.5, deterministic=False)(jnp.ones(64))
+
+
+def test_networks_may_drop_units_by_a_stream_of_their_own(monkeypatch):
+    monkeypatch.setattr(Program, "module", lambda self, config: Drawing())
+    program = Program(Run(), (2, 2, 1), 10, {})
+    key, x = jax.random.key(3), jnp.zeros((1, 2, 2, 1))
+
+    def draw(key):
+        return forward(program, Run(), {}, {}, {}, x, key=key)[0]
+
+    scheme, kept = draw(key)
+    # What schemes drew before is what they draw.
+    alone = Drawing().apply(
+        {}, x, True, rngs={SCHEME_STREAM: key, "dropout": jax.random.key(0)}
+    )
+    assert scheme == alone[0]
+    again, other = draw(key)[1], draw(jax.random.key(4))[1]
+    assert 0 < kept.sum() < 128 and (kept == again).all() and (kept != other).any()
+    # Not the bits that the scheme's key would have given.
+    same = Drawing().apply({}, x, True, rngs={SCHEME_STREAM: key, "dropout": key})
+    assert (kept != same[1]).any()

@@ -24,6 +24,8 @@ from ws_jax.runs import Run
 from ws_jax.schemes import SCHEME_STREAM
 from ws_jax.transforms import output_shape
 
+_DROPOUT = 1  # with which a network's key is folded for what its units draw
+
 # An Array; but its shape, or a NumPy array, where JAX or Orbax rebuilds a tree.
 Leaf = Any
 
@@ -178,13 +180,14 @@ def forward(
       model_state: its other collections.
       masks: of severed connections.
       x: images.
-      key: of what the network draws while training; None does not train.
+      key: of what the network draws while training; None does not train. Its schemes
+        draw from the key itself, `nn.Dropout` from one folded off it.
     """
     variables = {"params": params, MASKS: masks, **model_state}
     module = program.module(config)
     if key is None:
         return module.apply(variables, x, False), model_state
-    rngs = {SCHEME_STREAM: key}
+    rngs = {SCHEME_STREAM: key, "dropout": jax.random.fold_in(key, _DROPOUT)}
     return module.apply(variables, x, True, mutable=list(model_state), rngs=rngs)
 
 

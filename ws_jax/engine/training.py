@@ -288,6 +288,7 @@ class Training:
             len(rows),
             (watched, np.array([row[watched] for row in rows], float)),
             stopped * (run.train.epochs - epoch),
+            maximized=run.task.maximized,
         )
         self._tell_epoch(chunk, epoch)
         for row in rows:
