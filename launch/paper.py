@@ -1,6 +1,6 @@
 """Trains every study of a paper, one after the other, resumable.
 
-python -m launch.paper --workdir=results/paper --data_dir=DIR
+python -m launch.paper --paper=ott2020 --workdir=results/paper --data_dir=DIR
 """
 
 from pathlib import Path
@@ -13,8 +13,8 @@ from ws_jax.config import check_name
 PAPER = flags.DEFINE_string("paper", "ott2020", "Folder of configs.")
 WORKDIR = cli.define_workdir()
 DATA_DIR = cli.define_data_dir()
-SEMANTICS = flags.DEFINE_enum(
-    "semantics", "paper", ("paper", "released"), "Whose word holds."
+SEMANTICS = flags.DEFINE_string(
+    "semantics", "", "Whose word holds where paper and code differ, as released."
 )
 ONLY = flags.DEFINE_list("only", None, "Studies to train, of configs/PAPER/paper.py.")
 
@@ -28,8 +28,9 @@ def main() -> None:
     studies = cli.load_studies(PAPER.value)
     for name in ONLY.value or ():
         check_name("study", name, studies)
-    workdir = Path("" if DRY_RUN.value else cli.required(WORKDIR)) / SEMANTICS.value
-    asked = {"semantics.bundle": SEMANTICS.value}
+    reading = cli.paper_reading(PAPER.value, SEMANTICS.value)
+    workdir = Path("" if DRY_RUN.value else cli.required(WORKDIR)) / reading
+    asked = {"semantics.bundle": reading} if reading else {}
     sweeps = {
         name: cli.change_sweep(cli.load_sweep(studies[name]), asked)
         for name in ONLY.value or studies

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ws_jax import results
+from ws_jax import cli, results
+from ws_jax.config import ConfigError
 
 ROOT = Path(__file__).parents[1]
 TINY = [
@@ -88,3 +89,15 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     assert got.returncode == 1 and "cannot write to" in got.stderr
     missing = launch("sweep", *TINY)
     assert missing.returncode == 1 and "--workdir is missing" in missing.stderr
+
+
+def test_whose_word_holds_in_a_paper():
+    assert cli.paper_reading("ott2020", "") == "paper"
+    assert cli.paper_reading("ott2020", "released") == "released"
+    assert cli.paper_reading("pogodin2021", "") == ""
+    with pytest.raises(ConfigError, match="did you mean 'released'"):
+        cli.paper_reading("ott2020", "relesed")
+    with pytest.raises(ConfigError, match="has one reading"):
+        cli.paper_reading("savarese2019", "released")
+    with pytest.raises(ConfigError, match="did you mean 'ott2020'"):
+        cli.paper_reading("ott2021", "")

@@ -97,6 +97,13 @@ def load_studies(paper: str) -> dict[str, str]:
     return files.load_studies(paper)
 
 
+def paper_reading(paper: str, asked: str) -> str:
+    """Returns whose word holds in a paper, see `commandline.files.paper_reading`."""
+    from ws_jax.commandline import files
+
+    return files.paper_reading(paper, asked)
+
+
 def change_sweep(
     sweep: Sweep, overrides: Mapping[str, str], axes: Sequence[str] = ()
 ) -> Sweep:

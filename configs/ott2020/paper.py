@@ -7,6 +7,8 @@ code.
 python -m launch.paper --workdir=results/paper --data_dir=DIR
 """
 
+# Whose word may hold (docs/design/0005); the first if nobody says.
+READINGS = ("paper", "released")
 STUDIES = (
     "mnist_grid",
     "cifar10_grid",

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ws_jax.config import Config, ConfigError, nearest, rules
+from ws_jax.config import Config, ConfigError, check_name, nearest, rules
 
 if TYPE_CHECKING:
     from ws_jax.runs import Sweep
@@ -60,11 +60,33 @@ def load_studies(paper: str) -> dict[str, str]:
     Raises:
       ConfigError: if there is no such paper.
     """
+    file = _find_paper(paper)
+    names = _imported(file).STUDIES
+    return {name: str(file.with_name(f"{name}.py")) for name in names}
+
+
+def paper_reading(paper: str, asked: str) -> str:
+    """Returns whose word holds in a paper's studies; empty if it has one reading.
+
+    Args:
+      paper: its folder of configs.
+      asked: a reading that was asked for; empty takes the paper's first.
+    Raises:
+      ConfigError: if there is no such paper, or it has no such reading.
+    """
+    readings = getattr(_imported(_find_paper(paper)), "READINGS", ())
+    if asked and not readings:
+        raise ConfigError(f"--semantics={asked}: {paper} has one reading, leave it out")
+    if asked:
+        check_name("--semantics", asked, readings)
+    return asked or next(iter(readings), "")
+
+
+def _find_paper(paper: str) -> Path:
     for root in _roots():
         file = root / paper / "paper.py"
         if paper and file.is_file():
-            studies = _imported(file).STUDIES
-            return {name: str(file.with_name(f"{name}.py")) for name in studies}
+            return file
     known = {path.parent.name for root in _roots() for path in root.glob("*/paper.py")}
     raise ConfigError(f"no paper {paper!r}: {nearest(paper, known)}")
 
