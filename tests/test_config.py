@@ -272,6 +272,7 @@ NO_NUMBER = {
     "execution.chunk",
     "execution.checkpoint_every",
     "execution.keep",
+    "execution.keep_state",
     "semantics",
     "evaluation.views",
     "evaluation.measures",

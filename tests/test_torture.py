@@ -70,7 +70,7 @@ sys.exit(_guard(lambda: engine.run_sweep(test_torture.CONFIG, sys.argv[1])))
 # Where to kill: a function, at one of its calls.
 AIMS = [
     ("ws_jax.results", "write", 1),  # a checkpoint is there, no table yet
-    ("ws_jax.engine.table", "SweepTable.write", 8),  # somewhere in the middle
+    ("ws_jax.engine.table", "SweepTable.write", 3),  # somewhere in the middle
     ("ws_jax.engine.progress", "Progress.close", 1),  # the last table is written
     ("ws_jax.checkpoint", "ChunkCheckpoints.close", 2),  # while it saves
     ("ws_jax.checkpoint", "sync_folder", 1),
