@@ -20,6 +20,7 @@ from ws_jax.config import (
     owner_of,
     paths,
 )
+from ws_jax.data.dataset import is_own
 from ws_jax.phases import Couple, GroupMean, Phase
 from ws_jax.runs import Evaluation, Run, Sweep
 from ws_jax.tasks import Task
@@ -153,7 +154,7 @@ def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:
         **_watched(run.task),
         "run": run_name(sweep, run),
         "sweep": sweep.name,
-        "data": run.data.name,
+        "data": _data_name(run.data.name),
         "semantics": run.semantics,
         "init": _reading(_FANS, getattr(network, "fans", "kernel")),
         "model": MODEL_NAMES.get(sharing, sharing),
@@ -172,6 +173,11 @@ def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:
         "coupling": _coupling(phase),
         "epochs": run.train.epochs,
     }
+
+
+def _data_name(name: str) -> str:
+    """Returns what data are called: of a path, its end."""
+    return name.rpartition("/")[2] if is_own(name) else name
 
 
 def _watched(task: Task) -> dict[str, Any]:

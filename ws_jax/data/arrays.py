@@ -7,8 +7,6 @@ import numpy as np
 
 from ws_jax.data.dataset import DataError, Dataset
 
-SUFFIX = ".npz"
-
 
 def read(name: str) -> Dataset:
     """Reads `images` and `labels` from a file that `numpy.savez` has written.

@@ -16,6 +16,20 @@ class NotFoundError(DataError):
     """Data that are not at one place where they were looked for."""
 
 
+# How names of data of one's own begin or end: a file of arrays, a folder of images.
+ARRAYS, FOLDER = ".npz", "folder"
+
+
+def is_own(name: str) -> bool:
+    """Returns whether a data set's name is a path: of data of one's own.
+
+    Example:
+      >>> is_own("mnist"), is_own("mine.npz"), is_own("folder:birds@64")
+      (False, True, True)
+    """
+    return name.endswith(ARRAYS) or name.startswith(f"{FOLDER}:")
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
     """A whole data set in memory: the published training part, then its test part.
@@ -75,6 +89,17 @@ class Dataset:
             "count": len(self),
             "fingerprint": self.fingerprint,
         }
+
+    @property
+    def contents(self) -> str:
+        """What tells these data from others, wherever they lie.
+
+        For data with a published name the images and labels say it; for one's own also
+        how many of them are the training part, and how many classes there are.
+        """
+        if not is_own(self.name):
+            return self.fingerprint
+        return f"{self.fingerprint}/{self.num_train}/{self.num_classes}"
 
     def first(self, num_images: int) -> "Dataset":
         """Returns the data set of the first `num_images` images, without copying.

@@ -12,9 +12,8 @@ import numpy as np
 
 from ws_jax.config import nearest
 from ws_jax.data.cache import Source
-from ws_jax.data.dataset import DataError, Dataset
+from ws_jax.data.dataset import FOLDER, DataError, Dataset
 
-NAME = "folder"
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
 _TEST_PARTS = ("val", "validation", "test")
 _ANNOTATIONS = "val_annotations.txt"  # TinyImageNet's test images lie in one folder
@@ -74,15 +73,15 @@ def find(name: str, data_dir: Path | None = None) -> Source:
     read = functools.partial(
         _read, name, (*ordered, *tests), len(items), len(classes), resize, crop
     )
-    return Source(name, NAME, _digest(root, [*ordered, *tests]), read)
+    return Source(name, FOLDER, _digest(root, [*ordered, *tests]), read)
 
 
 def _parse(name: str) -> tuple[Path, int, int]:
     match = _SIZE.fullmatch(name.partition(":")[2])
     if match is None:
         raise DataError(
-            f"{name!r} names no folder: write {NAME}:PATH, {NAME}:PATH@CROP or "
-            f"{NAME}:PATH@RESIZE/CROP, as {NAME}:tiny-imagenet-200@64"
+            f"{name!r} names no folder: write {FOLDER}:PATH, {FOLDER}:PATH@CROP or "
+            f"{FOLDER}:PATH@RESIZE/CROP, as {FOLDER}:tiny-imagenet-200@64"
         )
     resize, crop = (int(match[key] or 0) for key in ("resize", "crop"))
     if match["crop"] and (crop < 1 or (match["resize"] and resize < crop)):
@@ -175,7 +174,7 @@ def _read(
                 )
             stacked[i] = image
     labels = np.array([item.label for item in items], np.int32)
-    return Dataset(name, NAME, stacked, labels, num_classes, num_train)
+    return Dataset(name, FOLDER, stacked, labels, num_classes, num_train)
 
 
 def _decode(path: Path, resize: int, crop: int) -> np.ndarray:

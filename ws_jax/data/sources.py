@@ -17,7 +17,7 @@ from ws_jax.data import (
     raw,
     synthetic,
 )
-from ws_jax.data.dataset import DataError, Dataset, NotFoundError
+from ws_jax.data.dataset import ARRAYS, FOLDER, DataError, Dataset, NotFoundError
 
 _NAME = re.compile(r"\w+(/[\w.+-]+)?")
 _NEEDS_NOTHING = (embedded.NAME, synthetic.NAME)
@@ -57,13 +57,13 @@ def load(
     """
     if make := DATASETS.get(name.partition(":")[0]):
         return make(name)
-    if name.endswith(arrays.SUFFIX):
+    if name.endswith(ARRAYS):
         return arrays.read(name)
     cache_path = Path(cache_dir).expanduser() if cache_dir else cache.default_dir()
     if name == embedded.NAME:
         return cache.load(embedded.find(), cache_path)
     data_path = _resolve_data_dir(data_dir)
-    if name.startswith(f"{folders.NAME}:"):
+    if name.startswith(f"{FOLDER}:"):
         return cache.load(
             folders.find(name, data_path if data_dir else None), cache_path
         )

@@ -76,7 +76,7 @@ def _kept_entries(
     None if a run of theirs is not among those that are asked for.
     """
     runs: dict[str, tuple[str, Run]] = {}
-    fingerprint = study.dataset.fingerprint
+    fingerprint = study.dataset.contents
     for group in study.groups:
         for run in group.runs:
             shorter = replace_field(run, "train.epochs", epochs)

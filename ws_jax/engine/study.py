@@ -78,7 +78,7 @@ class Study:
     def columns(self) -> dict[Run, dict[str, Any]]:
         """What results say of each run, beside its measurements."""
         runs = [run for group in self.groups for run in group.runs]
-        return run_columns(self.sweep, runs, self.dataset.fingerprint)
+        return run_columns(self.sweep, runs, self.dataset.contents)
 
     def program(self, group: Group) -> Program:
         """Returns the static program of a group."""

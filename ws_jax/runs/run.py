@@ -24,6 +24,7 @@ from ws_jax.config import (
     static,
 )
 from ws_jax.config import data as number  # a field of `Run` is called data
+from ws_jax.data.dataset import is_own
 from ws_jax.data.splits import SPLITS
 from ws_jax.lowerings import LOWERINGS
 from ws_jax.measure import Measure
@@ -64,6 +65,8 @@ class Data(Config):
         default, used = Data(), SPLITS[self.split].fields
         unused = {"num_folds", "holdout"} - set(used)
         same = {name: getattr(default, name) for name in unused}
+        if is_own(self.name):  # what is in the files tells, not where they lie
+            same["name"] = "own"
         return dataclasses.replace(self, **same)
 
 
