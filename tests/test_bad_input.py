@@ -53,6 +53,7 @@ def test_numpy_arrays_are_taken_as_jax_takes_them(name):
 BAD = {
     "strides of 0": (lambda: conv.local_conv(X, FIELD, strides=(0, 1)), "above 0"),
     "stride 0": (lambda: conv.local_conv(X, FIELD, strides=0), "strides are 0"),
+    "padding": (lambda: conv.local_conv(X, FIELD, padding="SAEM"), "did you mean 'SAM"),
     "strides by three": (
         lambda: conv.local_conv(X, FIELD, strides=(1, 1, 1)),
         "needs two whole numbers",

@@ -564,3 +564,10 @@ def test_obstacles_are_named(monkeypatch):
     assert silent in ("ReadTimeout", "no answer within 0.1 s")
     refused = download.find_obstacle(f"http://127.0.0.1:{port}/", timeout_s=5.0)
     assert refused == "ConnectionError"
+
+
+def test_images_with_their_channels_first_are_refused(tmp_path):
+    images = np.zeros((5, 3, 12, 12), np.uint8)
+    np.savez(tmp_path / "first.npz", images=images, labels=np.arange(5) % 2)
+    with pytest.raises(data.DataError, match="channels first: save np.moveaxis"):
+        data.load(str(tmp_path / "first.npz"))

@@ -42,8 +42,9 @@ CONFIGS = {
     "configs/smok.py": "did you mean 'configs/smoke.py'",
     "smok": "no config file smok: did you mean 'smoke'",
     "configs/mnist_quick.py": "it has moved to configs/ott2020/mnist_quick.py",
-    "configs/paper.py": "it has moved to configs/ott2020/paper.py",
-    "paper": r"has no get_config\(\), but lists the studies .* -m launch.paper",
+    "configs/paper.py": "it has moved to configs/ott2020/paper.py or configs/pogodin",
+    "paper": "paper may be configs/ott2020/paper.py or .*: name the file",
+    "ott2020/paper": r"has no get_config\(\), but lists the studies .* -m launch.paper",
     "configs": "configs is a folder: .*configs/smoke.py",
 }
 
@@ -230,6 +231,22 @@ def test_what_does_not_suit_the_data(override, message):
     override = {"train.batch_size": "16", **override}
     with pytest.raises(ConfigError, match=message):
         study.prepare(cli.change_sweep(SMALL, override))
+
+
+@pytest.mark.parametrize(
+    ("axis", "message"),
+    [
+        (
+            "phase.strength=0,1",
+            "kind couple of train.phase has it, set by train.phase.n",
+        ),
+        ("nesterov=True", "kind sgd of train.optimizer has it"),
+        ("sharing=tiles:0", "needs a size of 1 or more, as in 'tiles:2', not '0'"),
+    ],
+)
+def test_axes_say_what_would_have_them(axis, message):
+    with pytest.raises(ConfigError, match=message):
+        cli.change_sweep(SMALL, {}, [axis])
 
 
 def test_fields_in_the_help():

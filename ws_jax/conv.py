@@ -15,6 +15,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from ws_jax.config import check_name
 from ws_jax.lowerings import LOWERINGS, Geometry, default_lowering, natural_layout
 from ws_jax.sharing import Floats, Sharing, Size, as_floats, check_sharing, free
 
@@ -157,6 +158,7 @@ def make_geometry(
 ) -> Geometry:
     """Resolves named padding for an input of `size` (h, w), and the precision."""
     if isinstance(padding, str):
+        check_name("padding", padding, ("SAME", "SAME_LOWER", "VALID"))
         padding = lax.padtype_to_pads(size, window, strides, padding)
     top_bottom, left_right = (tuple(pair) for pair in padding)
     if precision is None:

@@ -122,6 +122,10 @@ def read(
       ResultsError: if a folder holds no results, or a table is damaged.
     """
     several = not isinstance(workdir, str | os.PathLike)
+    if several and not isinstance(workdir, Sequence):
+        raise ResultsError(
+            f"{workdir!r} is no folder: name one, as results/smoke, or a list of them"
+        )
     frames = []
     folders = list(workdir) if several else [workdir]
     if not folders:

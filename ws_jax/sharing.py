@@ -192,7 +192,11 @@ def parse_sized(text: str, sized: dict[str, bool]) -> tuple[str, int]:
         require(not colon, f"sharing scheme {name!r} takes no size: {text!r}")
         return name, 0
     valid = size.isdigit() and int(size) > 0
-    require(valid, f"sharing scheme {name!r} needs a size, as in '{name}:2'")
+    given = f", not {size!r}" if size else ""
+    require(
+        valid,
+        f"sharing scheme {name!r} needs a size of 1 or more, as in '{name}:2'{given}",
+    )
     return name, int(size)
 
 

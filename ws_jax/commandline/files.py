@@ -109,12 +109,11 @@ def find_config(name: str) -> Path:
     found = [p for p in files if _ends(p.with_suffix("") if bare else p, wanted)]
     if bare and len(found) == 1:
         return found[0]
+    listed = " or ".join(map(str, found))
     if bare and found:
-        raise ConfigError(
-            f"{name} may be {' or '.join(map(str, found))}: name the file"
-        )
-    if len(found) == 1:
-        raise ConfigError(f"no config file {name}: it has moved to {found[0]}")
+        raise ConfigError(f"{name} may be {listed}: name the file")
+    if found:
+        raise ConfigError(f"no config file {name}: it has moved to {listed}")
     raise ConfigError(f"no config file {name}: {known_configs(name)}")
 
 

@@ -8,10 +8,11 @@ The end of a name suffices where that is clear: `weight_decay` for
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from ws_jax.config.checks import ConfigError, nearest
-from ws_jax.config.fields import Config, Rule, labels, leaves, rules
+from ws_jax.config.fields import Config, Rule, base_of, labels, leaves, rules
 
 C = TypeVar("C", bound=Config)
 
@@ -41,10 +42,34 @@ def find_field(config: Config, name: str, *others: Config) -> str:
         return found[0]
     if found:
         raise ConfigError(f"{name!r} may be {' or '.join(found)}: name it in full")
+    if kinds := _kinds_with(config, name):
+        raise ConfigError(f"no field {name!r} here: {kinds}")
     # A misspelt end of a name is compared with ends.
     parts = name.count(".") + 1
     ends = {".".join(path.split(".")[-parts:]) for path in known}
     raise ConfigError(f"no field {name!r}: {nearest(name, ends, most=12)}")
+
+
+def _kinds_with(config: Config, name: str) -> str:
+    """Says which other kinds of a config's parts would have a field of that name."""
+    found: dict[str, list[str]] = {}
+    for path, value in _parts(config):
+        for kind, cls in ((base := base_of(value)) and base.kinds or {}).items():
+            ends = (f".{path}.{field}" for field in rules(cls))
+            if any(end.endswith(f".{name}") for end in ends):
+                found.setdefault(path, []).append(kind)
+    return "; ".join(
+        f"kind {' or '.join(kinds)} of {path} has it, set by {path}.name={kinds[0]}"
+        for path, kinds in found.items()
+    )
+
+
+def _parts(config: Config, prefix: str = "") -> Iterator[tuple[str, Config]]:
+    for name, rule in rules(config).items():
+        value = getattr(config, name)
+        if rule.role == "part" and not isinstance(value, tuple):
+            yield f"{prefix}{name}", value
+            yield from _parts(value, f"{prefix}{name}.")
 
 
 def paths(config: Config) -> dict[str, Rule]:

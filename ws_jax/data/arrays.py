@@ -40,6 +40,11 @@ def read(name: str) -> Dataset:
     images, labels = found["images"], found["labels"]
     if images.ndim == 3:
         images = images[..., None]
+    if images.ndim == 4 and images.shape[1] in (1, 3) and images.shape[3] > 4:
+        raise DataError(
+            f"{name}: images of shape {images.shape} have their channels first: save "
+            "np.moveaxis(images, 1, -1), [n, h, w, c]"
+        )
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"{name}: labels are {labels.dtype}, need whole numbers from 0")
     return Dataset(

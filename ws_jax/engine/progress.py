@@ -34,6 +34,16 @@ def format_seconds(seconds: float) -> str:
     return f"{m}m{s:02d}s" if m else f"{s}s"
 
 
+def counted(number: int, word: str) -> str:
+    """Counts things for a person.
+
+    Example:
+      >>> counted(1, "run"), counted(2, "run")
+      ('1 run', '2 runs')
+    """
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
 class Progress:
     """Counts the epochs of all runs of a sweep, and shows how they do.
 
@@ -159,7 +169,7 @@ class Progress:
             _best_and_median(watched[1], maximized),
         )
         if self._bar is None:
-            runs = "1 run" if num_runs == 1 else f"{num_runs} runs"
+            runs = counted(num_runs, "run")
             _write(
                 f"{self._where[0]}: epoch {epoch} of {epochs}, {runs} alive, {name} "
                 f"best {best:.4f} median {middle:.4f}, "

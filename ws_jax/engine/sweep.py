@@ -17,7 +17,7 @@ from ws_jax import results
 from ws_jax.config import ConfigError
 from ws_jax.engine.extend import extended
 from ws_jax.engine.mapping import MappedProgram
-from ws_jax.engine.progress import Progress
+from ws_jax.engine.progress import Progress, counted
 from ws_jax.engine.study import (
     Study,
     describe_chunks,
@@ -73,7 +73,8 @@ def run_sweep(
     progress = Progress()
     progress.say(f"loading the data {sweep.base.data.name}")
     study = prepare(sweep, data_dir)
-    progress.say(f"planning {study.num_runs} runs in {len(study.groups)} groups")
+    runs, groups = counted(study.num_runs, "run"), counted(len(study.groups), "group")
+    progress.say(f"planning {runs} in {groups}")
     progress.plan(
         {g.name: len(g.runs) * g.run.train.epochs for g in study.groups},
         max(len(split.train) for split in study.splits),
