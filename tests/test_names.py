@@ -8,6 +8,7 @@ from ws_jax.names import column_of, group_names, run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
 from ws_jax.runs import Run, Sweep
 from ws_jax.tasks import Segmentation
+from ws_jax.transforms import Flip, Noise, Translation
 
 FREE = replace_field(Run(), "network.sharing", "free")
 
@@ -70,3 +71,19 @@ def test_fields_of_a_network_of_ones_own_are_shown_as_they_are(monkeypatch):
     assert told[0]["run"].startswith("mine-3-")
     (group,) = group_names(sweep, [Run(network=Mine())])
     assert group == "mine-3-translation-severed_soft"
+
+
+def test_two_levels_have_a_column_each_and_a_name():
+    base = Run(transforms=(Translation(level=0.2), Flip(), Noise(level=0.2)))
+    axes = {"transforms.noise.level": (0.0, 0.1, 0.2)}
+    told = columns_of(Sweep("s", base, axes))
+    assert [c["transforms.noise.level"] for c in told] == [0.0, 0.1, 0.2]
+    assert [c["transforms.translation.level"] for c in told] == [0.2] * 3
+    assert [c["aug"] for c in told] == [0.2] * 3
+    both = columns_of(Sweep("s", replace_field(base, "transforms.noise.level", 0.1)))
+    assert both[0]["transforms.noise.level"] == 0.1
+    assert "translation0.2+flip+noise0.1-" in both[0]["run"]
+    # One level, or equal ones: the usual name.
+    assert "translation+flip+noise0.2-" in told[2]["run"]
+    one = columns_of(Sweep("s", Run(transforms=(Translation(level=0.2), Flip()))))
+    assert not any(name.endswith(".level") for name in one[0])
