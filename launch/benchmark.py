@@ -12,9 +12,16 @@ from pathlib import Path
 
 from absl import flags
 
-from benchmarks.options import NETWORKS, SECTIONS, Options, read_runs
 from ws_jax import cli
 from ws_jax.config import ConfigError
+
+try:
+    from benchmarks.options import NETWORKS, SECTIONS, Options, read_runs
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        "error: the benchmark is no part of the installed package: it runs in a "
+        "checkout of the repository, by python -m launch.benchmark"
+    ) from missing
 
 _SECTIONS = flags.DEFINE_list("sections", list(SECTIONS), "What to measure.")
 _NETWORKS = flags.DEFINE_list("networks", list(NETWORKS), "Networks to measure.")

@@ -1,5 +1,6 @@
 """The launchers as a person starts them: what works, and what wrong input says."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +89,10 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     assert got.returncode == 1 and "cannot write to" in got.stderr
     missing = launch("sweep", *TINY)
     assert missing.returncode == 1 and "--workdir is missing" in missing.stderr
+
+
+def test_the_benchmark_says_that_it_needs_the_repository(monkeypatch):
+    monkeypatch.setitem(sys.modules, "benchmarks.options", None)
+    monkeypatch.delitem(sys.modules, "launch.benchmark", raising=False)
+    with pytest.raises(SystemExit, match="runs in a checkout of the repository"):
+        importlib.import_module("launch.benchmark")
