@@ -7,6 +7,7 @@ from ws_jax.models import Network
 from ws_jax.names import column_of, group_names, run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
 from ws_jax.runs import Run, Sweep
+from ws_jax.runs import run as run_module
 from ws_jax.tasks import Segmentation
 from ws_jax.transforms import Flip, Noise, Translation
 
@@ -87,3 +88,19 @@ def test_two_levels_have_a_column_each_and_a_name():
     assert "translation+flip+noise0.2-" in told[2]["run"]
     one = columns_of(Sweep("s", Run(transforms=(Translation(level=0.2), Flip()))))
     assert not any(name.endswith(".level") for name in one[0])
+
+
+def test_what_a_run_is_is_found_once_for_its_columns(monkeypatch):
+    found = []
+    real = run_module.essence
+    monkeypatch.setattr(
+        run_module, "essence", lambda run: found.append(run) or real(run)
+    )
+    sweep = Sweep("s", FREE, {"seed": tuple(range(5)), "fold": (0, 1)}).checked()
+    runs = sweep.runs()
+    told = run_columns(sweep, runs, "data")
+    assert len(found) == len(runs) == 10
+    for run, columns in told.items():
+        assert columns["digest"] == run.digest("data")
+        assert columns["cell"] == run.digest("data", pooled=True)
+    assert len({columns["cell"] for columns in told.values()}) == 1

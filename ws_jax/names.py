@@ -91,8 +91,7 @@ def run_columns(
         used[name := columns["run"]] += 1
         if used[name] > 1:  # parts of one kind, say, that differ in their fields
             columns["run"] = f"{name}-no{used[name]}"
-        columns["digest"] = run.digest(fingerprint)
-        columns["cell"] = run.digest(fingerprint, pooled=True)
+        columns["digest"], columns["cell"] = run.digests(fingerprint)
         columns |= {path: shown(run, path) for path in told}
         found[run] = columns
     return found
