@@ -2,11 +2,12 @@
 
 import pytest
 
+from ws_jax import checkpoint
 from ws_jax.config import config, data, replace_field, static
-from ws_jax.models import Network
+from ws_jax.models import ConvNet, Network
 from ws_jax.names import column_of, group_names, run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
-from ws_jax.runs import Run, Sweep
+from ws_jax.runs import Run, Sweep, Train
 from ws_jax.runs import run as run_module
 from ws_jax.tasks import Segmentation
 from ws_jax.transforms import Flip, Noise, Translation
@@ -104,3 +105,29 @@ def test_what_a_run_is_is_found_once_for_its_columns(monkeypatch):
         assert columns["digest"] == run.digest("data")
         assert columns["cell"] == run.digest("data", pooled=True)
     assert len({columns["cell"] for columns in told.values()}) == 1
+
+
+FIELDS = {
+    "fans": "stored", "network.severing": "units", "vcp": 0.5, "level": 0.2,
+    "transforms": "translation", "num_layers": 2, "strength": 0.5, "hidden": 8,
+    "features": (4, 6, 8), "phase": "couple",
+}  # fmt: skip
+COLUMNS = {
+    "init": "released", "severing": "released", "vcp": 0.5, "aug": 0.2,
+    "aug_type": "translation", "num_conv_layers": 2, "coupling": 0.5,
+    "network.hidden": 8, "network.features": "(4, 6, 8)", "model": "fcn",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", [*FIELDS.items(), *COLUMNS.items()])
+def test_a_run_is_found_by_its_fields_and_by_its_columns(which):
+    network = ConvNet(
+        "free", fans="stored", severing="units", vcp=0.5, num_layers=2, hidden=8,
+        features=(4, 6, 8),
+    )  # fmt: skip
+    train = Train(phase=Couple(strength=0.5))
+    base = Run(network=network, train=train, transforms=(Translation(level=0.2),))
+    runs = [*columns_of(Sweep("s", base)), *columns_of(Sweep())[:1]]
+    chunks = [{"group": "a", "index": i, "runs": [run]} for i, run in enumerate(runs)]
+    chunk, index = checkpoint._find_run(chunks, dict([which]))
+    assert (chunk["index"], index) == (0, 0)

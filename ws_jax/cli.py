@@ -127,6 +127,18 @@ def required(holder: flags.FlagHolder) -> str:
     return holder.value
 
 
+def either(holder: flags.FlagHolder, old: flags.FlagHolder) -> Any:
+    """Returns the value of a flag, or of the one that it was before it was renamed."""
+    from ws_jax.config import ConfigError
+
+    if old.value is None:
+        return holder.value
+    if holder.value is not None:
+        raise ConfigError(f"--{old.name} is the old name of --{holder.name}: take one")
+    logging.warning("--%s is called --%s now", old.name, holder.name)
+    return old.value
+
+
 def goes_with(holder: flags.FlagHolder, other: flags.FlagHolder) -> None:
     """Raises if a flag is set that says nothing without another."""
     from ws_jax.config import ConfigError

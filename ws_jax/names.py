@@ -74,6 +74,17 @@ def column_of(name: str, columns: Sequence[str] = ()) -> str:
     return found.pop() if len(found) == 1 else name
 
 
+def as_shown(column: str, value: Any) -> Any:
+    """Returns how a column shows a field's value.
+
+    Example:
+      >>> as_shown("init", "stored"), as_shown("network.features", (4, 6))
+      ('released', '(4, 6)')
+    """
+    known = {"init": _FANS, "severing": _SEVERING}.get(column, {})
+    return str(value) if isinstance(value, tuple) else known.get(value, value)
+
+
 def run_columns(
     sweep: Sweep, runs: Sequence[Run], fingerprint: str = ""
 ) -> dict[Run, dict[str, Any]]:
