@@ -354,3 +354,15 @@ def test_a_flag_of_another_name_is_understood_and_says_the_new_one(caplog):
     assert "--severing is called --vcp now" in caplog.text
     with pytest.raises(ConfigError, match="--severing is the old name of --vcp"):
         cli.either(flag("vcp", 0.1), flag("severing", 0.2))
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("OpenCV is not installed. We recommend using OpenCV because …", False),
+        ("the checkpoint 3 is damaged", True),
+    ],
+)
+def test_advice_that_nobody_can_follow_is_not_shown(text, shown):
+    record = logging.LogRecord("absl", logging.WARNING, "x.py", 1, text, (), None)
+    assert cli._is_ours(record) == shown
