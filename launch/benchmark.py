@@ -7,14 +7,18 @@ named: --peers=DIR/bin/python
 """
 
 import json
-import os
 from pathlib import Path
 
 from absl import flags
 
-from benchmarks.options import NETWORKS, SECTIONS, Options, read_runs
 from ws_jax import cli
 from ws_jax.config import ConfigError
+
+try:
+    from benchmarks.options import NETWORKS, SECTIONS, Options, read_runs
+except ModuleNotFoundError:
+    text = "error: the benchmark runs in a checkout of the repository alone"
+    raise SystemExit(text) from None
 
 _SECTIONS = flags.DEFINE_list("sections", list(SECTIONS), "What to measure.")
 _NETWORKS = flags.DEFINE_list("networks", list(NETWORKS), "Networks to measure.")
@@ -28,18 +32,16 @@ _OUTPUT = flags.DEFINE_string("output", "", "JSON file to write; must not exist.
 def main() -> None:
     """Measures, prints, and writes the record."""
     options = Options(
-        sections=tuple(_SECTIONS.value),
-        networks=tuple(_NETWORKS.value),
-        runs=read_runs(_RUNS.value),
-        rounds=_ROUNDS.value,
-        peers=_PEERS.value,
-        slow_peers=_SLOW_PEERS.value,
-    )
+        sections=tuple(_SECTIONS.value), networks=tuple(_NETWORKS.value),
+        runs=read_runs(_RUNS.value), rounds=_ROUNDS.value,
+        peers=_PEERS.value, slow_peers=_SLOW_PEERS.value,
+    )  # fmt: skip
     output = Path(_OUTPUT.value) if _OUTPUT.value else None
     if output and output.exists():
         raise ConfigError(f"{output} exists: name another --output, or remove it")
     cli.setup_jax()
     from benchmarks import session, suite
+    from ws_jax.integrity import write_atomically
 
     measured = session.Session(options, lambda line: print(line, flush=True))
     print(json.dumps(session.describe_machine(), indent=1))
@@ -47,9 +49,8 @@ def main() -> None:
     def write() -> None:
         if output:
             output.parent.mkdir(parents=True, exist_ok=True)
-            temporary = output.with_name(f"{output.name}.tmp")
-            temporary.write_text(json.dumps(measured.record(), indent=1) + "\n")
-            os.replace(temporary, output)
+            text = json.dumps(measured.record(), indent=1) + "\n"
+            write_atomically(output, text.encode())
 
     suite.measure(measured, write)
 

@@ -20,16 +20,21 @@ WORDS = {
     "augmentations": flags.DEFINE_string("augmentation", None, "Kind."),
     "num_layers": flags.DEFINE_integer("num_layers", None, "Layers used."),
     "levels": flags.DEFINE_float("level", None, "Augmentation level in [0, 1)."),
-    "severing": flags.DEFINE_float("severing", None, "Probability in [0, 1)."),
+    "severing": flags.DEFINE_float(
+        "vcp", None, "Probability of severing a connection or unit, in [0, 1)."
+    ),
     "learning_rates": flags.DEFINE_float("learning_rate", None, "Learning rate."),
     "folds": flags.DEFINE_integer("fold", None, "Validation fold, from 0."),
     "seeds": flags.DEFINE_integer("seed", None, "Seed."),
 }
+SEVERING = flags.DEFINE_float("severing", None, "The same, by its old name.")
 
 
 def main() -> None:
     """Trains the run."""
-    asked = {word: flag.value for word, flag in WORDS.items() if flag.value is not None}
+    asked = {word: flag.value for word, flag in WORDS.items()}
+    asked["severing"] = cli.either(WORDS["severing"], SEVERING)
+    asked = {word: value for word, value in asked.items() if value is not None}
     sweep = cli.read_run(CONFIG, AXIS.value, asked)
     workdir = cli.required(WORKDIR)
     cli.setup_jax()

@@ -33,6 +33,7 @@ from ws_jax.engine.study import make_groups
 from ws_jax.models import ConvNet
 from ws_jax.names import run_columns
 from ws_jax.optimizers import SGD, Adam, Steps
+from ws_jax.papers.ott2020.presets import cifar10, mnist
 from ws_jax.phases import Couple
 from ws_jax.runs import Data, Evaluation, Execution, Run, Sweep, Train
 from ws_jax.tasks import Classification, WeightNorm
@@ -151,7 +152,10 @@ def test_what_is_refused(values, message):
         ({"level": ("a",)}, r"transforms.level is 'a' \(str\), needs float"),
         ({"level": ()}, "axis transforms.level is empty"),
         ({"level": (0.1, 0.1)}, "repeats a value"),
-        ({"hidden": (8,), "network.hidden": (9,)}, "two axes for one field"),
+        (
+            {"hidden": (8,), "network.hidden": (9,)},
+            "two axes for one field, network.hidden: 'hidden' and 'network.hidden'",
+        ),
         ({"data.name": ("mnist",)}, "cannot be swept: all runs of a sweep see one"),
         ({"chunk": (1, 2)}, "cannot be swept: it says how the work is done"),
         ({"fold": (0, 5)}, "fold: 5 is not in 0..4"),
@@ -422,3 +426,10 @@ def test_columns_say_what_is_swept_or_not_usual():
     assert [c["network.hidden"] for c in columns] == [8, 8, 9, 9]
     assert columns[0]["sharing"] == "free" and columns[0]["epochs"] == 250
     assert set(paths(base)) >= {"transforms.level", "transforms.translation.level"}
+
+
+def test_a_misspelt_argument_of_a_preset_is_named():
+    with pytest.raises(ConfigError, match="unknown argument 'epoch': .*'epochs'"):
+        mnist("x", epoch=(3,))
+    with pytest.raises(ConfigError, match="unknown argument 'level': .*'levels'"):
+        cifar10("x", level=(0.2,))

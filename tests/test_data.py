@@ -64,7 +64,10 @@ def test_identity_and_shape():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"images": np.zeros((12, 4, 5, 2), np.float32)}, "float32, not uint8"),
+        (
+            {"images": np.zeros((12, 4, 5, 2), np.float32)},
+            "images are float32, not uint8$",
+        ),
         ({"labels": np.zeros(12, np.int64)}, "int64, not int32"),
         ({"images": np.zeros((12, 4, 5), np.uint8)}, r"not \[n, h, w, c\]"),
         ({"images": np.zeros((0, 4, 5, 2), np.uint8)}, "n > 0"),

@@ -1,5 +1,6 @@
 """The launchers as a person starts them: what works, and what wrong input says."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,10 @@ def test_whose_word_holds_in_a_paper():
         cli.paper_reading("savarese2019", "released")
     with pytest.raises(ConfigError, match="did you mean 'ott2020'"):
         cli.paper_reading("ott2021", "")
+
+
+def test_the_benchmark_says_that_it_needs_the_repository(monkeypatch):
+    monkeypatch.setitem(sys.modules, "benchmarks.options", None)
+    monkeypatch.delitem(sys.modules, "launch.benchmark", raising=False)
+    with pytest.raises(SystemExit, match="a checkout of the repository"):
+        importlib.import_module("launch.benchmark")

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from studies import tiny
+from studies import one_scheme, tiny
 
 from ws_jax import engine, results
 from ws_jax.config import ConfigError
 from ws_jax.engine import describe, memory
 from ws_jax.engine.mapping import MappedProgram, stack_inputs
 from ws_jax.engine.study import group_need, make_chunks, map_groups, prepare
+from ws_jax.transforms import Noise
 
 ONE_GROUP = {
     "sweep__sharing": ("free",),
@@ -284,3 +285,20 @@ def test_needs_grow_with_the_runs_and_hold_their_states():
     assert needs[0] < needs[1] < needs[2]
     # Parameters, two moments and a gradient.
     assert needs[2] > 4 * 4 * 4 * parameters
+
+
+def test_a_plan_says_what_is_swept():
+    axes = {
+        "train.batch_size": (8, 16),
+        "train.patience": (3,),
+        "train.epochs": (2, 5),
+        "evaluation.views": ((), (Noise(level=0.3),)),
+    }
+    assert describe.training_line(prepare(one_scheme(axes))) == (
+        "up to 5 epochs, patience 3, batches of 8 to 16; evaluated each epoch: "
+        "plain, noise (some runs)"
+    )
+    assert describe.training_line(prepare(one_scheme())) == (
+        "up to 2 epochs, patience 10, batches of 16; evaluated each epoch: plain, "
+        "translation"
+    )

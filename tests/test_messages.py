@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from absl import flags
 
 from ws_jax import cli
 from ws_jax.commandline import helptext
@@ -352,3 +353,33 @@ def test_a_launcher_ends_in_one_sentence(flags, message):
     last = got.stderr.strip().splitlines()[-1]
     assert got.returncode == 1 and message in last, got.stderr
     assert last.startswith("error: ") and "Traceback" not in got.stderr
+
+
+def flag(name, value=None):
+    values = flags.FlagValues()
+    holder = flags.DEFINE_float(name, value, "a number", flag_values=values)
+    values(["program"])
+    return holder
+
+
+def test_a_flag_of_another_name_is_understood_and_says_the_new_one(caplog):
+    assert cli.either(flag("vcp", 0.5), flag("severing")) == 0.5
+    assert cli.either(flag("vcp"), flag("severing")) is None
+    assert not caplog.records
+    with caplog.at_level(logging.WARNING, logger="absl"):
+        assert cli.either(flag("vcp"), flag("severing", 0.0)) == 0.0
+    assert "--severing is called --vcp now" in caplog.text
+    with pytest.raises(ConfigError, match="--severing is the old name of --vcp"):
+        cli.either(flag("vcp", 0.1), flag("severing", 0.2))
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("OpenCV is not installed. We recommend using OpenCV because …", False),
+        ("the checkpoint 3 is damaged", True),
+    ],
+)
+def test_advice_that_nobody_can_follow_is_not_shown(text, shown):
+    record = logging.LogRecord("absl", logging.WARNING, "x.py", 1, text, (), None)
+    assert cli._is_ours(record) == shown

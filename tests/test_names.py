@@ -2,12 +2,15 @@
 
 import pytest
 
+from ws_jax import checkpoint
 from ws_jax.config import config, data, replace_field, static
-from ws_jax.models import Network
+from ws_jax.models import ConvNet, Network
 from ws_jax.names import column_of, group_names, run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
-from ws_jax.runs import Run, Sweep
+from ws_jax.runs import Run, Sweep, Train
+from ws_jax.runs import run as run_module
 from ws_jax.tasks import Segmentation
+from ws_jax.transforms import Flip, Noise, Translation
 
 FREE = replace_field(Run(), "network.sharing", "free")
 
@@ -70,3 +73,61 @@ def test_fields_of_a_network_of_ones_own_are_shown_as_they_are(monkeypatch):
     assert told[0]["run"].startswith("mine-3-")
     (group,) = group_names(sweep, [Run(network=Mine())])
     assert group == "mine-3-translation-severed_soft"
+
+
+def test_two_levels_have_a_column_each_and_a_name():
+    base = Run(transforms=(Translation(level=0.2), Flip(), Noise(level=0.2)))
+    axes = {"transforms.noise.level": (0.0, 0.1, 0.2)}
+    told = columns_of(Sweep("s", base, axes))
+    assert [c["transforms.noise.level"] for c in told] == [0.0, 0.1, 0.2]
+    assert [c["transforms.translation.level"] for c in told] == [0.2] * 3
+    assert [c["aug"] for c in told] == [0.2] * 3
+    both = columns_of(Sweep("s", replace_field(base, "transforms.noise.level", 0.1)))
+    assert both[0]["transforms.noise.level"] == 0.1
+    assert "translation0.2+flip+noise0.1-" in both[0]["run"]
+    # One level, or equal ones: the usual name.
+    assert "translation+flip+noise0.2-" in told[2]["run"]
+    one = columns_of(Sweep("s", Run(transforms=(Translation(level=0.2), Flip()))))
+    assert not any(name.endswith(".level") for name in one[0])
+
+
+def test_what_a_run_is_is_found_once_for_its_columns(monkeypatch):
+    found = []
+    real = run_module.essence
+    monkeypatch.setattr(
+        run_module, "essence", lambda run: found.append(run) or real(run)
+    )
+    sweep = Sweep("s", FREE, {"seed": tuple(range(5)), "fold": (0, 1)}).checked()
+    runs = sweep.runs()
+    told = run_columns(sweep, runs, "data")
+    assert len(found) == len(runs) == 10
+    for run, columns in told.items():
+        assert columns["digest"] == run.digest("data")
+        assert columns["cell"] == run.digest("data", pooled=True)
+    assert len({columns["cell"] for columns in told.values()}) == 1
+
+
+FIELDS = {
+    "fans": "stored", "network.severing": "units", "vcp": 0.5, "level": 0.2,
+    "transforms": "translation", "num_layers": 2, "strength": 0.5, "hidden": 8,
+    "features": (4, 6, 8), "phase": "couple",
+}  # fmt: skip
+COLUMNS = {
+    "init": "released", "severing": "released", "vcp": 0.5, "aug": 0.2,
+    "aug_type": "translation", "num_conv_layers": 2, "coupling": 0.5,
+    "network.hidden": 8, "network.features": "(4, 6, 8)", "model": "fcn",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("which", [*FIELDS.items(), *COLUMNS.items()])
+def test_a_run_is_found_by_its_fields_and_by_its_columns(which):
+    network = ConvNet(
+        "free", fans="stored", severing="units", vcp=0.5, num_layers=2, hidden=8,
+        features=(4, 6, 8),
+    )  # fmt: skip
+    train = Train(phase=Couple(strength=0.5))
+    base = Run(network=network, train=train, transforms=(Translation(level=0.2),))
+    runs = [*columns_of(Sweep("s", base)), *columns_of(Sweep())[:1]]
+    chunks = [{"group": "a", "index": i, "runs": [run]} for i, run in enumerate(runs)]
+    chunk, index = checkpoint._find_run(chunks, dict([which]))
+    assert (chunk["index"], index) == (0, 0)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from ws_jax import transforms
-from ws_jax.config import ConfigError, check_config
+from ws_jax.config import ConfigError, check_config, rules
 from ws_jax.transforms import (
     Crop,
     Cutout,
@@ -267,10 +267,19 @@ def test_which_kinds_there_are():
         (Noise(level=-0.1), r"level: -0.1 is not in \[0, 1\)"),
         (Flip(probability=1.1), r"probability: 1.1 is not in \[0, 1\]"),
         (Crop(padding=0), "padding: 0 must be at least 1"),
-        (Cutout(size=0), "size: 0 must be at least 1"),
+        (Cutout(size=0), r"size: 0 is not in \[1, "),
         (Repeat(times=0), "times: 0 must be at least 1"),
     ],
 )
 def test_what_is_refused(one, message):
     with pytest.raises(ConfigError, match=message):
         check_config(one)
+
+
+def test_the_size_of_a_cutout_is_run_data():
+    assert rules(Cutout)["size"].role == "data"
+    sizes = jnp.array([1, 3, 99])
+    cut = lambda size: transform_batch(KEY, (Cutout(size=size),), IMAGES, TARGETS)[0]  # noqa: E731
+    for size, got in zip(sizes, jax.jit(jax.vmap(cut))(sizes), strict=True):
+        want, _ = change(Cutout(size=int(size)), targets=TARGETS)
+        np.testing.assert_array_equal(got, want)

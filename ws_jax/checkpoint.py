@@ -28,7 +28,7 @@ from ws_jax.integrity import (
     seal,
     sync_folder,
 )
-from ws_jax.names import COLUMN_OF, column_of
+from ws_jax.names import COLUMN_OF, as_shown, column_of
 from ws_jax.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.stored import (
     Saved,
@@ -227,13 +227,15 @@ def _find_run(
         for chunk in chunks
         for index, run in enumerate(chunk["runs"])
     ]
+    columns = list(dict.fromkeys(name for *_, run in runs for name in run))
     for name, value in which.items():
-        column = column_of(name, list(runs[0][2]))
-        if column not in runs[0][2]:
-            known = [*runs[0][2], *(end.rpartition(".")[2] for end in COLUMN_OF)]
+        column = column_of(name, columns)
+        if column not in columns:
+            known = [*columns, *(end.rpartition(".")[2] for end in COLUMN_OF)]
             raise ResultsError(f"unknown field {name!r}: {nearest(name, known)}")
-        values = {run[column] for *_, run in runs}
-        runs = [entry for entry in runs if entry[2][column] == value]
+        values = {run.get(column) for *_, run in runs}
+        told = (value, as_shown(column, value))
+        runs = [entry for entry in runs if entry[2].get(column) in told]
         if not runs:
             there = ", ".join(sorted(map(str, values))[:20])
             raise ResultsError(f"no run has {name} {value!r}: there are {there}")

@@ -142,6 +142,18 @@ def required(holder: flags.FlagHolder) -> str:
     return holder.value
 
 
+def either(holder: flags.FlagHolder, old: flags.FlagHolder) -> Any:
+    """Returns the value of a flag, or of the one that it was before it was renamed."""
+    from ws_jax.config import ConfigError
+
+    if old.value is None:
+        return holder.value
+    if holder.value is not None:
+        raise ConfigError(f"--{old.name} is the old name of --{holder.name}: take one")
+    logging.warning("--%s is called --%s now", old.name, holder.name)
+    return old.value
+
+
 def goes_with(holder: flags.FlagHolder, other: flags.FlagHolder) -> None:
     """Raises if a flag is set that says nothing without another."""
     from ws_jax.config import ConfigError
@@ -221,11 +233,17 @@ def _set_up_log() -> None:
         logging.set_verbosity(logging.INFO)
     handler = logging.get_absl_handler()
     handler.setFormatter(_Lines())
-    # Orbax tells of every file it writes, through the same logger.
+    # Orbax tells of every file it writes, TFDS gives advice, through the same logger.
     handler.addFilter(_is_ours)
 
 
+# Of TFDS, as it reads images: no other decoder is among what we depend on.
+_ADVICE = "OpenCV is not installed. We recommend"
+
+
 def _is_ours(record: logging_levels.LogRecord) -> bool:
+    if str(record.msg).startswith(_ADVICE):
+        return False
     own = (Path(__file__).parent, Path(__file__).parents[1] / "launch")
     ours = any(Path(record.pathname).is_relative_to(folder) for folder in own)
     return ours or record.levelno > logging_levels.INFO

@@ -16,6 +16,7 @@ from ws_jax.config import (
     common_path,
     get_field,
     has_field,
+    labels,
     leaves,
     owner_of,
     paths,
@@ -24,7 +25,7 @@ from ws_jax.data.dataset import is_own
 from ws_jax.phases import Couple, GroupMean, Phase
 from ws_jax.runs import Evaluation, Run, Sweep
 from ws_jax.tasks import Task
-from ws_jax.transforms import VIEWS
+from ws_jax.transforms import VIEWS, Transform
 
 MODEL_NAMES = {"full": "cnn", "free": "fcn"}  # as in the first paper's tables
 _FANS = {"kernel": "paper", "stored": "released"}
@@ -74,6 +75,17 @@ def column_of(name: str, columns: Sequence[str] = ()) -> str:
     return found.pop() if len(found) == 1 else name
 
 
+def as_shown(column: str, value: Any) -> Any:
+    """Returns how a column shows a field's value.
+
+    Example:
+      >>> as_shown("init", "stored"), as_shown("network.features", (4, 6))
+      ('released', '(4, 6)')
+    """
+    known = {"init": _FANS, "severing": _SEVERING}.get(column, {})
+    return str(value) if isinstance(value, tuple) else known.get(value, value)
+
+
 def run_columns(
     sweep: Sweep, runs: Sequence[Run], fingerprint: str = ""
 ) -> dict[Run, dict[str, Any]]:
@@ -91,8 +103,7 @@ def run_columns(
         used[name := columns["run"]] += 1
         if used[name] > 1:  # parts of one kind, say, that differ in their fields
             columns["run"] = f"{name}-no{used[name]}"
-        columns["digest"] = run.digest(fingerprint)
-        columns["cell"] = run.digest(fingerprint, pooled=True)
+        columns["digest"], columns["cell"] = run.digests(fingerprint)
         columns |= {path: shown(run, path) for path in told}
         found[run] = columns
     return found
@@ -104,6 +115,7 @@ def _told_fields(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
     found = dict.fromkeys(
         path for path in sweep.axes if not all(_has_column(v, path) for v in variants)
     )
+    found |= dict.fromkeys(path for run in runs for path in _levels(run))
     usual = dataclasses.replace(Evaluation(), views=tuple(VIEWS.values()))
     usual_run = dataclasses.replace(Run(), evaluation=usual)
     default = {path: value for path, value, _ in leaves(usual_run)}
@@ -194,22 +206,38 @@ def _coupling(phase: Phase) -> float:
     return 1.0 if isinstance(phase, GroupMean) else 0.0
 
 
+def _levels(run: Run) -> dict[str, float]:
+    """Returns the levels of a run, by field, where the largest does not say them all.
+
+    That is where two or more transforms with a level act.
+    """
+    acting = {
+        f"transforms.{label}.level": part.level
+        for label, part in zip(labels(run.transforms), run.transforms, strict=True)
+        if _acts(part) and hasattr(part, "level")
+    }
+    return acting if len(acting) > 1 else {}
+
+
+def _acts(transform: Transform) -> bool:
+    return transform.draws and transform.essence() is not None
+
+
 def augmentation(run: Run) -> tuple[str, float]:
     """Returns what changes training images, and the largest of its levels.
 
     What has level 0 changes nothing: `none` if there is nothing else.
     """
-    acting = [t for t in run.transforms if t.essence() is not None and t.draws]
-    levels = [t.level for t in acting if hasattr(t, "level")]
-    return "+".join(t.kind for t in acting) or "none", max(levels, default=0.0)
+    acting = [part for part in run.transforms if _acts(part)]
+    levels = [part.level for part in acting if hasattr(part, "level")]
+    return "+".join(part.kind for part in acting) or "none", max(levels, default=0.0)
 
 
 def run_name(sweep: Sweep, run: Run) -> str:
     """Returns a readable name, fit for a file; `run_columns` makes it unique."""
-    kind, level = augmentation(run)
     parts = [
         *_network_parts(run),
-        f"{kind}{short(level)}",
+        _augmentation_part(run),
         f"p{short(getattr(run.network, 'vcp', 0.0))}",
         f"lr{short(run.train.optimizer.learning_rate)}",
         f"fold{run.fold}",
@@ -217,6 +245,15 @@ def run_name(sweep: Sweep, run: Run) -> str:
         *_swept_parts(sweep, run, _IN_NAMES),
     ]
     return "-".join(parts)
+
+
+def _augmentation_part(run: Run) -> str:
+    kind, level = augmentation(run)
+    if len(set(_levels(run).values())) < 2:
+        return f"{kind}{short(level)}"
+    acting = [part for part in run.transforms if _acts(part)]
+    levels = [short(part.level) if hasattr(part, "level") else "" for part in acting]
+    return "+".join(p.kind + text for p, text in zip(acting, levels, strict=True))
 
 
 _IN_NAMES = (

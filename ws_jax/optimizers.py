@@ -128,11 +128,7 @@ class Optimizer(Config):
     Attributes:
       learning_rate: of the whole network.
       weight_decay: of the parameters.
-      decays: whether the program has a decay; where it is no field, it has one if
-        `weight_decay` is.
-      no_decay: names of parameters or layers that do not decay.
-      clip: largest norm of the whole gradient; 0: any.
-      schedule: how the rate changes while training.
+      decays: whether the program has a decay; if no field, as `weight_decay` is one.
     """
 
     kinds: ClassVar[dict] = {}

@@ -18,7 +18,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
 from ws_jax import augment
-from ws_jax.config import Config, ConfigError, config, data, labels, require, static
+from ws_jax.config import (
+    MOST,
+    Config,
+    ConfigError,
+    config,
+    data,
+    labels,
+    require,
+    static,
+)
 
 Image = Float[Array, "h w c"]
 Shape = tuple[int, int, int]
@@ -241,7 +250,7 @@ class Cutout(Transform):
     Source: DeVries & Taylor 2017; the square is cut off at the border.
     """
 
-    size: int = static(16, "side of the square, pixels", low=1)
+    size: int = data(16, "side of the square, pixels", low=1, high=MOST)
 
     def apply(self, key, image, place):
         """Blanks the square."""

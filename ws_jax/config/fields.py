@@ -208,9 +208,7 @@ def map_parts(function: Callable[[Config], Config | None], config: C) -> Any:
     A config of a tuple for which it returns None is left out.
     """
     changes: dict[str, Any] = {}
-    for name, rule in rules(config).items():
-        if rule.role != "part":
-            continue
+    for name in _parts_of(type(config)):
         value = getattr(config, name)
         if not isinstance(value, tuple):
             new = map_parts(function, value)
@@ -220,6 +218,11 @@ def map_parts(function: Callable[[Config], Config | None], config: C) -> Any:
             new = tuple(item for item in parts if item is not None)
             changes |= {name: new} if new != value else {}
     return function(dataclasses.replace(config, **changes) if changes else config)
+
+
+@functools.cache
+def _parts_of(cls: type) -> tuple[str, ...]:
+    return tuple(name for name, rule in rules(cls).items() if rule.role == "part")
 
 
 def to_values(config: Config) -> dict[str, Any]:

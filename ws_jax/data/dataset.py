@@ -123,10 +123,10 @@ class Dataset:
 def _find_problem(dataset: Dataset) -> str:
     """Says what is wrong with the arrays of a data set; empty if nothing is."""
     images, labels = dataset.images, dataset.labels
-    if images.dtype != np.uint8 or labels.dtype != np.int32:
-        return (
-            f"images are {images.dtype}, not uint8, or labels {labels.dtype}, not int32"
-        )
+    wanted = (("images", images.dtype, "uint8"), ("labels", labels.dtype, "int32"))
+    if wrong := [f"{what} are {d}, not {right}" for what, d, right in wanted
+                 if d != np.dtype(right)]:  # fmt: skip
+        return ", and ".join(wrong)
     if images.ndim != 4 or 0 in images.shape:
         return f"images have shape {images.shape}, not [n, h, w, c] with n > 0"
     if labels.shape not in (images.shape[:1], images.shape[:3]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -82,12 +82,10 @@ def plan_text(study: Study, timed: bool = False) -> str:
         largest = max(len(c.runs) for c in chunks if c.group == group)
         costs.append(group_cost(study, group, mapped[group.name], largest))
     width = max(len(cost.name) for cost in costs)
-    views = "".join(f", {view.kind}" for view in study.base.evaluation.views)
     lines = [
         f"{study.sweep.name}: {study.num_runs} runs in {len(costs)} groups, on "
         f"{len(data):,} images of {'x'.join(map(str, data.image_shape))} ({data.name})",
-        f"up to {max(epochs)} epochs, patience {study.base.train.patience}, "
-        f"batches of {study.base.train.batch_size}; evaluated each epoch: plain{views}",
+        training_line(study),
         "",
         f"{'group':{width}}  runs  mapped  parameters  steps/epoch  GFLOP/epoch"
         "  memory",
@@ -107,6 +105,28 @@ def plan_text(study: Study, timed: bool = False) -> str:
         f"in all at most {total / 1e12:,.1f} TFLOP; nothing was trained",
     ]
     return "\n".join([*lines, *(time_lines(study, costs) if timed else ())])
+
+
+def training_line(study: Study) -> str:
+    """Says in a line how the runs of a sweep are trained and evaluated."""
+    runs = [run for group in study.groups for run in group.runs]
+    seen = [{view.kind for view in run.evaluation.views} for run in runs]
+    views = dict.fromkeys(view.kind for run in runs for view in run.evaluation.views)
+    told = [
+        kind if all(kind in own for own in seen) else f"{kind} (some runs)"
+        for kind in views
+    ]
+    return (
+        f"up to {max(run.train.epochs for run in runs)} epochs, "
+        f"patience {_span(run.train.patience for run in runs)}, "
+        f"batches of {_span(run.train.batch_size for run in runs)}; "
+        f"evaluated each epoch: {', '.join(['plain', *told])}"
+    )
+
+
+def _span(values: Iterable[int]) -> str:
+    found = set(values)
+    return " to ".join(map(str, sorted({min(found), max(found)})))
 
 
 def _epochs(study: Study) -> list[int]:

@@ -201,11 +201,18 @@ class Run(Config):
           data_fingerprint: of the images and labels, in their order.
           pooled: whether folds and seeds are left out, as where they are pooled.
         """
+        return self.digests(data_fingerprint)[pooled]
+
+    def digests(self, data_fingerprint: str) -> tuple[str, str]:
+        """Returns both digests, the whole one and the pooled one."""
         kept = essence(self)
-        for name in ("fold", "seed") if pooled else ():
-            kept.pop(name, None)
-        text = json.dumps([data_fingerprint, kept], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        pooled = {k: v for k, v in kept.items() if k not in ("fold", "seed")}
+        texts = (
+            json.dumps([data_fingerprint, part], sort_keys=True)
+            for part in (kept, pooled)
+        )
+        whole, cell = (hashlib.sha256(text.encode()).hexdigest() for text in texts)
+        return whole[:16], cell[:16]
 
 
 def _bits(text: str) -> int:

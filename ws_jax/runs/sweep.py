@@ -76,11 +76,14 @@ class Sweep:
                     found[name] = path, self._values(bases, path, self.axes[name])
             bases = axis_bases(base, dict(found.values()))
         axes: dict[str, tuple] = {}
+        typed_as: dict[str, str] = {}
         for name in self.axes:
             path, values = found[name]
             if path in axes:
-                raise ConfigError(f"two axes for one field: {path}, as {name}")
-            axes[path] = values
+                raise ConfigError(
+                    f"two axes for one field, {path}: {typed_as[path]!r} and {name!r}"
+                )
+            axes[path], typed_as[path] = values, name
         return axes
 
     def _values(self, bases: list[Run], path: str, values: Any) -> tuple:

@@ -66,6 +66,7 @@ def mnist(
       **axes: of the sweep, by the words in `AXES`; CNN and FCN over all folds if not
         said otherwise.
     """
+    _check_words(axes)
     train = Train(epochs=epochs, patience=patience, batch_size=batch_size)
     base = Run(data=data, network=ConvNet(), train=train, evaluation=evaluation)
     return with_semantics(make_sweep(name, base, **axes), semantics)
@@ -83,11 +84,21 @@ def cifar10(
     **axes: Sequence,
 ) -> Sweep:
     """Returns a study of CIFAR-10 as in the paper; see `mnist` for the arguments."""
+    _check_words(axes)
     network = ConvNet(features=(64, 128, 256), kernel_sizes=(5, 5, 3))
     optimizer = Adam(learning_rate=1e-4)
     train = Train(epochs, patience, batch_size, optimizer)
     base = Run(data=data, network=network, train=train, evaluation=evaluation)
     return with_semantics(make_sweep(name, base, **axes), semantics)
+
+
+def _check_words(axes: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` for an argument of `mnist` and `cifar10` that is none."""
+    known = (
+        "epochs patience data batch_size evaluation semantics".split()  # and axes
+    )
+    for word in axes:
+        check_name("argument", word, [*known, *AXES])
 
 
 def make_sweep(name: str, base: Run, **axes: Sequence) -> Sweep:
