@@ -66,6 +66,7 @@ def test_claims_are_judged(ahead, alike, outcomes):
     verdicts = claims.judge(made_up(ahead=ahead, alike=alike))
     assert [verdict.outcome for verdict in verdicts] == outcomes
     assert "53 % fewer parameters" in verdicts[0].sentence
+    assert "4 seeds" in verdicts[0].sentence
 
 
 def test_what_is_missing_is_said():
@@ -91,7 +92,7 @@ def test_the_figures_can_be_drawn():
         assert item.draw().axes
     entry = {"threshold": 0.5, "change": [[0.0, 0.1]], "parameters": 5,
              "after": {"val_acc": 0.5}}  # fmt: skip
-    told = {"folds": [entry], "before": {"val_acc": 0.6}, "parameters": 10}
+    told = {"foldings": [entry], "before": {"val_acc": 0.6}, "parameters": 10}
     assert len(figures.fold_curve(told).axes) == 3
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from ws_jax.analysis import statistics
 from ws_jax.analysis.checks import Check
 from ws_jax.analysis.verdicts import Claim, Verdict
-from ws_jax.folding import group_layers
+from ws_jax.grouping import group_layers
 from ws_jax.papers.savarese2019 import runs
 
 MIN_EPOCHS = 30  # below, training has not come near its end
@@ -47,6 +47,7 @@ def _check(
         epochs=int(ends.min()) if len(ends) else 0,
         min_epochs=MIN_EPOCHS,
         missing=(),
+        over="seed",
         running=bool((rows["status"] == "running").any()),
     )
 
@@ -97,7 +98,7 @@ def loops(rows: pd.DataFrame) -> Iterator[Check]:
     """Layers of a bank become alike without being asked to.
 
     The largest similarity of two layers would say little: of six vectors in a plane two
-    are alike by 0.87 wherever they point. So it is counted how many kernels a fold
+    are alike by 0.87 wherever they point. So it is counted how many kernels folding
     would leave; below the number of templates, folding saves something.
     """
     plain = rows[rows["templates"] > 1]
@@ -121,13 +122,13 @@ def loops(rows: pd.DataFrame) -> Iterator[Check]:
         )
     if not found:
         yield _missing(
-            "Kernels that a fold would leave",
+            "Kernels that folding would leave",
             "runs with two templates or more whose similarity was measured",
         )
 
 
 def kernels_left(rows: pd.DataFrame) -> pd.Series:
-    """Returns, by seed, the fewest kernels that a fold would leave in a stage.
+    """Returns, by seed, the fewest kernels that folding would leave in a stage.
 
     Args:
       rows: of one network; its similarities after the last epoch count, and layers are

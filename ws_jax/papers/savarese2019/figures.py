@@ -1,4 +1,4 @@
-"""Figures of the third paper: similarity maps, accuracy by size, folds."""
+"""Figures of the third paper: similarity maps, accuracy by size, folding."""
 
 from __future__ import annotations
 
@@ -83,17 +83,17 @@ def fold_curve(report: Mapping[str, Any]) -> Figure:
     Args:
       report: as `fold_run.fold_run` returns it, or `fold.json` holds it.
     """
-    folds = sorted(report["folds"], key=lambda entry: entry["threshold"])
-    thresholds = [entry["threshold"] for entry in folds]
+    entries = sorted(report["foldings"], key=lambda entry: entry["threshold"])
+    thresholds = [entry["threshold"] for entry in entries]
     before = report["before"]
     metric = "test_acc" if "test_acc" in before else "val_acc"
-    changes = [max(max(own) for own in entry["change"]) for entry in folds]
+    changes = [max(max(own) for own in entry["change"]) for entry in entries]
     curves = (
-        ("Accuracy (%)", [entry["after"][metric] for entry in folds]),
+        ("Accuracy (%)", [entry["after"][metric] for entry in entries]),
         ("Largest change of a kernel (%)", changes),
         (
             "Parameters left (%)",
-            [e["parameters"] / report["parameters"] for e in folds],
+            [e["parameters"] / report["parameters"] for e in entries],
         ),
     )
     figure, axes = style.make_axes(1, len(curves), height=1.9)
