@@ -15,7 +15,7 @@ WORKDIR = cli.define_workdir()
 DATA_DIR = cli.define_data_dir()
 RUN = flags.DEFINE_string("run", None, "Name of the run, as in the results.")
 OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder of the folds; else WORKDIR_folded/RUN."
+    "output", None, "Folder of what is written; else WORKDIR_folded/RUN."
 )
 THRESHOLDS = flags.DEFINE_list(
     "thresholds", "0.5,0.7,0.8,0.9,0.95,0.99", "Least similarity of tied layers."
@@ -27,7 +27,7 @@ KERNEL = flags.DEFINE_string("kernel", "first", "Of tied layers: first, or mean.
 SCALE = flags.DEFINE_string(
     "scale", "kept", "A tied layer's own scale and sign: kept, sign, or dropped."
 )
-EPOCHS = flags.DEFINE_integer("epochs", 0, "Epochs for which folds train on.", 0)
+EPOCHS = flags.DEFINE_integer("epochs", 0, "Epochs to train on for.", 0)
 RATE = flags.DEFINE_float(
     "learning_rate", 0.0, "Of these epochs; 0: with which the run ended.", 0.0
 )
@@ -47,9 +47,9 @@ def main() -> None:
         workdir, run, output, rules, epochs=EPOCHS.value, learning_rate=RATE.value,
         data_dir=DATA_DIR.value, overwrite=OVERWRITE.value,
     )  # fmt: skip
-    for entry in report["folds"]:
+    for entry in report["foldings"]:
         print(fold_run.entry_text(entry, report["before"]))
-    print(f"folds: {output}")
+    print(f"foldings: {output}")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def test_scores_before_are_those_of_the_results(trained, tmp_path):
     row = results.read(workdir).iloc[-1]
     for column in ("val_loss", "val_acc", "test_loss", "test_acc"):
         np.testing.assert_allclose(report["before"][column], row[column], rtol=1e-5)
-    none, all_tied = report["folds"]
+    none, all_tied = report["foldings"]
     assert none["groups"] == [[0, 1]] * 3 and all_tied["groups"] == [[0, 0]] * 3
     # Nothing is tied at 1, so all numbers stay; the coefficients go.
     np.testing.assert_allclose(
@@ -87,11 +87,11 @@ def test_a_folded_network_trains_on_from_its_fold(trained, tmp_path):
         np.testing.assert_allclose(
             variables["params"][kernels], first["params"][kernels], atol=1e-4
         )
-    assert again["folds"][0]["after"] == report["folds"][0]["after"]
-    assert report["folds"][0]["trained"]["epoch"] == 2
+    assert again["foldings"][0]["after"] == report["foldings"][0]["after"]
+    assert report["foldings"][0]["trained"]["epoch"] == 2
     # The same command finds all done.
     same = fold_run(workdir, name, tmp_path, rules, epochs=2, learning_rate=1e-6)
-    assert same["folds"][0]["trained"] == report["folds"][0]["trained"]
+    assert same["foldings"][0]["trained"] == report["foldings"][0]["trained"]
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Folds a run of a sweep: at several thresholds, scored before and after, trained on.
 
-What a fold gives is the folder of a sweep that has begun: its one run is the folded
+What folding gives is the folder of a sweep that has begun: its one run is the folded
 network, its checkpoint of epoch 0 the folded parameters. So whatever reads a sweep
 reads it, and it trains on as any sweep goes on.
 """
@@ -71,13 +71,13 @@ def fold_run(
       epochs: for which folded networks are trained on; 0: not at all.
       learning_rate: of these epochs, constant; 0: that with which the run ended.
       data_dir: folder with prepared or raw data.
-      overwrite: whether earlier folds in `output` may be removed.
+      overwrite: whether earlier foldings in `output` may be removed.
     Returns:
       What the report says, see `docs/design/0011`.
     Raises:
       ConfigError: for a run without a bank, or a rule that is not allowed.
       ResultsError: if there is no such run, or it was not saved.
-      WorkdirError: if `output` holds other folds and may not be overwritten.
+      WorkdirError: if `output` holds other foldings and may not be overwritten.
     """
     for rule in rules:
         rule.check()
@@ -96,7 +96,7 @@ def fold_run(
         "parameters": size,
         "before": before,
         "similarity": [],
-        "folds": [],
+        "foldings": [],
     }
     known: dict[Any, dict[str, float]] = {}
     digest = study.columns[chosen]["digest"]
@@ -116,7 +116,7 @@ def fold_run(
         if epochs:
             run_sweep(new.sweep, folder, data_dir=data_dir)
             entry["trained"] = _last_row(folder)
-        report["folds"].append({**entry, "folder": folder.name})
+        report["foldings"].append({**entry, "folder": folder.name})
     text = json.dumps(report, indent=1, sort_keys=True)
     write_atomically(Path(output) / REPORT_FILE, text.encode())
     return report
@@ -315,10 +315,10 @@ def _last_row(folder: Path) -> dict[str, float]:
 
 
 def entry_text(entry: dict[str, Any], before: dict[str, float]) -> str:
-    """Says in a line what a fold did.
+    """Says in a line what folding did.
 
     Args:
-      entry: of the report's `folds`.
+      entry: of the report's `foldings`.
       before: the metrics before it.
     """
     groups = "; ".join(" ".join(map(str, own)) for own in entry["groups"])

@@ -21,13 +21,12 @@ import numpy as np
 
 from ws_jax.banks import COEFFICIENTS, TEMPLATES
 from ws_jax.config import ConfigError, check_name, rules
+from ws_jax.grouping import LINKS, group_layers, similarity
 from ws_jax.models import FoldedWideResNet, Network, WideResNet
 from ws_jax.models.wide_resnet import STAGES, WideNetwork
 
-LINKS = ("connected", "complete")
 KERNELS = ("first", "mean")
 SCALES = ("kept", "sign", "dropped")
-_ROUNDING = 1e-6  # of similarities that were computed in float32
 
 Matrix = Any  # float NumPy array, [layers, k]
 
@@ -93,42 +92,6 @@ class Folded:
     banks: tuple[FoldedBank, ...]
 
 
-def similarity(coefficients: Matrix) -> np.ndarray:
-    """Returns `measure.layer_similarity` in float64, for deciding by thresholds."""
-    rows = np.asarray(coefficients, np.float64)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit = rows / np.where(norms > 0, norms, 1)
-    return np.minimum(np.abs(unit @ unit.T), 1)
-
-
-def group_layers(similar: Matrix, threshold: float, link: str) -> tuple[int, ...]:
-    """Groups layers by a threshold.
-
-    Args:
-      similar: their similarities, [layers, layers].
-      threshold: least one of a pair that is tied, up to float32's rounding.
-      link: see `Rule`. Groups are joined one by one, the most similar first.
-    Returns:
-      The number of each layer's group, counted in the order of the layers.
-    """
-    similar = np.asarray(similar, np.float64)
-    reduce = {"connected": np.max, "complete": np.min}[link]
-    groups = [[layer] for layer in range(len(similar))]
-    while True:
-        links = [
-            (reduce(similar[np.ix_(a, b)]), -i, -j)
-            for i, a in enumerate(groups)
-            for j, b in enumerate(groups[:i])
-        ]
-        most, i, j = max(links, default=(-1.0, 0, 0))
-        if most < threshold - _ROUNDING or not links:
-            break
-        groups[-j] = sorted(groups[-j] + groups.pop(-i))
-    groups.sort()
-    number = {layer: n for n, group in enumerate(groups) for layer in group}
-    return tuple(number[layer] for layer in range(len(similar)))
-
-
 def tie(
     coefficients: Matrix, groups: Sequence[int], kernel: str, scale: str
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -189,7 +152,7 @@ def check_foldable(network: Network) -> WideResNet:
     if network.severing != "none" and network.vcp > 0:
         raise ConfigError(
             f"network.severing is {network.severing}: what is severed is drawn for "
-            "each layer, and would not survive a fold; fold a run with none severed"
+            "each layer, and would not survive folding; fold a run with none severed"
         )
     return network
 

@@ -93,6 +93,7 @@ class Check:
       running: whether any of them is still under way.
       text: the number of the paper's text, where that is not the threshold; else NaN.
       chosen: how the threshold was come by, where it is ours and not the paper's.
+      over: what `found` is a mean over, a `fold` or a `seed`.
     """
 
     what: str
@@ -108,6 +109,7 @@ class Check:
     running: bool = False
     text: float = math.nan
     chosen: str = ""
+    over: str = "fold"
 
     @property
     def outcome(self) -> str:
@@ -180,10 +182,10 @@ class Check:
         suffix = unit.get(self.unit, "")
         text = f"{self.what} is {self.show(found.mean)}{suffix}"
         if math.isnan(found.low):
-            return f"{text} on one fold, which gives no interval{self._aside}."
+            return f"{text} on one {self.over}, which gives no interval{self._aside}."
         text += (
             f" (95 % interval {self.show(found.low)} to {self.show(found.high)}, "
-            f"{found.folds} folds, {labels.epochs(self.epochs)}); asked for: "
+            f"{found.folds} {self.over}s, {labels.epochs(self.epochs)}); asked for: "
             f"{self.asked}"
         )
         if not math.isnan(self.published):

@@ -46,6 +46,8 @@ class Paper:
       answer: answers that in a few sentences, from tidy results.
       words: what a newcomer must know, each with its explanation.
       comparisons: sets tidy results beside other numbers of the paper.
+      concerns: whether it has anything to say of tidy results; if not, a page does not
+        name it.
     """
 
     name: str
@@ -61,3 +63,4 @@ class Paper:
     answer: Callable[[pd.DataFrame], list[str]] = lambda rows: []
     words: tuple[tuple[str, str], ...] = ()
     comparisons: Callable[[pd.DataFrame], list[Comparison]] = lambda rows: []
+    concerns: Callable[[pd.DataFrame], bool] = lambda rows: True

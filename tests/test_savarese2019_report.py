@@ -1,0 +1,104 @@
+"""What the report shows of the third paper, from results made up for it."""
+
+import numpy as np
+import pytest
+
+from ws_jax import results
+from ws_jax.analysis import report
+from ws_jax.names import run_columns
+from ws_jax.papers.pages import PAPERS
+from ws_jax.papers.savarese2019 import claims, figures, page, runs
+from ws_jax.papers.savarese2019.presets import cifar
+
+EPOCHS = 40
+
+
+def made_up(seeds=(0, 1, 2, 3), templates=(0, 2), alike=1.0, ahead=0.0):
+    """Results in which shared networks are `ahead`, and their layers `alike`."""
+    sweep = cifar(
+        "made_up", templates=templates, seeds=seeds, epochs=EPOCHS
+    ).checked()  # fmt: skip
+    rows = []
+    columns = run_columns(sweep, sweep.runs(), "images")
+    for run in sweep.runs():
+        shared = run.network.templates > 0
+        for epoch in (0, 20, EPOCHS):
+            row = {**columns[run], "epoch": epoch, "status": "finished"}
+            if shared:
+                off = alike * (1 - np.eye(6)) * epoch / EPOCHS
+                matrix = (np.eye(6) + off).tolist()
+                row |= dict.fromkeys(runs.BANKS, matrix)
+            if epoch:
+                gained = 0.001 * run.seed + (ahead if shared else 0.0)
+                row |= {"val_acc": 0.9 + gained + epoch / 1e4, "val_loss": 1.0}
+                row |= {"loss": 1.0, "acc": 1.0, "seconds": 1.0}
+                row["test_acc"] = row["val_acc"] - 0.01
+            rows.append(row)
+    return results.make_frame(rows)
+
+
+@pytest.mark.parametrize("size, count", [((28, 10, 2), 17_125_630),
+                                         ((28, 10, 0), 36_479_194),
+                                         ((16, 1, 1), 126_688),
+                                         ((40, 8, 8), 29_555_402)])  # fmt: skip
+def test_parameters_are_the_published(size, count):
+    assert runs.parameters(*size) == count
+    more = 90 * (64 * size[1] + 1)
+    assert runs.parameters(*size, "cifar100") == count + more
+
+
+def test_the_best_validation_epoch_is_scored_on_test_images():
+    rows = runs.select(made_up())
+    assert set(rows["title"]) == {"WRN-28-10", "SWRN-28-10-2"}
+    ends = runs.best(rows)
+    assert (ends["epoch"] == EPOCHS).all() and set(ends["scored"]) == {"test_acc"}
+    np.testing.assert_allclose(ends["score"], ends["val_acc"] - 0.01)
+
+
+@pytest.mark.parametrize(
+    "ahead, alike, outcomes",
+    [
+        (0.0, 1.0, ["holds", "holds"]),
+        (-0.05, 0.5, ["does not hold", "does not hold"]),
+    ],
+)
+def test_claims_are_judged(ahead, alike, outcomes):
+    verdicts = claims.judge(made_up(ahead=ahead, alike=alike))
+    assert [verdict.outcome for verdict in verdicts] == outcomes
+    assert "53 % fewer parameters" in verdicts[0].sentence
+    assert "4 seeds" in verdicts[0].sentence
+
+
+def test_what_is_missing_is_said():
+    verdicts = claims.judge(made_up(templates=(0,)))
+    assert [verdict.outcome for verdict in verdicts] == ["not enough data"] * 2
+    assert all(verdict.missing for verdict in verdicts)
+    short = made_up()
+    short = short[short["epoch"] <= 20]
+    outcomes = [verdict.outcome for verdict in claims.judge(short)]
+    assert outcomes == ["not enough data"] * 2
+
+
+def test_one_seed_decides_nothing():
+    verdicts = claims.judge(made_up(seeds=(0,)))
+    assert {verdict.outcome for verdict in verdicts} == {"not enough data"}
+
+
+def test_the_figures_can_be_drawn():
+    found = page.items(made_up())
+    names = [item.title.partition(".")[0] for item in found]
+    assert names == ["Accuracy by parameters", "Similarity of layers"]
+    for item in found:
+        assert item.draw().axes
+    entry = {"threshold": 0.5, "change": [[0.0, 0.1]], "parameters": 5,
+             "after": {"val_acc": 0.5}}  # fmt: skip
+    told = {"foldings": [entry], "before": {"val_acc": 0.6}, "parameters": 10}
+    assert len(figures.fold_curve(told).axes) == 3
+
+
+def test_the_page_names_a_paper_only_where_it_has_something_to_say():
+    text = report.make_report(made_up(), papers=list(PAPERS.values()))
+    assert "Fewer parameters at equal accuracy" in text
+    assert "Implicitly Recurrent" in text
+    empty = report.make_report(made_up().iloc[:0], papers=list(PAPERS.values()))
+    assert "Implicitly Recurrent" not in empty

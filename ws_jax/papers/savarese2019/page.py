@@ -1,0 +1,49 @@
+"""What the report shows of Savarese & Maire 2019: its claims and figures."""
+
+from __future__ import annotations
+
+import functools
+
+import pandas as pd
+
+from ws_jax.analysis import labels
+from ws_jax.analysis.gallery import Item
+from ws_jax.analysis.paper import Paper
+from ws_jax.papers.savarese2019 import claims, figures, runs
+
+_SIZES = """On {} images, in each run’s best validation epoch. Squares: kernels of
+their own; dots: templates."""
+_MAPS = """Absolute cosine of the coefficients of each two layers of a stage that share
+templates, in the network’s order; means over runs. Epoch 0 is before training."""
+_IMAGES = {"test_acc": "test", "val_acc": "validation"}
+
+
+def items(frame: pd.DataFrame) -> list[Item]:
+    """Lists the figures that results can fill: accuracy by size, then similarities."""
+    rows, found = runs.select(frame), []
+    for (data, epochs), own in rows.groupby(["data", "epochs"]) if len(rows) else ():
+        where = f"{labels.data(data)}, {labels.epochs(int(epochs))}"
+        for scored in runs.best(own)["scored"].iloc[:1]:
+            draw = functools.partial(figures.size_and_accuracy, own)
+            name = f"Accuracy by parameters. {where}"
+            found.append(Item("", name, _SIZES.format(_IMAGES[scored]), draw))
+        for title, net in own[own["templates"] > 1].groupby("title"):
+            if any(runs.matrices(net, column) for column in runs.BANKS):
+                draw = functools.partial(figures.similarity_maps, net)
+                name = f"Similarity of layers. {title}, {where}"
+                found.append(Item("", name, _MAPS, draw))
+    return found
+
+
+PAPER = Paper(
+    name="savarese2019",
+    citation=claims.CITATION,
+    data=("cifar10", "cifar100"),
+    verdicts=claims.judge,
+    tables=lambda rows: [],
+    figures=items,
+    left_out=lambda rows: [],
+    without_figures=lambda rows: [],
+    pictures=lambda image: [],
+    concerns=runs.concerns,
+)
