@@ -92,6 +92,7 @@ class Check:
       amiss: what is wrong with those that are there.
       running: whether any of them is still under way.
       text: the number of the paper's text, where that is not the threshold; else NaN.
+      each: what there is one value of: a fold, or a seed.
     """
 
     what: str
@@ -106,6 +107,7 @@ class Check:
     amiss: tuple[str, ...] = ()
     running: bool = False
     text: float = math.nan
+    each: str = "fold"
 
     @property
     def outcome(self) -> str:
@@ -176,10 +178,10 @@ class Check:
         suffix = unit.get(self.unit, "")
         text = f"{self.what} is {self.show(found.mean)}{suffix}"
         if math.isnan(found.low):
-            return f"{text} on one fold, which gives no interval{self._aside}."
+            return f"{text} on one {self.each}, which gives no interval{self._aside}."
         text += (
             f" (95 % interval {self.show(found.low)} to {self.show(found.high)}, "
-            f"{found.folds} folds, {labels.epochs(self.epochs)}); asked for: "
+            f"{found.folds} {self.each}s, {labels.epochs(self.epochs)}); asked for: "
             f"{self.asked}"
         )
         if not math.isnan(self.published):

@@ -30,6 +30,8 @@ class Paper:
       question: what it asks; empty if nothing is answered.
       answer: answers that in a few sentences, from tidy results.
       words: what a newcomer must know, each with its explanation.
+      has_runs: whether tidy results have anything to do with it; else the page is
+        silent about it.
     """
 
     name: str
@@ -44,3 +46,4 @@ class Paper:
     question: str = ""
     answer: Callable[[pd.DataFrame], list[str]] = lambda rows: []
     words: tuple[tuple[str, str], ...] = ()
+    has_runs: Callable[[pd.DataFrame], bool] = lambda rows: True

@@ -71,6 +71,7 @@ def make_report(
 ) -> str:
     """Returns the page that `write_report` writes."""
     rows = aggregate.tidy(frame, join_lengths)
+    papers = [paper for paper in papers if paper.has_runs(rows)]
     sections = {
         "answer": ("In short", _answers(rows, papers)),
         "study": ("What was run", _study(frame, rows, records)),
