@@ -98,6 +98,10 @@ def test_a_start_has_no_effect_where_all_sites_share():
     [
         (ResNet(sharing="free", start_noise=0.5), "set network.start to shared"),
         (ResNet(start="random", start_noise=-1.0), "start_noise"),
+        (
+            ResNet(sharing="free", start="shared", fans="stored"),
+            "set network.fans to k",
+        ),
         (ResNet18(sharing="full/full/full/full/free"), "names 5 schemes, for 4 stages"),
     ],
 )

@@ -166,6 +166,8 @@ def over_levels(axes: Axes, label: str) -> None:
 
 
 def letters(axes: np.ndarray) -> None:
-    """Puts (a), (b), … before the panels' titles."""
+    """Puts (a), (b), …, after (z) (aa), (ab), … before the panels' titles."""
     for index, panel in enumerate(axes.flat):
-        panel.set_title(f"({chr(97 + index)}) {panel.get_title(loc='left')}")
+        turn, place = divmod(index, 26)
+        letter = (chr(96 + turn) if turn else "") + chr(97 + place)
+        panel.set_title(f"({letter}) {panel.get_title(loc='left')}")

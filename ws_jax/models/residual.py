@@ -99,6 +99,12 @@ class Residual(SharedNetwork):
             f"{self.start}: nothing is shared at the start to which noise could be "
             "added; set network.start to shared",
         )
+        require(
+            self.start == "random" or self.fans == "kernel",
+            f"network.start is {self.start}, but network.fans is {self.fans}: one "
+            "draw that all sites share has the fans of a kernel; set network.fans to "
+            "kernel",
+        )
 
     def check_images(self, shape):
         """The strides must leave something."""

@@ -1,0 +1,197 @@
+"""What the second paper says of sharing in sleep, as claims that results decide.
+
+Of the paper's accuracies only one is known to us for certain (29.6 % of TinyImageNet
+without sharing), so claims are on the order of conditions, not on numbers. Runs of one
+study differ in their seed; differences are paired by it, and intervals are those of
+the ordinary t-test.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from ws_jax.analysis import aggregate, statistics
+from ws_jax.analysis.checks import Check, Sample
+from ws_jax.analysis.verdicts import Claim, Verdict
+from ws_jax.papers.pogodin2021 import runs
+from ws_jax.papers.pogodin2021.runs import CADENCES, CONV, FREE, shared
+
+DATA = ("cifar10", "cifar100", "tiny_imagenet", "imagenet")
+# Epochs after which conditions may be told apart; the paper trains for 200.
+SETTLED = 10
+# By so much a condition may lie below the next and still count as no worse.
+TOLERANCE = 0.01
+# From the most sharing to none.
+ORDER = (CONV, *(shared(every) for every in CADENCES), FREE)
+
+
+class Evidence:
+    """The runs on one data set, of one length of training."""
+
+    def __init__(self, rows: pd.DataFrame, data: str):
+        """Takes rows as `runs.own` returns them."""
+        self.rows, self.data = rows, data
+
+    def sample(self, condition: str, metric: str = "val_acc") -> Sample:
+        """Returns a measure by seed: the mean over the last quarter of the epochs."""
+        rows = self.rows[self.rows["condition"] == condition]
+        values = aggregate.run_values(rows, metric, "last_quarter")
+        known = values.dropna(subset=["value"])
+        amiss = []
+        for status, word in (("diverged", "diverged"), ("running", "under way")):
+            count = int((values["status"] == status).sum())
+            amiss += [f"{condition}: {count} of {len(values)} {word}"] if count else []
+        running = bool((values["status"] == "running").any())
+        if known.empty:
+            empty = pd.Series(dtype="float64")
+            return Sample(empty, 0, (condition,), tuple(amiss), running)
+        by_seed = known.groupby("seed")["value"].mean()
+        return Sample(by_seed, int(known["trained"].min()), (), tuple(amiss), running)
+
+    def check(
+        self, what: str, sample: Sample, threshold: float = 0.0, unit: str = "points"
+    ) -> Check:
+        """Judges whether the mean over seeds lies above a threshold."""
+        return Check(
+            what,
+            unit,
+            "above",
+            threshold,
+            statistics.corrected_t_test(sample.values, 0.0),
+            math.nan,
+            sample.epochs,
+            SETTLED,
+            sample.missing,
+            sample.amiss,
+            sample.running,
+            over="seed",
+        )
+
+
+def gap(of: Evidence) -> Iterator[Check]:
+    """Claim 1: without sharing accuracy is lost."""
+    lost = of.sample(CONV) - of.sample(FREE)
+    yield of.check("accuracy lost without sharing", lost)
+
+
+def frequency(of: Evidence) -> Iterator[Check]:
+    """Claim 2: the more often kernels are shared the better."""
+    for more, less in itertools.pairwise(ORDER):
+        ahead = of.sample(more) - of.sample(less)
+        yield of.check(f"lead of {more} over {less}", ahead, -TOLERANCE)
+    whole = of.sample(shared(1)) - of.sample(FREE)
+    yield of.check(f"lead of {shared(1)} over {FREE}", whole)
+
+
+def closing(of: Evidence) -> Iterator[Check]:
+    """Claim 3: frequent sharing closes most of the gap."""
+    free = of.sample(FREE)
+    half = (of.sample(CONV) - free) * 0.5
+    for every in CADENCES[:2]:
+        more = of.sample(shared(every)) - free - half
+        yield of.check(f"gain of {shared(every)} beyond half the gap", more)
+
+
+def translations(of: Evidence) -> Iterator[Check]:
+    """Claim 4: copies of shifted images help, and leave a gap."""
+    many = f"{FREE}, 4 copies"
+    yield of.check("gain by four copies", of.sample(many) - of.sample(FREE))
+    rest = of.sample(f"{CONV}, 4 copies") - of.sample(many)
+    yield of.check("gap that four copies leave", rest)
+
+
+def likeness(of: Evidence) -> Iterator[Check]:
+    """Claim 5: the more often kernels are shared the more alike they stay."""
+    for more, less in itertools.pairwise(ORDER[1:]):
+        ahead = of.sample(more, "snr") - of.sample(less, "snr")
+        what = f"logarithm of the SNR, {more} above {less}"
+        yield of.check(what, ahead, unit="distance")
+
+
+CLAIMS = (
+    Claim(
+        1,
+        "Without sharing accuracy is lost",
+        "A locally connected network is less accurate than a convolutional one.",
+        "4",
+        DATA,
+        "convolution and free network",
+        gap,
+    ),
+    Claim(
+        2,
+        "More frequent sharing is better",
+        "Accuracy falls from a convolution over sharing every 1, 10 and 100 batches to "
+        "none. (A step counts as no rise if it is by less than a point.)",
+        "4",
+        DATA,
+        "convolution, free network, and sharing every 1, 10 and 100 batches",
+        frequency,
+    ),
+    Claim(
+        3,
+        "Sharing in sleep closes most of the gap",
+        "With frequent sharing a free network is nearly as accurate as a convolution: "
+        "more than half of the gap is closed.",
+        "4",
+        DATA,
+        "convolution, free network, and sharing every 1 and 10 batches",
+        closing,
+    ),
+    Claim(
+        4,
+        "Translated data help, and leave a gap",
+        "Many translations of every image make up for a part of what sharing gives; it "
+        "takes far more data than usual, and a gap is left.",
+        "4",
+        DATA,
+        "convolution and free network with 1 and 4 copies of an image in a batch",
+        translations,
+    ),
+    Claim(
+        5,
+        "Kernels stay alike in between",
+        "The more often kernels are shared, the higher their signal-to-noise ratio at "
+        "the end of an epoch. (Ours: the paper plots it for single layers.)",
+        "3",
+        DATA,
+        "free network, and sharing every 1, 10 and 100 batches, with `weight_snr`",
+        likeness,
+    ),
+)
+
+
+def known_data(name: str) -> str:
+    """Returns the paper's name of a data set; a folder's is that of its path."""
+    plain = name.partition(":")[2].partition("@")[0] or name
+    words = plain.replace("-", "_").lower()
+    # TinyImageNet comes first, since its name holds the other's.
+    found = [known for known in ("tiny_imagenet", "imagenet") if known in words]
+    return found[0] if found else name
+
+
+def judge(frame: pd.DataFrame) -> list[Verdict]:
+    """Judges every claim on its data sets, each length of training by itself.
+
+    Args:
+      frame: results, as `ws_jax.results.read` gives them, with anything missing.
+
+    Returns:
+      The verdicts, in the claims' order.
+    """
+    rows = runs.own(frame)
+    found = []
+    for data in DATA:
+        on = rows[rows["data"].map(known_data) == data] if len(rows) else rows
+        for limit in sorted(set(on["epochs"]), reverse=True) if len(on) else [0]:
+            part = on[on["epochs"] == limit] if len(on) else on
+            found.append((data, int(limit), Evidence(part, data)))
+    return [
+        Verdict(claim, data, "paper", "paper", tuple(claim.checks(of)), limit)
+        for claim in CLAIMS
+        for data, limit, of in found
+    ]

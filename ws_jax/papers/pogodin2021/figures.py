@@ -1,0 +1,100 @@
+"""Figures of the second paper from our results: accuracy and SNR, by condition.
+
+Each takes tidy rows as `runs.own` returns them; without any it holds a line of words.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ws_jax.analysis import aggregate, curves, gallery, labels, statistics, style
+from ws_jax.papers.pogodin2021 import runs
+
+
+def colours(names: list[str]) -> dict[str, object]:
+    """Returns a colour for each condition, from the most sharing to none."""
+    ramp = matplotlib.colormaps["plasma"]
+    span = max(len(names) - 1, 1)
+    return {name: ramp(0.85 * i / span) for i, name in enumerate(names)}
+
+
+def over_epochs(rows: pd.DataFrame) -> Figure:
+    """Draws validation accuracy and the logarithm of the SNR over epochs."""
+    shown = [m for m in ("val_acc", "snr") if rows[m].notna().any()]
+    if not shown:
+        return style.message("There are no results yet.")
+    names = runs.order(set(rows["condition"]))
+    colour = colours(names)
+    figure, axes = style.make_axes(1, len(shown), 2.4)
+    titles = {"val_acc": "Validation accuracy, %", "snr": "log SNR of weights"}
+    for panel, metric in zip(axes.flat, shown, strict=True):
+        for name in names:
+            own = rows[(rows["condition"] == name) & np.isfinite(rows[metric])]
+            curves.draw_epochs(panel, own, metric, color=colour[name])
+        panel.set_title(titles[metric])
+        panel.set_xlabel("Epochs")
+        if metric == "val_acc":
+            style.in_percent(panel)
+    style.legend(figure, [Line2D([], [], color=colour[n], label=n) for n in names])
+    return figure
+
+
+def by_condition(rows: pd.DataFrame) -> Figure:
+    """Draws accuracy at the end by condition: each seed, and the mean's interval."""
+    values = aggregate.run_values(rows, "val_acc", "last_quarter")
+    values = values.assign(condition=rows.groupby("training")["condition"].first())
+    values = values.dropna(subset=["value"])
+    if values.empty:
+        return style.message("There are no results yet.")
+    names = runs.order(set(values["condition"]))
+    figure, axes = style.make_axes(1, 1, 0.3 * len(names) + 0.6)
+    (panel,) = axes.flat
+    colour = colours(names)
+    for place, name in enumerate(names):
+        own = values[values["condition"] == name]["value"]
+        panel.plot(own, [place] * len(own), "o", color=colour[name], alpha=0.4)
+        found = statistics.corrected_t_test(own, 0.0)
+        if np.isfinite(found.low):
+            panel.plot([found.low, found.high], [place] * 2, color=colour[name])
+        panel.plot([found.mean], [place], "|", color=colour[name], markersize=12)
+    panel.set_yticks(range(len(names)), names)
+    panel.invert_yaxis()
+    panel.set_xlabel("Validation accuracy, %")
+    panel.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
+    figure.subplots_adjust(left=0.34)
+    return figure
+
+
+def items(frame: pd.DataFrame) -> list[gallery.Item]:
+    """Returns the figures for which there are results, by data set and length."""
+    rows = runs.own(frame)
+    found = []
+    groups = rows.groupby(["data", "epochs"]) if len(rows) else ()
+    for (data, length), own in groups:
+        where = f"{labels.data(data)}, {labels.epochs(length)}"
+        found.append(
+            gallery.Item(
+                "",
+                f"Sharing in sleep. {where}",
+                "Validation accuracy, and the logarithm of the weights’ "
+                "signal-to-noise ratio, averaged over layers; measured at the end of "
+                f"each epoch, after the weights have drifted. {gallery.BANDS}",
+                functools.partial(over_epochs, own),
+            )
+        )
+        found.append(
+            gallery.Item(
+                "",
+                f"By how often kernels are shared. {where}",
+                "Mean over the last quarter of the epochs: each seed, their mean, and "
+                "its 95 % interval (t-test over seeds).",
+                functools.partial(by_condition, own),
+            )
+        )
+    return found

@@ -1,0 +1,118 @@
+"""Which runs are the second paper's, and what each of them is called.
+
+A condition says what tells a run from the others of its study: a convolution, a free
+network, or a free one that shares every N batches; and, where they differ, how it
+starts and how many copies of an image a batch holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ws_jax.analysis import aggregate
+from ws_jax.config import MOST
+
+CONV, FREE = "convolution", "free"
+CADENCES = (1, 10, 100)
+NETWORKS = ("resnet", "resnet18")
+# Fields of a config, by the value that a run has where no column tells.
+_FIELDS = {
+    "network": "convnet",
+    "network.start": "random",
+    "network.start_noise": 0.0,
+    "train.phase.every": 100,
+    "train.phase.sharing": "full",
+    "transforms.repeat.times": 1,
+}
+
+
+def shared(every: int, how: str = "instant") -> str:
+    """Returns the condition of a free network that shares every so many batches.
+
+    Args:
+      every: the cadence.
+      how: `instant` or `sleep`.
+    """
+    word = "sharing" if how == "instant" else "sleep"
+    return f"{FREE}, {word} every {every}"
+
+
+def own(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the paper's runs as tidy rows, each with its `condition` and `snr`.
+
+    `snr` is the mean over layers of the logarithm of the weights' SNR, by whichever
+    form was measured; NaN where none was. The 1x1 shortcuts do not count: sharing makes
+    all of a shortcut's kernels equal, and its SNR infinite.
+    """
+    rows = aggregate.tidy(frame)
+    if rows.empty:
+        return rows.assign(condition="", snr=np.nan)
+    networks = _field(rows, "network")
+    phases = _field(rows, "train.phase.sharing")
+    windows = (rows["phase"] != "group_mean") | (phases == "periodic:window")
+    known = rows["phase"].isin(["none", "group_mean", "hebbian"]) & windows
+    known &= rows["sharing"].isin(["full", "free"]) & networks.isin(NETWORKS)
+    rows = rows[known]
+    return rows.assign(condition=conditions(rows), snr=_snr(rows))
+
+
+def conditions(rows: pd.DataFrame) -> pd.Series:
+    """Names the condition of each row."""
+    told = rows[["sharing", "phase"]].assign(**{n: _field(rows, n) for n in _FIELDS})
+    names = [_condition(row) for row in told.to_dict("records")]
+    return pd.Series(names, rows.index, dtype="str")
+
+
+def _condition(row: Mapping[str, Any]) -> str:
+    every = int(row["train.phase.every"])
+    name = CONV if row["sharing"] == "full" else FREE
+    if name == FREE and row["phase"] != "none" and every != MOST:
+        name = shared(every, "sleep" if row["phase"] == "hebbian" else "instant")
+    if row["sharing"] == "free" and row["network.start"] == "shared":
+        name += ", started as a convolution"
+        noise = float(row["network.start_noise"])
+        name += f" and noise {noise:g}" if noise else ""
+    copies = int(row["transforms.repeat.times"])
+    return name if copies == 1 else f"{name}, {copies} copies"
+
+
+def _field(rows: pd.DataFrame, name: str) -> pd.Series:
+    usual = _FIELDS[name]
+    if name not in rows.columns:
+        return pd.Series([usual] * len(rows), rows.index)
+    values = rows[name]
+    return values.where(values.notna() & (values.astype("str") != ""), usual)
+
+
+def _snr(rows: pd.DataFrame) -> pd.Series:
+    layers = [name for name in rows.columns if name.startswith("snr_")]
+    names = [name for name in layers if not name.endswith("/shortcut")]
+    if not names:
+        return pd.Series(np.nan, rows.index)
+    with np.errstate(divide="ignore"):
+        logs = np.log(rows[names].astype("float64"))
+    return logs.mean(axis=1)
+
+
+def order(names: set[str]) -> list[str]:
+    """Sorts conditions: convolutions, then the more sharing the earlier."""
+
+    def key(name: str) -> tuple:
+        if name.startswith(CONV):
+            return (0, 0, name)
+        number = name.partition("every ")[2].partition(",")[0]
+        return (1, int(number), name) if number else (2, 0, name)
+
+    return sorted(names, key=key)
+
+
+def left_out(frame: pd.DataFrame) -> list[str]:
+    """Names the sweeps with runs that are not the paper's."""
+    rows = aggregate.tidy(frame)
+    others = rows[~rows["training"].isin(own(frame)["training"])]
+    counts = others.groupby("sweep")["training"].nunique() if len(others) else {}
+    return [f"sweep {name}, {count} runs" for name, count in dict(counts).items()]
