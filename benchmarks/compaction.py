@@ -70,6 +70,7 @@ def train_staggered(benchmark: Benchmark, num_runs: int, compact: bool) -> Stagg
         living.stop([living.alive[0]])
         started = time.perf_counter()
         living.train_epoch(examples, epoch)
+        living.compact()
         seconds += time.perf_counter() - started
     params = jax.tree.map(np.asarray, living.all_states().params)
     return Staggered(seconds, num_runs, tuple(sizes), params)

@@ -148,6 +148,21 @@ def test_the_test_images_are_scored_once_at_the_end(tmp_path):
     np.testing.assert_allclose(table.loc[scored, "test_acc"] * 12 % 1, 0, atol=1e-6)
 
 
+def test_runs_that_stop_early_are_scored_on_the_test_images_too(tmp_path):
+    """A chunk of which some runs stop before others, and is compacted then."""
+    sweep = one_scheme(
+        {"learning_rate": (1e-8, 1e-9), "patience": (1, 9)},
+        data=Data("synthetic:60x10x10x1", split="holdout", holdout=0.25),
+        train__epochs=3,
+    )
+    engine.run_sweep(sweep, tmp_path)
+    table = results.read(tmp_path)
+    lengths = table.groupby("run")["epoch"].max()
+    assert set(lengths) == {2, 3}
+    ends = table["epoch"] == table["run"].map(lengths)
+    np.testing.assert_array_equal(table["test_acc"].notna(), ends)
+
+
 def test_vectors_and_matrices_are_kept_as_lists(tmp_path, monkeypatch):
     sweep = one_scheme(task=Classification(confusion=True, top=(3,)))
     stop_at_once(sweep, tmp_path, monkeypatch)

@@ -1,5 +1,6 @@
 """What a person is told on the command line, mistake by mistake."""
 
+import logging
 import re
 import subprocess
 import sys
@@ -267,6 +268,19 @@ def test_time_left_takes_compiling_and_epochs_apart(monkeypatch):
         "group 1 of 2 (a), chunk 2 of 2: epoch 1 of 4, 2 runs alive, val acc best "
         "0.5000 median 0.5000, 100 images/s, 39s left"
     )
+
+
+def test_a_plain_script_is_told_what_goes_on(monkeypatch, capsys):
+    """Imports leave a handler at the root, which lets warnings through alone."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [logging.StreamHandler()])
+    level = root.level
+    root.setLevel(logging.WARNING)
+    try:
+        progress.Progress().say("loading the data")
+    finally:
+        root.setLevel(level)
+    assert "loading the data" in capsys.readouterr().err
 
 
 def launch(name, *flags):

@@ -1,5 +1,7 @@
 """The search asks for points, trains them as sweeps, and goes on where it was."""
 
+import sys
+
 import pytest
 from studies import tiny
 
@@ -57,10 +59,15 @@ def test_any_fields_are_searched(tmp_path):
     "space, message",
     [
         ({"weight_decy": (0.0, 1.0)}, "did you mean 'weight_decay'"),
-        ({"learning_rate": (1.0, 0.1)}, "learning_rate"),
+        ({"learning_rate": (1.0, 0.1)}, "learning_rate.* needs rising ends"),
+        ({"learning_rate": (0.0, 0.1, "log")}, "learning_rate.* both positive"),
+        ({"hidden": []}, "no choices for hidden"),
         ({}, "needs fields"),
+        ({"learning_rate": (0.1, 1.0)}, "install the extra 'search'"),
     ],
 )
-def test_spaces_that_are_refused(space, message, tmp_path):
+def test_spaces_that_are_refused(space, message, tmp_path, monkeypatch):
+    # A space is judged before Optuna is needed.
+    monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ConfigError, match=message):
         search(CONFIG, tmp_path, num_batches=1, batch_size=1, space=space)

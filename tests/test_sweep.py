@@ -80,6 +80,7 @@ def train_staggered(mapped, runs, examples):
         acc = living.train_epoch(examples, epoch)["val"]["acc"]
         means = acc.total / acc.count
         history |= {(r, epoch): m for r, m in zip(living.trained, means, strict=True)}
+        living.compact()
     assert not living.alive
     return history, jax.tree.map(np.asarray, living.all_states()), sizes
 
@@ -121,6 +122,7 @@ def test_a_run_that_stops_by_itself_gives_its_place_to_others():
             break
         living.train_epoch(examples, epoch)
         lengths[living.trained] = epoch + 1
+        living.compact()
         sizes.append(living.places)
     states = living.all_states()
     assert min(sizes) < len(group.runs)

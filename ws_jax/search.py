@@ -80,6 +80,7 @@ def search(
     paths = {name: find_field(sweep.base, name) for name in space}
     if not space or len(set(paths.values())) < len(paths):
         raise ConfigError(f"a search needs fields, each once, got {list(space)}")
+    _check(space)
     distributions = _distributions(space)
     kept = {p: v for p, v in sweep.axes.items() if p not in paths.values()}
     sweep = dataclasses.replace(sweep, axes=kept)
@@ -151,8 +152,24 @@ def best_first(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return sorted(study.trials, key=rank)
 
 
+def _check(space: Space) -> None:
+    """Refuses fields without choices and ends that are none."""
+    for name, values in space.items():
+        if isinstance(values, list):
+            if not values:
+                raise ConfigError(f"the search has no choices for {name}")
+            continue
+        low, high, *rest = values
+        log = rest == ["log"]
+        if (rest and not log) or not low < high or (log and low <= 0):
+            raise ConfigError(
+                f"{name}={values}: a search needs rising ends, and 'log' or nothing "
+                "after them; of logarithms both positive"
+            )
+
+
 def _distributions(space: Space) -> dict[str, Any]:
-    """Makes Optuna's of what a person says."""
+    """Makes Optuna's of a space that was checked."""
     try:
         from optuna import distributions
     except ImportError as error:
@@ -162,21 +179,13 @@ def _distributions(space: Space) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, values in space.items():
         if isinstance(values, list):
-            if not values:
-                raise ConfigError(f"the search has no choices for {name}")
             found[name] = distributions.CategoricalDistribution(values)
             continue
-        low, high, *rest = values
-        log = rest == ["log"]
-        if (rest and not log) or not low < high or (log and low <= 0):
-            raise ConfigError(
-                f"{name}={values}: a search needs rising ends, and 'log' or nothing "
-                "after them; of logarithms both positive"
-            )
+        low, high, *log = values
         whole = isinstance(low, int) and isinstance(high, int)
         kind = distributions.IntDistribution if whole else None
         kind = kind or distributions.FloatDistribution
-        found[name] = kind(low, high, log=log)
+        found[name] = kind(low, high, log=bool(log))
     return found
 
 

@@ -1,8 +1,9 @@
 """What a run is made of: declaring configs, reading them, and sweeps over them.
 
-`fields` says how a config is declared, `read` how one is made from what a person
-typed, `sweep` how a base config and values for its fields become runs. Which fields a
-run has is said where they are used, and put together in `ws_jax.run`.
+`fields` says how a config is declared, `read` and `text` how one is made from what a
+person typed, `paths` which field a dotted name means, `axes` how a sweep's axes find
+theirs, `identity` what of a config tells runs apart. Which fields a run has is said
+where they are used, and put together in `ws_jax.runs`.
 """
 
 from ws_jax.config.axes import axis_bases, axis_path, has_axis, typed
@@ -22,23 +23,19 @@ from ws_jax.config.fields import (
     static,
     to_values,
 )
-from ws_jax.config.read import (
-    check_config,
-    check_together,
+from ws_jax.config.identity import essence, simplify
+from ws_jax.config.paths import (
     common_path,
-    essence,
     find_field,
-    from_values,
     get_field,
     has_field,
     owner_of,
     owners_of,
-    parse,
     paths,
     replace_field,
-    simplify,
-    split_values,
 )
+from ws_jax.config.read import check_config, check_together, from_values
+from ws_jax.config.text import parse, split_values
 
 __all__ = [
     "MOST",

@@ -12,16 +12,8 @@ from typing import Any, TypeVar
 
 from ws_jax.config.checks import ConfigError
 from ws_jax.config.fields import Config, rules, type_of
-from ws_jax.config.read import (
-    check_config,
-    check_value,
-    convert,
-    find_field,
-    has_field,
-    owner_of,
-    paths,
-    replace_field,
-)
+from ws_jax.config.paths import find_field, has_field, owner_of, paths, replace_field
+from ws_jax.config.read import check_config, check_value, convert
 
 C = TypeVar("C", bound=Config)
 

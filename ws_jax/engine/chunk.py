@@ -66,7 +66,7 @@ class LivingRuns:
         self._host = load(like)
         status = self._host.status
         self.alive = np.flatnonzero(status == Status.ALIVE).tolist()
-        self._compact()
+        self._gather()
 
     def compile(self, examples: Examples) -> Any:
         """Compiles the next epoch's program unless it is, so that epochs tell times."""
@@ -103,13 +103,18 @@ class LivingRuns:
         metrics, status = jax.device_get((metrics, self._state.status))
         self.trained = self.alive
         metrics, self.status = self._rows_of(self.trained, (metrics, status))
-        size = len(status)
         still = self.status == Status.ALIVE
         self.alive = [run for run, s in zip(self.trained, still, strict=True) if s]
-        if self.alive and self._mapped.size_for(len(self.alive)) < size:
-            self._host = self.all_states()
-            self._compact()
         return metrics
+
+    def compact(self) -> None:
+        """Gathers the living runs into a smaller program, where there is one for them.
+
+        What is asked of the runs that have just ended (`test`) is asked before.
+        """
+        if self.alive and self._mapped.size_for(len(self.alive)) < self.places:
+            self._host = self.all_states()
+            self._gather()
 
     def all_states(self) -> RunState:
         """Returns the states of all runs of the chunk, in order."""
@@ -125,7 +130,7 @@ class LivingRuns:
 
         return jax.tree.map(merge, ended, self._state)
 
-    def _compact(self) -> None:
+    def _gather(self) -> None:
         self._hold(self.alive)
         state = gather_rows(self._host, self._held, len(self._placed.key))
         self._state = self._mapped.axis.place(

@@ -208,7 +208,11 @@ def _heard() -> bool:
 
 def _write(text: str) -> None:
     """Tells one line, to whoever listens."""
-    if flags.FLAGS.is_parsed() or logging_levels.getLogger().handlers:
+    # Imports leave a handler at the root that lets warnings through alone: what counts
+    # is whether anyone hears a line.
+    if flags.FLAGS.is_parsed() or logging.get_absl_logger().isEnabledFor(
+        logging_levels.INFO
+    ):
         logging.info("%s", text)
     else:
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")

@@ -211,6 +211,7 @@ class _Training:
             seconds = (time.monotonic() - started) / len(living.trained)
             new_rows = self._rows(chunk, epoch, totals, seconds, living)
             self._add_test(chunk, new_rows, living, examples)
+            living.compact()
             rows += new_rows
             self._show(chunk, epoch, new_rows, living)
             done = epoch == epochs or not living.alive

@@ -1,44 +1,26 @@
-"""What a run is, wholly, and a sweep: a base run and values for any of its fields.
+"""What a run is, wholly: one training, fold and seed included.
 
-A `Run` describes one training, fold and seed included. Its data fields are the leaves
-of a pytree, all else is its structure: runs of equal structure train in one program.
-A `Sweep` is the product of the values of its axes, doubles left out.
+Its data fields are the leaves of a pytree, all else is its structure: runs of equal
+structure train in one program.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
-import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
 
 from ws_jax.config import (
     MOST,
     Config,
-    ConfigError,
-    axis_bases,
-    axis_path,
-    check_config,
     check_name,
-    check_together,
     config,
     essence,
-    from_values,
     get_field,
-    has_axis,
-    has_field,
     part,
-    paths,
-    replace_field,
     require,
     rules,
-    simplify,
     static,
-    to_values,
-    typed,
 )
 from ws_jax.config import data as number  # a field of `Run` is called data
 from ws_jax.data.splits import SPLITS
@@ -213,148 +195,3 @@ class Run(Config):
 
 def _bits(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-
-
-@dataclasses.dataclass(frozen=True)
-class Sweep:
-    """A base run, and the values of the fields along which runs differ.
-
-    Attributes:
-      name: of the sweep, as results tell it.
-      base: what all runs have in common.
-      axes: from a field's dotted name, or its end, to the values; the product of all
-        axes, the last one varying fastest. An empty axis `fold` is all folds.
-    """
-
-    ALL_FOLDS: ClassVar[tuple] = ()
-
-    name: str = "sweep"
-    base: Run = Run()
-    axes: Mapping[str, Sequence] = dataclasses.field(default_factory=dict)
-
-    def checked(self) -> Sweep:
-        """Returns the same sweep with every value checked and every axis in full.
-
-        Raises:
-          ConfigError: for a value that is not allowed, an axis that names no field or
-            one twice, has no or equal values, or a field that cannot be swept.
-        """
-        base = check_config(self.base)
-        sweep = dataclasses.replace(self, base=base, axes=self._checked_axes(base))
-        for run in sweep.runs():
-            check_together(run)
-        sweep._check_severing()
-        return sweep
-
-    def _checked_axes(self, base: Run) -> dict[str, tuple]:
-        """Those of the base's fields first: kinds that they bring have fields, too."""
-        found: dict[str, tuple[str, tuple]] = {}
-        bases = [base]
-        for last in (False, True):
-            for name in self.axes.keys() - found.keys():
-                if last or has_axis(bases, name):
-                    path = axis_path(bases, name)
-                    found[name] = path, self._values(bases, path, self.axes[name])
-            bases = axis_bases(base, dict(found.values()))
-        axes: dict[str, tuple] = {}
-        for name in self.axes:
-            path, values = found[name]
-            if path in axes:
-                raise ConfigError(f"two axes for one field: {path}, as {name}")
-            axes[path] = values
-        return axes
-
-    def _values(self, bases: list[Run], path: str, values: Any) -> tuple:
-        rule = next(rule for b in bases if (rule := paths(b).get(path)) is not None)
-        if rule.fixed:
-            raise ConfigError(f"{path} cannot be swept: {rule.fixed}")
-        if isinstance(values, str) or not isinstance(values, Iterable):
-            raise ConfigError(f"axis {path} is {values!r}, needs a tuple of values")
-        found = tuple(typed(bases, path, value) for value in values)
-        if path == "fold" and not found:
-            found = tuple(range(SPLITS[bases[0].data.split].count(bases[0].data)))
-        require(len(found) > 0, f"axis {path} is empty: name a value")
-        repeated = any(a == b for a, b in itertools.combinations(found, 2))
-        require(not repeated, f"axis {path} repeats a value: {found}")
-        return found
-
-    def _check_severing(self) -> None:
-        """Raises `ConfigError` if connections were to be severed, and none are."""
-        base = getattr(self.base.network, "vcp", 0.0)
-        asked = max(self.axes.get("network.vcp", (base,)))
-        rates = [getattr(run.network, "vcp", asked) for run in self.runs()]
-        if asked > 0 and not any(rates):
-            raise ConfigError(
-                f"network.vcp {asked} would sever nothing: all sites share kernels in "
-                "every network of this sweep; set network.sharing to free, or tiles:2"
-            )
-
-    def runs(self) -> list[Run]:
-        """Returns the runs, each once.
-
-        Raises:
-          ConfigError: for an axis that changes no run.
-        """
-        return list(self._runs)
-
-    @functools.cached_property
-    def _runs(self) -> list[Run]:
-        found: dict[str, Run] = {}
-        idle = dict.fromkeys(self.axes)
-        for values in itertools.product(*self.axes.values()):
-            run = self.base
-            chosen = zip(self.axes, values, strict=True)
-            # A part as a whole before the fields that it then has.
-            for path, value in sorted(chosen, key=lambda item: item[0].count(".")):
-                if has_field(run, path):
-                    run = replace_field(run, path, value)
-                    idle.pop(path, None)
-            run = simplify(run)
-            found.setdefault(json.dumps(essence(run), sort_keys=True), run)
-        for path in idle:
-            raise ConfigError(f"axis {path}: no run of this sweep has such a field")
-        return _aligned(list(found.values()))
-
-    def variants(self) -> list[Run]:
-        """Returns the base, and with each part that an axis brings."""
-        return axis_bases(self.base, self.axes)
-
-    def single(self) -> Sweep:
-        """Returns the sweep of its first run alone."""
-        axes = {path: values[:1] for path, values in self.checked().axes.items()}
-        return dataclasses.replace(self, axes=axes)
-
-    def values(self) -> dict[str, Any]:
-        """Writes the sweep out, fit for JSON."""
-        axes = {
-            path: [_written(value) for value in values]
-            for path, values in self.axes.items()
-        }
-        return {"name": self.name, "base": to_values(self.base), "axes": axes}
-
-    @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> Sweep:
-        """Reads what `values` has written; checks it."""
-        base = from_values(Run, values["base"])
-        return cls(values["name"], base, dict(values["axes"])).checked()
-
-
-def _aligned(runs: list[Run]) -> list[Run]:
-    """Gives all runs a decay in their program if one of them decays.
-
-    So they train in one program. One without any is left as it is: adding zero times
-    the parameters would change its rounding.
-    """
-    kinds = {type(r.train.optimizer) for r in runs if r.train.optimizer.decays}
-    return [
-        replace_field(run, "train.optimizer.decays", True)
-        if type(run.train.optimizer) in kinds
-        else run
-        for run in runs
-    ]
-
-
-def _written(value: Any) -> Any:
-    if isinstance(value, Config):
-        return to_values(value)
-    return [_written(v) for v in value] if isinstance(value, tuple) else value
