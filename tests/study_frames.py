@@ -104,6 +104,8 @@ def semantics_fields(semantics, kind):
     fields = {"evaluation.whole_batches": released}
     if released:
         fields["task.clip"] = 1e-7
+        fields["evaluation.views.rotation.centre"] = "pixel_off"
+        fields["evaluation.views.edge_noise.border"] = "batch"
     if released and kind == "rotation":
         fields["transforms.rotation.centre"] = "pixel_off"
         fields["transforms.rotation.whole_degrees"] = True

@@ -21,7 +21,7 @@ from ws_jax.config import (
     paths,
 )
 from ws_jax.runs import Evaluation, Run, Sweep
-from ws_jax.transforms import VIEWS
+from ws_jax.transforms import VIEWS, Leveled
 
 MODEL_NAMES = {"full": "cnn", "free": "fcn"}  # as in the first paper's tables
 _FANS = {"kernel": "paper", "stored": "released"}
@@ -82,6 +82,7 @@ def run_columns(
       fingerprint: of the data.
     """
     told = _told_fields(sweep, runs)
+    usual = all(_usually_changed(run) for run in runs)
     found, used = {}, collections.Counter()
     for run in runs:
         columns = _columns(sweep, run)
@@ -91,6 +92,8 @@ def run_columns(
         columns["digest"] = run.digest(fingerprint)
         columns["cell"] = run.digest(fingerprint, pooled=True)
         columns |= {path: shown(run, path) for path in told}
+        if not usual:
+            columns["transforms.kinds"] = acting_kinds(run)
         found[run] = columns
     return found
 
@@ -106,7 +109,9 @@ def _told_fields(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
             # What is looked at has columns of its own; how, is told.
             if not rule.identity or path in _LOOKED_AT or path in COLUMN_OF:
                 continue
-            if common_path(run, path) in COLUMN_OF or ".measures." in path:
+            level = common_path(run, path) == "transforms.level" and len(run.levels) > 1
+            usual_column = common_path(run, path) in COLUMN_OF and not level
+            if usual_column or ".measures." in path:
                 continue
             if value != default.get(path, _own_default(run, path)):
                 found[path] = None
@@ -170,6 +175,24 @@ def augmentation(run: Run) -> tuple[str, float]:
     acting = [t for t in run.transforms if t.essence() is not None and t.draws]
     levels = [t.level for t in acting if hasattr(t, "level")]
     return "+".join(t.kind for t in acting) or "none", max(levels, default=0.0)
+
+
+def acting_kinds(run: Run) -> str:
+    """Returns the kinds of all that changes images, in order; `none` without any.
+
+    Unlike in `augmentation`, what draws nothing, normalisation say, is among them.
+    """
+    return "+".join(t.kind for t in run.transforms if t.essence() is not None) or "none"
+
+
+def _usually_changed(run: Run) -> bool:
+    """Whether images are changed by nothing, or by one transform that has a level.
+
+    Then kind and level have columns that tell all of it.
+    """
+    return all(isinstance(t, Leveled) for t in run.transforms[:1]) and (
+        len(run.transforms) < 2
+    )
 
 
 def run_name(sweep: Sweep, run: Run) -> str:
