@@ -8,9 +8,11 @@ import study_frames
 
 from ws_jax import names, results
 from ws_jax.analysis import aggregate
+from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.config import leaves, replace_field, rules
 from ws_jax.optimizers import SGD, Cosine
-from ws_jax.papers.ott2020 import axes, presets, runs, tables
+from ws_jax.papers.ott2020 import axes, judge, presets, runs, tables
+from ws_jax.papers.ott2020.evidence import Evidence
 from ws_jax.phases import Couple
 from ws_jax.tasks import LossTerm, WeightNorm
 from ws_jax.transforms import (
@@ -187,3 +189,56 @@ def test_rotation_and_edge_noise_views():
         run = replace_field(base_run(), "evaluation.views", (*others, view))
         (text,) = left_out(run)
         assert f"evaluation.views.{view.kind}." in text
+
+
+def judged(frame, number):
+    return [
+        v
+        for v in judge.judge(frame)
+        if v.claim.number == number and v.semantics == v.init == "released" and v.checks
+        and v.data == "mnist"
+    ]  # fmt: skip
+
+
+def with_order(frame, fingerprint):
+    """The same on images in another order."""
+    own = frame.assign(**{"data.fingerprint": fingerprint})
+    return own.assign(
+        cell=own["cell"] + fingerprint, digest=own["digest"] + fingerprint
+    )
+
+
+def test_folds_of_other_images_are_never_paired():
+    frame = study_frames.study(levels=(0.0,), epochs=60)
+    both = [
+        with_order(frame[frame["model"] == m], f"order-{m}") for m in ("cnn", "fcn")
+    ]
+    found = judged(pd.concat(both, ignore_index=True), 7)
+    assert {v.outcome for v in found} == {UNDECIDED}
+    assert {v.setting for v in found} == {"data.fingerprint order-fcn"}
+    # Two whole orders are judged each by itself.
+    orders = [with_order(frame, name) for name in ("a", "b")]
+    worse = orders[1]
+    worse.loc[worse["model"] == "cnn", "swap"] -= 0.3
+    found = judged(pd.concat(orders, ignore_index=True), 7)
+    assert [v.outcome for v in found] == [HOLDS, FAILS]
+
+
+def test_two_trainings_are_no_sample():
+    frame = study_frames.study(levels=(0.0,), epochs=60)
+    other = with_order(frame, "b").drop(columns="data.fingerprint")
+    both = pd.concat([frame, other.assign(sweep="other")], ignore_index=True)
+    of = Evidence(both, "mnist", "released", "released")
+    sample = of.sample("cnn", "swap")
+    assert not len(sample.values)
+    (text,) = sample.missing
+    assert "as one training; there are" in text and "sweep other" in text
+
+
+def test_the_order_of_the_data_is_read_from_the_record(tmp_path):
+    frame = study_frames.study(levels=(0.0,), epochs=2, folds=(0,))
+    results.write(frame, tmp_path)
+    assert "data.fingerprint" not in results.read(tmp_path).columns
+    record = {"config": {}, "data": {"fingerprint": "0123456789abcdef"}, "chunks": []}
+    results.write_record(record, tmp_path)
+    assert set(results.read(tmp_path)["data.fingerprint"]) == {"0123456789ab"}

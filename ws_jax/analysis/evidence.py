@@ -63,6 +63,13 @@ class Evidence:
         name = _cell_name(model, kind, level, vcp)
         amiss = tuple(f"{name}: {text}" for text in self._amiss(runs))
         running = bool((runs["status"] == "running").any())
+        cells = runs.drop_duplicates("cell")
+        if len(cells) > 1:
+            # Folds and seeds of one training are pooled, two trainings never.
+            told = zip(cells["cell"], cells["setting"], strict=True)
+            words = [f"{cell[:12]} ({text})" if text else cell for cell, text in told]
+            name += f" as one training; there are {' and '.join(words)}, of which each"
+            return Sample(pd.Series(dtype="float64"), 0, (name,), amiss, running)
         known = runs.dropna(subset=["value"])
         if known.empty:
             if len(runs):

@@ -10,7 +10,7 @@ import pandas as pd
 from ws_jax.analysis import checks, labels, page
 from ws_jax.analysis.verdicts import Verdict
 
-_METHOD = """<p>Only the paper’s runs count, those of one length at a time, each fold
+_METHOD = """<p>Only the paper’s runs count, those of one length and setting at a time, each fold
 with the mean over the second half of its epochs (with the last epoch for distances). A
 check passes if the whole 95 % interval of the mean over folds lies on the claim’s side
 of a threshold, fails if all of it lies on the other, and is open otherwise, or when
@@ -57,7 +57,8 @@ def _where(verdict: Verdict) -> str:
         else f"{verdict.semantics} semantics, {verdict.init} init"
     )
     length = f", {labels.epochs(verdict.epochs)}" if verdict.epochs else ""
-    return f"{labels.data(verdict.data)}, {reading}{length}"
+    setting = f", {verdict.setting}" if verdict.setting else ""
+    return f"{labels.data(verdict.data)}, {reading}{length}{setting}"
 
 
 def _overview(verdicts: Sequence[Verdict]) -> str:

@@ -51,6 +51,7 @@ class Verdict:
       init: of their free layers.
       checks: the claim's parts.
       epochs: that its runs may take at most; 0 if there is none, or lengths are joined.
+      setting: of its runs, in words, where there are several.
     """
 
     claim: Claim
@@ -59,6 +60,7 @@ class Verdict:
     init: str
     checks: tuple[Check, ...]
     epochs: int = 0
+    setting: str = ""
 
     @property
     def outcome(self) -> str:
@@ -108,8 +110,7 @@ def to_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """Returns one row per verdict and check, for a notebook.
 
     Columns: `claim`, `title`, `data`, `semantics`, `init`, `limit` (the most epochs
-    that a run may take), `verdict`, then of the check
-    `check`, `outcome`, `mean`, `low`, `high`, `effect` (Cohen's d_z), `folds`,
+    that a run may take), `setting`, `verdict`, then of the check `check`, `outcome`, `mean`, `low`, `high`, `effect` (Cohen's d_z), `folds`,
     `epochs`, `threshold`, `published`, `text` (the text's own threshold) and
     `text_outcome`, and the verdict's `sentence` and `missing`.
     """
@@ -125,6 +126,7 @@ def _row(verdict: Verdict, check: Check) -> dict:
         "semantics": verdict.semantics,
         "init": verdict.init,
         "limit": verdict.epochs,
+        "setting": verdict.setting,
         "verdict": verdict.outcome,
         "check": check.what,
         "outcome": check.outcome,

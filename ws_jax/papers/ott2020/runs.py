@@ -25,7 +25,8 @@ class Selection:
     """The runs on one data set that tables, figures and verdicts are about.
 
     Attributes:
-      rows: tidy rows. On the paper's data sets they differ in length at most.
+      rows: tidy rows. On the paper's data sets they differ in length and in what
+        `axes.FREE` lists; `setting` says what, of these runs alone.
       others: tidy rows of the other runs on the data set.
       reasons: for each row of `others`, how its run differs from the paper's.
     """
@@ -46,7 +47,12 @@ def select(frame: pd.DataFrame, data: str) -> Selection:
     rows = rows[rows["data"] == data]
     reasons = departures(rows, data)
     other = reasons != ""
-    return Selection(rows[~other], rows[other], reasons[other])
+    kept = rows[~other]
+    if data in published.SETTINGS:
+        # All other fields are the paper's, whose bundle and kind say them.
+        told = [c for c in kept.columns if "." in c and c not in axes.FREE]
+        kept = kept.assign(setting=settings.describe(kept.drop(columns=told)))
+    return Selection(kept, rows[other], reasons[other])
 
 
 def departures(rows: pd.DataFrame, data: str) -> pd.Series:
