@@ -308,7 +308,7 @@ def test_what_stands_behind_other_checks_is_said(made):
     def change(rows):
         lost = (rows["fold"] == 2) & (rows["model"] == "cnn") & (rows["aug"] == 0.1)
         rows.loc[lost & (rows["aug_type"] == "translation"), "status"] = "diverged"
-        return rows
+        return BOTH[2]["no rise at 0.2"](rows)
 
     found = verdict(made["mnist"], 2, change)
     assert found.decisive.amiss == ()
@@ -352,3 +352,57 @@ def test_released_runs_without_the_clipped_loss_are_not_the_papers():
     assert runs.select(study_frames.identified(theirs), "mnist").left_out == []
     mixed = theirs.assign(**{"task.clip": 1e-7})
     assert len(runs.select(study_frames.identified(mixed), "mnist").left_out) == 1
+
+
+def cut(rows, epochs):
+    return rows[rows["epoch"] <= epochs]
+
+
+@pytest.mark.parametrize("epochs", [6, 49])
+def test_short_runs_may_pass_but_not_fail(made, epochs):
+    short = verdict(made["mnist"], 7, lambda rows: cut(rows, epochs))
+    assert short.outcome == HOLDS
+    ahead = MNIST[7]["FCN ahead"]
+    early = verdict(made["mnist"], 7, lambda rows: cut(ahead(rows), epochs))
+    assert early.outcome == UNDECIDED
+    assert f"{epochs} epochs are too few to fail, it takes 50" in early.sentence
+
+
+def test_what_is_left_of_lost_folds_may_fail_but_not_hold(made):
+    base = made["mnist"]
+
+    def diverge(rows):
+        rows.loc[(rows["fold"] == 3) & (rows["model"] == "fcn"), "status"] = "diverged"
+        return rows
+
+    def lack(*folds):
+        return lambda rows: rows[~rows["fold"].isin(folds)]
+
+    for change, words in ((diverge, "1 of 5 runs"), (lack(1, 2), "2 of 5 folds")):
+        found = verdict(base, 7, change)
+        assert found.outcome == UNDECIDED
+        assert "since folds are lost" in found.sentence and words in found.sentence
+        broken = verdict(base, 7, lambda rows, c=change: c(MNIST[7]["FCN ahead"](rows)))
+        assert broken.outcome == FAILS
+    assert verdict(base, 7, lack(1)).outcome == HOLDS
+
+
+def test_folds_that_do_not_meet_are_said(made):
+    def apart(rows):
+        return rows[(rows["model"] == "cnn") == (rows["fold"] < 2)]
+
+    found = verdict(made["mnist"], 7, apart)
+    assert "no fold was trained by both" in found.checks[1].sentence
+    assert "nan" not in found.sentence
+    assert found.outcome == UNDECIDED
+
+
+@pytest.mark.parametrize("number", [4, 5, 8])
+def test_what_is_amiss_with_many_levels_is_said_once(made, number):
+    found = verdict(made["mnist"], number, lambda rows: rows[rows["fold"] < 3])
+    groups = {(a.where, a.text) for check in found.checks for a in check.amiss}
+    # Once behind the check that decides, once behind the others.
+    assert found.sentence.count("2 of 5 folds not trained") <= 2 * len(groups)
+    assert ".3 to .9, .99: 2 of 5" in found.sentence or ".1 to .9, .99: 2 of 5" in (
+        found.sentence
+    )
