@@ -90,6 +90,15 @@ def average(samples: Iterable[Sample]) -> Sample:
     return _joined(parts, values.mean(axis=1))
 
 
+def rank_correlation(samples: Iterable[Sample]) -> Sample:
+    """Returns Spearman's correlation of samples with their order, fold by fold."""
+    parts = list(samples)
+    values = pd.concat([part.values for part in parts], axis=1, join="inner")
+    ranks = values.rank(axis=1).set_axis(range(len(parts)), axis=1)
+    places = pd.Series(range(len(parts)), dtype="float64")
+    return _joined(parts, ranks.T.corrwith(places).dropna())
+
+
 def _joined(parts: Sequence[Sample], values: pd.Series) -> Sample:
     """Returns a sample of values that hang on several others."""
     return Sample(
