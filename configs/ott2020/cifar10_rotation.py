@@ -1,6 +1,6 @@
 r"""CNN and FCN on CIFAR-10 under rotation, at the levels above 0.
 
-Reproduces Table B.3 and Figure B.7 of Ott et al. 2020 for CIFAR-10. Level 0 is the same
+Reproduces Table B.3 of Ott et al. 2020 for CIFAR-10. Level 0 is the same
 run for all kinds of augmentation: read the results together with those of
 `cifar10_translation`. 100 runs of up to 500 epochs.
 
