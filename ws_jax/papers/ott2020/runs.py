@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -55,12 +56,28 @@ def select(frame: pd.DataFrame, data: str) -> Selection:
     return Selection(kept, rows[other], reasons[other])
 
 
-def departures(rows: pd.DataFrame, data: str) -> pd.Series:
+# In what the grid search differs from the other studies. Its patience is its own, and
+# its cut of the data are the published parts.
+SEARCHED = (
+    "learning_rate",
+    "num_conv_layers",
+    "num_folds",
+    "data.split",
+    "train.patience",
+)
+
+
+def departures(rows: pd.DataFrame, data: str, but: Collection[str] = ()) -> pd.Series:
     """Says of each row how its run differs from the paper's; empty where it does not.
 
     Every field of the config that a column tells, or whose default is not the paper's,
     is compared with the preset of the data set, bundle and augmentation; what may
     differ is listed (`axes.FREE`).
+
+    Args:
+      rows: tidy.
+      data: their data set.
+      but: columns that may differ, too.
     """
     words = pd.Series("", rows.index, dtype="str")
     if data not in published.SETTINGS or rows.empty:
@@ -69,9 +86,9 @@ def departures(rows: pd.DataFrame, data: str) -> pd.Series:
     seen = rows[[c for c in _VIEWS if c in rows.columns]].notna()
     seen = seen.groupby(trainings).transform("any")
     one = ~trainings.duplicated()
-    told = [_usual_departures(rows[one], data)]
+    told = [_usual_departures(rows[one], data, but)]
     for (semantics, kind), own in rows[one].groupby(["semantics", "aug_type"]):
-        told.append(_field_departures(own, seen, data, semantics, kind))
+        told.append(_field_departures(own, seen, data, semantics, kind, but))
     found = told[0].str.cat(pd.concat(told[1:]).reindex(told[0].index))
     by_training = pd.Series(found.to_numpy(), trainings[one].to_numpy())
     return trainings.map(by_training).astype("str").str.removeprefix(", ")
@@ -83,12 +100,14 @@ _VIEWS = ("translation", "rotation", "noise", "edge_noise")  # views that have f
 _SHOWN_OTHERWISE = ("transforms.", "evaluation.views.")
 
 
-def _usual_departures(rows: pd.DataFrame, data: str) -> pd.Series:
+def _usual_departures(rows: pd.DataFrame, data: str, but: Collection[str]) -> pd.Series:
     """Compares the columns that every table has."""
     paper = published.SETTINGS[data]
     words = pd.Series("", rows.index, dtype="str")
     for name in ("num_conv_layers", "learning_rate", "num_folds", *published.MANNER):
         wanted = published.MANNER.get(name, getattr(paper, name, None))
+        if name in but:
+            continue
         wrong = rows[name] != wanted
         for value in rows.loc[wrong, name].unique():
             one = settings.in_words({name: value}, [name])
@@ -108,7 +127,12 @@ def _usual_departures(rows: pd.DataFrame, data: str) -> pd.Series:
 
 
 def _field_departures(
-    rows: pd.DataFrame, seen: pd.DataFrame, data: str, semantics: str, kind: str
+    rows: pd.DataFrame,
+    seen: pd.DataFrame,
+    data: str,
+    semantics: str,
+    kind: str,
+    but: Collection[str],
 ) -> pd.Series:
     """Compares the fields of runs under one bundle and kind of augmentation."""
     wanted = _preset(data, semantics, kind)
@@ -117,7 +141,7 @@ def _field_departures(
     words = pd.Series("", rows.index, dtype="str")
     fields = [c for c in rows.columns if "." in c and c not in published.OLDER]
     for name in dict.fromkeys([*wanted, *fields]):
-        if name in axes.FREE or name.startswith(axes.FREE_SECTIONS):
+        if name in axes.FREE or name in but or name.startswith(axes.FREE_SECTIONS):
             continue
         told = pd.Series("", rows.index, dtype="str")
         if name in rows.columns:
