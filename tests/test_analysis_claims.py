@@ -6,9 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import study_frames
+from scipy import stats
 
 from ws_jax.analysis import aggregate, verdicts
-from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
+from ws_jax.analysis.checks import (
+    FAILS,
+    HOLDS,
+    UNDECIDED,
+    Sample,
+    rank_correlation,
+)
 from ws_jax.papers.ott2020 import published, runs
 from ws_jax.papers.ott2020.claims import CLAIMS
 from ws_jax.papers.ott2020.evidence import Evidence
@@ -184,6 +191,18 @@ BOTH = {
     }
     | {"translation does not help": same_as(0.2, 0.0, "translation")},
     8: {
+        "all near .35": put(
+            "val_acc",
+            0.35,
+            vcp=(0.0, *LEVELS[1:10]),
+            aug=SEVERED_AT,
+            **FREE,
+            aug_type="translation",
+        ),
+        "p = 0 worse than severed": add(
+            "val_acc", -0.1, aug=SEVERED_AT, **TRANSLATED, **FREE
+        ),
+        "4.5 points lost at every p": add("val_acc", -0.045, vcp=LEVELS[1:9]),
         "chance from .6": chance(*LEVELS[6:]),
         "chance at .8 alone": chance(0.8),
         "chance from .9": chance(0.9, 0.99),
@@ -195,7 +214,21 @@ BOTH = {
     },
 }
 # What breaks a claim on one of its data sets only.
+OTHER_KINDS = {"aug_type": KINDS}
 MNIST = {
+    2: {
+        "as far ahead as without": add("val_acc", -0.0013, **at(0.1, **FREE)),
+    },
+    3: {"FCN at .9896": put("val_acc", 0.9896, **at(0.1, **FREE))},
+    4: {
+        "gap grows again": add("translation", -0.0035, **at(0.6, **FREE)),
+    },
+    5: {
+        "high noise brings 5 points": add(
+            "translation", 0.05, aug_type="noise", aug=LEVELS[5:]
+        ),
+        "all at 41.5 %": put("translation", 0.415, **OTHER_KINDS),
+    },
     1: {
         # Above 0, and far below what was claimed.
         "a gap of a fifth of a point": add("val_acc", 0.0076, aug=0.0),
@@ -219,11 +252,14 @@ MNIST = {
         "both alike": add("swap", 0.13, model="fcn"),
         "CNN far below 50 %": add("swap", -0.2),
         "a gap of a point": add("swap", 0.12, model="fcn"),
+        "both far above 50 %": add("swap", 0.44),
+        "CNN far above 50 %": add("swap", 0.43, model="cnn"),
     },
 }
 CIFAR10 = {
     1: {"a gap of 25 points": add("acc", -0.09, **at(0.0, **FREE))},
     2: {"no rise at .3": same_as(0.3, 0.0, "val_acc")},
+    5: {"all at .515": put("translation", 0.515, **OTHER_KINDS)},
 }
 del BOTH[1]["FCN does not overfit"]
 CASES = [
@@ -308,7 +344,7 @@ def test_what_stands_behind_other_checks_is_said(made):
     def change(rows):
         lost = (rows["fold"] == 2) & (rows["model"] == "cnn") & (rows["aug"] == 0.1)
         rows.loc[lost & (rows["aug_type"] == "translation"), "status"] = "diverged"
-        return rows
+        return BOTH[2]["no rise at 0.2"](rows)
 
     found = verdict(made["mnist"], 2, change)
     assert found.decisive.amiss == ()
@@ -383,3 +419,67 @@ def test_thresholds_that_are_not_the_texts_are_said_to_be_ours(made, data):
 def test_verdicts_say_whose_their_thresholds_are(made, number, words):
     found = verdict(made["mnist"], number)
     assert words in " ".join(check.sentence for check in found.checks)
+
+
+def cut(rows, epochs):
+    return rows[rows["epoch"] <= epochs]
+
+
+@pytest.mark.parametrize("epochs", [6, 49])
+def test_short_runs_may_pass_but_not_fail(made, epochs):
+    short = verdict(made["mnist"], 7, lambda rows: cut(rows, epochs))
+    assert short.outcome == HOLDS
+    ahead = MNIST[7]["FCN ahead"]
+    early = verdict(made["mnist"], 7, lambda rows: cut(ahead(rows), epochs))
+    assert early.outcome == UNDECIDED
+    assert f"{epochs} epochs are too few to fail, it takes 50" in early.sentence
+
+
+def test_what_is_left_of_lost_folds_may_fail_but_not_hold(made):
+    base = made["mnist"]
+
+    def diverge(rows):
+        rows.loc[(rows["fold"] == 3) & (rows["model"] == "fcn"), "status"] = "diverged"
+        return rows
+
+    def lack(*folds):
+        return lambda rows: rows[~rows["fold"].isin(folds)]
+
+    for change, words in ((diverge, "1 of 5 runs"), (lack(1, 2), "2 of 5 folds")):
+        found = verdict(base, 7, change)
+        assert found.outcome == UNDECIDED
+        assert "since folds are lost" in found.sentence and words in found.sentence
+        broken = verdict(base, 7, lambda rows, c=change: c(MNIST[7]["FCN ahead"](rows)))
+        assert broken.outcome == FAILS
+    assert verdict(base, 7, lack(1)).outcome == HOLDS
+
+
+def test_folds_that_do_not_meet_are_said(made):
+    def apart(rows):
+        return rows[(rows["model"] == "cnn") == (rows["fold"] < 2)]
+
+    found = verdict(made["mnist"], 7, apart)
+    assert "no fold was trained by both" in found.checks[1].sentence
+    assert "nan" not in found.sentence
+    assert found.outcome == UNDECIDED
+
+
+@pytest.mark.parametrize("number", [4, 5, 8])
+def test_what_is_amiss_with_many_levels_is_said_once(made, number):
+    found = verdict(made["mnist"], number, lambda rows: rows[rows["fold"] < 3])
+    groups = {(a.where, a.text) for check in found.checks for a in check.amiss}
+    # Once behind the check that decides, once behind the others.
+    assert found.sentence.count("2 of 5 folds not trained") <= 2 * len(groups)
+    assert " to .9, .99: 2 of 5" in found.sentence
+
+
+def test_the_rank_correlation_is_spearmans():
+    draw = np.random.default_rng(0)
+    values = draw.normal(size=(11, 5))
+    found = rank_correlation(Sample(pd.Series(row), 9) for row in values)
+    for fold in range(5):
+        wanted = stats.spearmanr(range(11), values[:, fold]).statistic
+        assert found.values[fold] == pytest.approx(wanted)
+    assert found.epochs == 9
+    lacking = rank_correlation([Sample(pd.Series(dtype="float64"), 0, ("x",))] * 2)
+    assert lacking.missing == ("x",) and not len(lacking.values)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ws_jax import results
+from ws_jax import augment, results
 from ws_jax.papers.ott2020 import published
 
 ROOT = Path(__file__).parents[1]
@@ -139,3 +139,46 @@ def test_the_epochs_of_the_results_folder_are_said(rows):
     told = dict(re.findall(r"`(\w+)` (\d+)", text.split("differ in epochs")[1]))
     found = rows.groupby("sweep")["epoch"].max()
     assert {name: int(count) for name, count in told.items()} == found.to_dict()
+
+
+def swapped(rows, sweep, **where):
+    return short(medians(rows, sweep, ["swap"], **where)["swap"])
+
+
+def test_the_readmes_quadrant_swaps(rows):
+    plain = {"aug": 0.0, "vcp": 0.0}
+    cnn, fcn = {"model": "cnn"}, {"model": "fcn"}
+    own = {"init": "paper"}
+    reduced = [
+        swapped(rows, "mnist_reduced", **plain, **m)
+        for m in (cnn, {**fcn, **own}, {**fcn, "init": "released"})
+    ]
+    assert (
+        "{} against {} (paper initialisation) and {} (released)".format(*reduced)
+        in TEXT
+    )
+    study = [swapped(rows, "study", **plain, **m) for m in (cnn, fcn)]
+    assert "in `study` {} against {}".format(*study) in TEXT
+    for kind, words in (("edge_noise", "edge noise"), ("noise", "and noise")):
+        where = {"aug_type": kind}
+        pair = [swapped(rows, "mnist_kinds_reduced", **where, **m) for m in (fcn, cnn)]
+        assert f"{words} ({pair[0]} and {pair[1]})" in TEXT
+    pair = [swapped(rows, "cifar10_reduced", **plain, **own, **m) for m in (fcn, cnn)]
+    assert f"CIFAR-10 at level 0 ({pair[0]} and {pair[1]}, paper init" in TEXT
+
+
+def test_the_order_of_radii_is_said(rows):
+    for init, epoch in (("released", 8), ("paper", 1)):
+        where = {"model": "fcn", "aug": 0.0, "init": init}
+        found = medians(rows, "mnist_reduced", ["dist_1", "dist_4"], epoch, **where)
+        assert found["dist_1"] > found["dist_4"]
+        assert f"({short(found['dist_1'], 4)}, {short(found['dist_4'], 4)})" in TEXT
+
+
+def test_commands_and_names_in_the_notes_are_there():
+    text = (ROOT / "docs/results/README.md").read_text("utf-8")
+    configs = re.findall(r"--config=(\S+?\.py)", text)
+    assert configs and all((ROOT / name).is_file() for name in configs)
+    note = (ROOT / "docs/design/0005-semantics.md").read_text("utf-8")
+    names = re.findall(r"`augment\.(\w+)`", note)
+    assert names and all(hasattr(augment, name) for name in names)

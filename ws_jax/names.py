@@ -25,7 +25,7 @@ from ws_jax.data.dataset import is_own
 from ws_jax.phases import Couple, GroupMean, Phase
 from ws_jax.runs import Evaluation, Run, Sweep
 from ws_jax.tasks import Task
-from ws_jax.transforms import VIEWS, Transform
+from ws_jax.transforms import VIEWS, Leveled, Transform
 
 MODEL_NAMES = {"full": "cnn", "free": "fcn"}  # as in the first paper's tables
 _FANS = {"kernel": "paper", "stored": "released"}
@@ -97,6 +97,7 @@ def run_columns(
       fingerprint: of the data.
     """
     told = _told_fields(sweep, runs)
+    usual = all(_usually_changed(run) for run in runs)
     found, used = {}, collections.Counter()
     for run in runs:
         columns = _columns(sweep, run)
@@ -105,6 +106,8 @@ def run_columns(
             columns["run"] = f"{name}-no{used[name]}"
         columns["digest"], columns["cell"] = run.digests(fingerprint)
         columns |= {path: shown(run, path) for path in told}
+        if not usual:
+            columns["transforms.kinds"] = acting_kinds(run)
         found[run] = columns
     return found
 
@@ -231,6 +234,24 @@ def augmentation(run: Run) -> tuple[str, float]:
     acting = [part for part in run.transforms if _acts(part)]
     levels = [part.level for part in acting if hasattr(part, "level")]
     return "+".join(part.kind for part in acting) or "none", max(levels, default=0.0)
+
+
+def acting_kinds(run: Run) -> str:
+    """Returns the kinds of all that changes images, in order; `none` without any.
+
+    Unlike in `augmentation`, what draws nothing, normalisation say, is among them.
+    """
+    return "+".join(t.kind for t in run.transforms if t.essence() is not None) or "none"
+
+
+def _usually_changed(run: Run) -> bool:
+    """Whether images are changed by nothing, or by one transform that has a level.
+
+    Then kind and level have columns that tell all of it.
+    """
+    return all(isinstance(t, Leveled) for t in run.transforms[:1]) and (
+        len(run.transforms) < 2
+    )
 
 
 def run_name(sweep: Sweep, run: Run) -> str:

@@ -117,7 +117,9 @@ def read(
 
     Returns:
       One row per run and epoch, with the columns `COLUMNS`; epoch 0 is before
-      training. A run that stands in several sweeps is kept once for each.
+      training. `data.fingerprint` tells images in another order apart, where the
+      record of the sweep is there. A run that stands in several sweeps is kept once
+      for each.
     Raises:
       ResultsError: if a folder holds no results, or a table is damaged.
     """
@@ -137,8 +139,18 @@ def read(
                 f"no results in {folder}: there is no {RESULTS_FILE} at or below it; "
                 "a sweep writes one when its first runs are done"
             )
-        frames += [read_table(path) for path in found]
+        frames += [_with_fingerprint(read_table(path), path) for path in found]
     return pd.concat(frames, ignore_index=True)
+
+
+def _with_fingerprint(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Adds which images in which order the runs saw, as far as their record tells."""
+    try:
+        record = read_record(path.with_name(RECORD_FILE))
+        fingerprint = str(record["data"]["fingerprint"])[:12]
+    except (OSError, ResultsError, KeyError):
+        return frame
+    return frame.assign(**{"data.fingerprint": fingerprint})
 
 
 def _find(folder: str | os.PathLike, name: str) -> list[Path]:

@@ -16,17 +16,20 @@ from ws_jax.standins import identified
 # What tells cells apart; folds and seeds are pooled within a cell.
 CELL_KEYS = [*settings.USUAL, "setting", "cell"]
 TRAINING_KEYS = [*CELL_KEYS, "fold", "seed"]
+# Augmentations that at level 0 leave images as they are; a mirrored image, say, has no
+# level and is changed all the same.
+LEVELED = ("translation", "rotation", "noise", "edge_noise")
 MODEL_ORDER = {"cnn": 0, "fcn": 1}  # any other after them, by name
 
 
 def tidy(frame: pd.DataFrame, join_lengths: bool = False) -> pd.DataFrame:
     """Returns the results with one numbered training for each identity.
 
-    Levels and rates are rounded (they may have passed through float32), level 0 counts
-    as `none` and a severing probability of 0 as not severed, whatever sweep they come
-    from. A training that stands in several sweeps (its `digest` does) is kept once: the
-    longest, and the first by the sweep's name among equals (`repeats` names what is
-    left out).
+    Levels and rates are rounded (they may have passed through float32), level 0 of a
+    kind that has levels counts as `none` and a severing probability of 0 as not
+    severed, whatever sweep they come from. A training that stands in several sweeps
+    (its `digest` does) is kept once: the longest, and the first by the sweep's name
+    among equals (`repeats` names what is left out).
 
     Args:
       frame: one row per run and epoch, as `ws_jax.results.read` gives it. It may lack
@@ -65,7 +68,9 @@ def _normalised(frame: pd.DataFrame) -> pd.DataFrame:
         aug=aug,
         vcp=vcp,
         learning_rate=frame["learning_rate"].map(rates).astype("float64"),
-        aug_type=frame["aug_type"].where(aug > 0, "none"),
+        aug_type=frame["aug_type"].where(
+            (aug > 0) | ~frame["aug_type"].isin(LEVELED), "none"
+        ),
         severing=frame["severing"].where(vcp > 0, "none"),
     )
     frame = identified(frame, RUN_COLUMNS)
@@ -248,8 +253,14 @@ def matching(rows: pd.DataFrame, **values) -> pd.DataFrame:
 
 
 def of_kind(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Returns the rows of one augmentation with level 0, which all kinds share."""
-    return rows[(rows["aug_type"] == kind) | (rows["aug"] == 0)]
+    """Returns the rows of one augmentation with level 0, which all kinds share.
+
+    A kind that has no level stands at level 0 itself, without those of none.
+    """
+    own = rows["aug_type"] == kind
+    if (own & (rows["aug"] == 0)).any():
+        return rows[own]
+    return rows[own | (rows["aug_type"] == "none")]
 
 
 def variants(rows: pd.DataFrame) -> list[tuple[str, str, str]]:

@@ -3,7 +3,9 @@
 A check asks whether a mean over folds lies above or below a threshold. It passes if the
 whole 95 % interval does (corrected resampled t-test, `statistics.py`), fails if the
 whole interval lies on the other side, and is undecided otherwise. Runs that are
-missing, too short, under way or on fewer than two folds leave it undecided too.
+missing, too short, under way or on fewer than two folds leave it undecided too. Short
+runs may pass, but not fail before training has settled; where runs diverged, or more
+than one fold is not there, the others may fail, but not pass.
 
 Where a text's number is not what its tables show, or lies where a perfect reproduction
 would have to lie, a check has two thresholds: the one that decides, and the text's.
@@ -14,14 +16,35 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import pandas as pd
 
 from ws_jax.analysis import labels, statistics
 
 HOLDS = "holds"
+T = TypeVar("T")
 FAILS = "does not hold"
 UNDECIDED = "not enough data"
+
+
+class Amiss(NamedTuple):
+    """What is wrong with the runs of one cell."""
+
+    where: str  # the cell, but for its last number
+    level: float  # that number
+    text: str
+
+
+def said(amiss: Iterable[Amiss]) -> str:
+    """Says what is amiss, once for all levels of which it is the same."""
+    groups: dict[tuple[str, str], list[float]] = {}
+    for where, level, text in amiss:
+        groups.setdefault((where, text), []).append(level)
+    return "; ".join(
+        f"{where} {labels.listed(levels)}: {text}"
+        for (where, text), levels in groups.items()
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,16 +55,19 @@ class Sample:
       values: indexed by fold.
       epochs: of the shortest run behind them.
       missing: what runs it lacks, in words.
-      amiss: what is wrong with the runs that are there, in words: folds that diverged,
-        were not trained, or are still under way.
+      amiss: what is wrong with the runs that are there: folds that diverged, were not
+        trained, or are still under way.
       running: whether any run is still under way.
+      weak: whether any run diverged, or more than one fold has no value: what is left
+        may be a choice of the better ones.
     """
 
     values: pd.Series
     epochs: int = 0
     missing: tuple[str, ...] = ()
-    amiss: tuple[str, ...] = ()
+    amiss: tuple[Amiss, ...] = ()
     running: bool = False
+    weak: bool = False
 
     def __sub__(self, other: Sample) -> Sample:
         """Returns the differences on the folds that both have."""
@@ -64,6 +90,15 @@ def average(samples: Iterable[Sample]) -> Sample:
     return _joined(parts, values.mean(axis=1))
 
 
+def rank_correlation(samples: Iterable[Sample]) -> Sample:
+    """Returns Spearman's correlation of samples with their order, fold by fold."""
+    parts = list(samples)
+    values = pd.concat([part.values for part in parts], axis=1, join="inner")
+    ranks = values.rank(axis=1).set_axis(range(len(parts)), axis=1)
+    places = pd.Series(range(len(parts)), dtype="float64")
+    return _joined(parts, ranks.T.corrwith(places).dropna())
+
+
 def _joined(parts: Sequence[Sample], values: pd.Series) -> Sample:
     """Returns a sample of values that hang on several others."""
     return Sample(
@@ -72,6 +107,7 @@ def _joined(parts: Sequence[Sample], values: pd.Series) -> Sample:
         _together(part.missing for part in parts),
         _together(part.amiss for part in parts),
         any(part.running for part in parts),
+        any(part.weak for part in parts),
     )
 
 
@@ -94,6 +130,8 @@ class Check:
       text: the number of the paper's text, where that is not the threshold; else NaN.
       chosen: how the threshold was come by, where it is ours and not the paper's.
       over: what `found` is a mean over, a `fold` or a `seed`.
+      settled: epochs below which it may pass, but not fail.
+      weak: whether it may fail, but not pass, see `Sample`.
     """
 
     what: str
@@ -105,11 +143,13 @@ class Check:
     epochs: int
     min_epochs: int
     missing: tuple[str, ...]
-    amiss: tuple[str, ...] = ()
+    amiss: tuple[Amiss, ...] = ()
     running: bool = False
     text: float = math.nan
     chosen: str = ""
     over: str = "fold"
+    settled: int = 0
+    weak: bool = False
 
     @property
     def outcome(self) -> str:
@@ -126,11 +166,18 @@ class Check:
         short = self.epochs < self.min_epochs or math.isnan(found.low)
         if self.missing or short or self.running:
             return UNDECIDED
+        passes, fails = self._sides(threshold)
+        if passes:
+            return UNDECIDED if self.weak else HOLDS
+        return FAILS if fails and self.epochs >= self.settled else UNDECIDED
+
+    def _sides(self, threshold: float) -> tuple[bool, bool]:
+        """Whether the whole interval lies on the claim's side, and on the other."""
+        found = self.found
         # On the threshold is neither above nor below it.
         above = (found.low > threshold, found.high <= threshold)
         below = (found.high < threshold, found.low >= threshold)
-        passes, fails = {"above": above, "below": below}[self.sense]
-        return HOLDS if passes else FAILS if fails else UNDECIDED
+        return {"above": above, "below": below}[self.sense]
 
     @property
     def margin(self) -> float:
@@ -181,6 +228,9 @@ class Check:
         found, unit = self.found, {"points": " points", "percent": " %"}
         suffix = unit.get(self.unit, "")
         text = f"{self.what} is {self.show(found.mean)}{suffix}"
+        if not found.folds:
+            what = f"{self.what}: not known, no fold was trained by both"
+            return f"{what}{self._aside}."
         if math.isnan(found.low):
             return f"{text} on one {self.over}, which gives no interval{self._aside}."
         text += (
@@ -193,17 +243,25 @@ class Check:
         if self.epochs < self.min_epochs:
             text += f"; {self.epochs} epochs are too few, it takes {self.min_epochs}"
         elif self.outcome == UNDECIDED:
-            text += "; " + (
-                "not judged before all runs have ended"
-                if self.running
-                else "the interval includes the threshold"
-            )
+            text += f"; {self._open}"
         by_text = f" {self.by_text}" if self.by_text else ""
         return f"{text}{self._aside}.{by_text}"
 
     @property
+    def _open(self) -> str:
+        """Why runs that are there, and long enough, decide nothing."""
+        if self.running:
+            return "not judged before all runs have ended"
+        passes, fails = self._sides(self.threshold)
+        if passes:
+            return "open, since folds are lost: the others may be the better ones"
+        if fails:
+            return f"{self.epochs} epochs are too few to fail, it takes {self.settled}"
+        return "the interval includes the threshold"
+
+    @property
     def _aside(self) -> str:
-        return f" ({'; '.join(self.amiss)})" if self.amiss else ""
+        return f" ({said(self.amiss)})" if self.amiss else ""
 
 
 def hardest(checks: Iterable[Check]) -> list[Check]:
@@ -243,5 +301,5 @@ def decisive_first(check: Check) -> tuple:
     return rank, bool(check.missing), margin
 
 
-def _together(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for group in groups for text in group))
+def _together(groups: Iterable[Iterable[T]]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(item for group in groups for item in group))

@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, statistics
+from ws_jax.analysis import aggregate, checks, labels, statistics
 from ws_jax.analysis.checks import Check, Sample
 
 
@@ -35,6 +35,11 @@ class Evidence:
         self.num_folds = int(cuts[0]) if len(cuts) == 1 else 0
         self._read: dict[tuple[str, str], pd.DataFrame] = {}
 
+    @property
+    def settled(self) -> int:
+        """Epochs before which a check may not fail; a paper's own knows them."""
+        return 0
+
     def levels(self, kind: str, model: str) -> list[float]:
         """Returns the levels above 0 at which a model was trained."""
         rows = self.rows[
@@ -61,15 +66,25 @@ class Evidence:
         runs = self._run_values(metric, reading)
         runs = self._find(runs, model, kind, level, vcp)
         name = _cell_name(model, kind, level, vcp)
-        amiss = tuple(f"{name}: {text}" for text in self._amiss(runs))
+        where, last = name.rpartition(" ")[0], vcp or level
+        amiss = tuple(checks.Amiss(where, last, text) for text in self._amiss(runs))
         running = bool((runs["status"] == "running").any())
+        cells = runs.drop_duplicates("cell")
+        if len(cells) > 1:
+            # Folds and seeds of one training are pooled, two trainings never.
+            told = zip(cells["cell"], cells["setting"], strict=True)
+            words = [f"{cell[:12]} ({text})" if text else cell for cell, text in told]
+            name += f" as one training; there are {' and '.join(words)}, of which each"
+            return Sample(pd.Series(dtype="float64"), 0, (name,), amiss, running)
         known = runs.dropna(subset=["value"])
         if known.empty:
             if len(runs):
                 name += f" with values of {metric}"
             return Sample(pd.Series(dtype="float64"), 0, (name,), amiss, running)
         values = known.groupby("fold")["value"].mean()
-        return Sample(values, int(known["trained"].min()), (), amiss, running)
+        lost = bool((runs["status"] == "diverged").any())
+        lost |= self.num_folds - len(values) > 1
+        return Sample(values, int(known["trained"].min()), (), amiss, running, lost)
 
     def _amiss(self, runs: pd.DataFrame) -> list[str]:
         """Says which runs of a cell diverged, are under way or were not trained."""
@@ -128,7 +143,9 @@ class Evidence:
             sample.amiss,
             sample.running,
             text,
-            chosen,
+            chosen=chosen,
+            settled=self.settled,
+            weak=sample.weak,
         )
 
 

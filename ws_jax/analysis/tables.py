@@ -139,7 +139,8 @@ def level_table(
     )
     name = paper.name if paper else "Medians"
     title = f"{labels.data(data)} trained with {labels.kind(kind)}"
-    own = cells if kind in ("translation", "none") else cells[cells["aug"] > 0]
+    shared = kind != "translation" and kind in aggregate.LEVELED
+    own = cells[cells["aug"] > 0] if shared else cells
     found = any_value(own)
     words = note(rows, left_out)
     return Table(name, title, words, cells, "Level", found, paper is not None)

@@ -10,14 +10,15 @@ import pandas as pd
 from ws_jax.analysis import checks, labels, page
 from ws_jax.analysis.verdicts import Verdict
 
-_METHOD = """<p>Only the paper’s runs count, those of one length at a time, each fold
-with the mean over the second half of its epochs (with the last epoch for distances). A
-check passes if the whole 95 % interval of the mean over folds lies on the claim’s side
-of a threshold, fails if all of it lies on the other, and is open otherwise, or when
-runs are missing, too short or under way. Effect d is the mean difference over its
-standard deviation between folds. Intervals are those of the corrected resampled t-test
-(Nadeau and Bengio 2003), since folds share training images: with five folds the mean
-± 1.86 standard deviations.</p>
+_METHOD = """<p>Only the paper’s runs count, those of one length and setting at a time,
+each fold with the mean over the second half of its epochs (with the last epoch for
+distances). A check passes if the whole 95 % interval of the mean over folds lies on the
+claim’s side of a threshold, fails if all of it lies on the other, and is open
+otherwise, or when runs are missing, too short or under way. Short runs may pass but not
+fail; where a run diverged or several folds lack, the others may fail but not pass.
+Effect d is the mean difference over its standard deviation between folds. Intervals are
+those of the corrected resampled t-test (Nadeau and Bengio 2003), since folds share
+training images: with five folds the mean ± 1.86 standard deviations.</p>
 <p>Five folds show differences that are clearly larger than the spread between folds,
 and no smaller ones. They cannot tell the luck of a start from the difficulty of a fold,
 and nothing here is corrected for the number of checks.</p>"""
@@ -57,7 +58,8 @@ def _where(verdict: Verdict) -> str:
         else f"{verdict.semantics} semantics, {verdict.init} init"
     )
     length = f", {labels.epochs(verdict.epochs)}" if verdict.epochs else ""
-    return f"{labels.data(verdict.data)}, {reading}{length}"
+    setting = f", {verdict.setting}" if verdict.setting else ""
+    return f"{labels.data(verdict.data)}, {reading}{length}{setting}"
 
 
 def _overview(verdicts: Sequence[Verdict]) -> str:
@@ -130,7 +132,7 @@ def _checks(verdict: Verdict) -> str:
                 "Paper": _number(check.show(check.published)),
                 "Effect d": _effect(check),
                 "Folds": found.folds,
-                "Amiss": "; ".join(check.amiss) or "–",
+                "Amiss": checks.said(check.amiss) or "–",
                 "Epochs": check.epochs,
             }
         )

@@ -14,6 +14,7 @@ from ws_jax.analysis.checks import (
     UNDECIDED,
     Check,
     decisive_first,
+    said,
 )
 
 
@@ -51,6 +52,7 @@ class Verdict:
       init: of their free layers.
       checks: the claim's parts.
       epochs: that its runs may take at most; 0 if there is none, or lengths are joined.
+      setting: of its runs, in words, where there are several.
     """
 
     claim: Claim
@@ -59,6 +61,7 @@ class Verdict:
     init: str
     checks: tuple[Check, ...]
     epochs: int = 0
+    setting: str = ""
 
     @property
     def outcome(self) -> str:
@@ -98,7 +101,7 @@ class Verdict:
         amiss = dict.fromkeys(words for check in others for words in check.amiss)
         amiss = [words for words in amiss if words not in decisive.amiss]
         if amiss:
-            text += f" Behind the other checks: {'; '.join(amiss)}."
+            text += f" Behind the other checks: {said(amiss)}."
         for check in others:
             text += f" {check.what}: {check.by_text}" if check.by_text else ""
         return text
@@ -108,11 +111,10 @@ def to_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """Returns one row per verdict and check, for a notebook.
 
     Columns: `claim`, `title`, `data`, `semantics`, `init`, `limit` (the most epochs
-    that a run may take), `verdict`, then of the check
-    `check`, `outcome`, `mean`, `low`, `high`, `effect` (Cohen's d_z), `folds`,
-    `epochs`, `threshold`, `chosen` (how it was come by, where it is ours), `published`,
-    `text` (the text's own threshold) and `text_outcome`, and the verdict's `sentence`
-    and `missing`.
+    that a run may take), `setting`, `verdict`, then of the check `check`, `outcome`,
+    `mean`, `low`, `high`, `effect` (Cohen's d_z), `folds`, `epochs`, `threshold`,
+    `chosen` (how it was come by, where it is ours), `published`, `text` (the text's own
+    threshold) and `text_outcome`, and the verdict's `sentence` and `missing`.
     """
     rows = [_row(verdict, check) for verdict in verdicts for check in verdict.checks]
     return pd.DataFrame(rows)
@@ -126,6 +128,7 @@ def _row(verdict: Verdict, check: Check) -> dict:
         "semantics": verdict.semantics,
         "init": verdict.init,
         "limit": verdict.epochs,
+        "setting": verdict.setting,
         "verdict": verdict.outcome,
         "check": check.what,
         "outcome": check.outcome,

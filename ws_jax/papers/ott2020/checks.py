@@ -20,8 +20,8 @@ from ws_jax.analysis.checks import Check, Sample, hardest
 from ws_jax.papers.ott2020 import published
 from ws_jax.papers.ott2020.evidence import Evidence
 
-# Epochs that show what is there from the start; the others wait until training has
-# settled (`Evidence.settled`).
+# Epochs that show what is there from the start: such a check may pass early, but fail
+# only when training has settled (`Evidence.settled`), as all others may.
 EARLY = 5
 MODELS = ("cnn", "fcn")
 NON_TRANSLATIONS = ("edge_noise", "noise", "rotation")
@@ -99,6 +99,22 @@ def generalisation(runs: Evidence) -> Iterator[Check]:
         }[runs.data],
         min_epochs=runs.settled,
     )
+    if runs.data == "mnist":
+        # In CIFAR-10's tables the CNN is as far ahead with translation as without.
+        plain = {model: runs.published(model, "val_acc", 0.0) for model in MODELS}
+        ahead = [
+            runs.sample("cnn", "val_acc", level=x)
+            - runs.sample("fcn", "val_acc", level=x)
+            for x in (0.1, 0.0)
+        ]
+        yield runs.check(
+            "CNN above FCN in validation accuracy at level .1, less that at 0",
+            ahead[0] - ahead[1],
+            "below",
+            0.0,
+            paper=best["cnn"] - best["fcn"] - (plain["cnn"] - plain["fcn"]),
+            min_epochs=runs.settled,
+        )
     # On MNIST the text speaks of 10 %, and the tables have no rise at 30 %.
     for level in {"mnist": SOME[:2], "cifar10": SOME}[runs.data]:
         before, after = (runs.published("fcn", "val_acc", x) for x in (0.0, level))
@@ -133,7 +149,8 @@ def accuracy(runs: Evidence) -> Iterator[Check]:
     ahead = {"mnist": 0.0012, "cifar10": 0.012}[runs.data]
     names = {model: runs.published(model, "val_acc", 0.0) for model in MODELS}
     yield runs.check(
-        "CNN above FCN in validation accuracy at level 0",
+        "CNN above FCN in validation accuracy at level 0 (which five folds can leave "
+        "open even where all is as in the paper)",
         runs.sample("cnn", "val_acc") - runs.sample("fcn", "val_acc"),
         "above",
         ahead,
@@ -141,9 +158,9 @@ def accuracy(runs: Evidence) -> Iterator[Check]:
         chosen="half of the difference in the tables",
         min_epochs=runs.settled,
     )
-    # The text's numbers are the tables' medians: .4 and 1.2 points of tolerance.
+    # The text's numbers are the tables' medians: .2 and 1.2 points of tolerance.
     level, reached, text = {
-        "mnist": (0.1, 0.988, 0.9919),
+        "mnist": (0.1, 0.990, 0.9919),
         "cifar10": (0.2, 0.72, 0.7315),
     }[runs.data]
     yield runs.check(
@@ -178,14 +195,15 @@ def translation(runs: Evidence) -> Iterator[Check]:
         chosen="the tables’ number less a tolerance",
         min_epochs=EARLY,
     )
-    # It falls as translation rises, and so is no larger beyond that level.
+    # Beyond that level it is no larger; MNIST's is small enough to hold against the
+    # tables, level by level.
     for levels in ([top], [x for x in published.LEVELS if x > top]):
         yield from hardest(
             runs.check(
                 f"{what}{labels.level(level)}",
                 _gap(runs, "fcn", level, "shift"),
                 "below",
-                closes,
+                _most_left(runs, level) if level > top else closes,
                 paper=_published_gap(runs, "fcn", level, "shift"),
                 text=told if level == top else math.nan,
                 chosen="the tables’ number and a tolerance",
@@ -206,11 +224,18 @@ def translation(runs: Evidence) -> Iterator[Check]:
         )
 
 
+def _most_left(runs: Evidence, level: float) -> float:
+    """The largest gap between plain and translated validation at a high level."""
+    if runs.data == "mnist":
+        return _published_gap(runs, "fcn", level, "shift") + 0.0015
+    return 0.03
+
+
 def only_translation(runs: Evidence) -> Iterator[Check]:
     """Claim 5: accuracy on translated images, at every level of other augmentations."""
-    # "Under .39" is the highest number of MNIST's tables, rounded up; for CIFAR-10 the
-    # text has none, the highest is .487: .03 of tolerance.
-    limit, text = {"mnist": (0.42, 0.39), "cifar10": (0.52, math.nan)}[runs.data]
+    # The tables' number of each cell and .03. The text's "under .39" is the highest of
+    # MNIST's, rounded up; for CIFAR-10 it has none.
+    text = {"mnist": 0.39, "cifar10": math.nan}[runs.data]
     # What translation .2 brings: .98 on MNIST, .65 and .71 on CIFAR-10.
     brought = {"mnist": 0.90, "cifar10": 0.60}[runs.data]
     for model in MODELS:
@@ -221,7 +246,7 @@ def only_translation(runs: Evidence) -> Iterator[Check]:
                     f"{name}{labels.kind(kind)} {labels.level(level)}",
                     runs.sample(model, "translation", kind=kind, level=level),
                     "below",
-                    limit,
+                    runs.published(model, "translation", level, kind) + 0.03,
                     unit="percent",
                     paper=runs.published(model, "translation", level, kind),
                     text=text,
@@ -266,5 +291,15 @@ def swap(runs: Evidence) -> Iterable[Check]:
         paper=0.13,
         text=0.18,
         chosen="half of the released results’ gap",
+        min_epochs=EARLY,
+    )
+    yield runs.check(
+        "CNN accuracy on quadrant-swapped images at level 0, which is no more than "
+        "“nearly 50 %”",
+        runs.sample("cnn", "swap"),
+        "below",
+        0.60,
+        unit="percent",
+        paper=0.4537,
         min_epochs=EARLY,
     )

@@ -20,6 +20,7 @@ class Evidence(evidence.Evidence):
         semantics: str,
         init: str,
         epochs: int | None = None,
+        setting: str | None = None,
     ):
         """Picks the runs.
 
@@ -30,13 +31,19 @@ class Evidence(evidence.Evidence):
           init: of the free layers; shared kernels have one reading.
           epochs: that the runs may take at most; else the longest there are. Runs of
             other length are not judged with them.
+          setting: in which they are, if there are several: on images in another order,
+            say. Runs in different ones are never judged together.
         """
         rows = runs.select(frame, data).rows
         limits = rows["epochs"].unique()
         if epochs is None:
             epochs = int(max(limits, default=0))
-        super().__init__(rows[rows["epochs"] == epochs], data, semantics, init)
+        rows = rows[rows["epochs"] == epochs]
+        if setting is not None:
+            rows = rows[rows["setting"] == setting]
+        super().__init__(rows, data, semantics, init)
         self.limit = epochs
+        self.setting = setting or ""
 
     @property
     def settled(self) -> int:

@@ -26,7 +26,8 @@ def judge(frame: pd.DataFrame, join_lengths: bool = False) -> list[Verdict]:
     """Judges every claim on its data sets, under every reading.
 
     Only the paper's runs are judged (`runs.left_out` names the others). Runs that may
-    take different numbers of epochs are judged apart, each length by itself.
+    take different numbers of epochs are judged apart, each length by itself; so are
+    those in different settings, on images in another order, say.
 
     Args:
       frame: results, as `ws_jax.results.read` gives them, with anything missing.
@@ -44,8 +45,12 @@ def judge(frame: pd.DataFrame, join_lengths: bool = False) -> list[Verdict]:
             # Shared kernels have one reading: by themselves they make no other.
             free = own[(own["init"] == init) & (own["model"] != "cnn")]
             own = free if len(free) or init != semantics else own
-            for limit in sorted(own["epochs"].unique().tolist(), reverse=True) or [0]:
-                found.append(Evidence(chosen, data, semantics, init, limit))
+            places = own[["epochs", "setting"]].drop_duplicates()
+            places = [tuple(place) for place in places.itertuples(index=False)]
+            for limit, setting in sorted(places, key=lambda p: (-p[0], p[1])) or [
+                (0, "")
+            ]:
+                found.append(Evidence(chosen, data, semantics, init, limit, setting))
     return [
         Verdict(
             claim,
@@ -54,6 +59,7 @@ def judge(frame: pd.DataFrame, join_lengths: bool = False) -> list[Verdict]:
             of.init,
             tuple(claim.checks(of)),
             of.limit,
+            of.setting,
         )
         for claim in CLAIMS
         for of in found

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Collection
 
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, settings
-from ws_jax.config import leaves
-from ws_jax.papers.ott2020 import published
+from ws_jax.config import common_path, leaves
+from ws_jax.papers.ott2020 import axes, published
+from ws_jax.papers.ott2020.axes import KINDS
 from ws_jax.standins import OLD
 
 MOST_PARTS = 6  # settings that have figures of their own, where no paper picks any
@@ -24,7 +26,8 @@ class Selection:
     """The runs on one data set that tables, figures and verdicts are about.
 
     Attributes:
-      rows: tidy rows. On the paper's data sets they differ in length at most.
+      rows: tidy rows. On the paper's data sets they differ in length and in what
+        `axes.FREE` lists; `setting` says what, of these runs alone.
       others: tidy rows of the other runs on the data set.
       reasons: for each row of `others`, how its run differs from the paper's.
     """
@@ -45,70 +48,158 @@ def select(frame: pd.DataFrame, data: str) -> Selection:
     rows = rows[rows["data"] == data]
     reasons = departures(rows, data)
     other = reasons != ""
-    return Selection(rows[~other], rows[other], reasons[other])
+    kept = rows[~other]
+    if data in published.SETTINGS:
+        # All other fields are the paper's, whose bundle and kind say them.
+        told = [c for c in kept.columns if "." in c and c not in axes.FREE]
+        kept = kept.assign(setting=settings.describe(kept.drop(columns=told)))
+    return Selection(kept, rows[other], reasons[other])
 
 
-def departures(rows: pd.DataFrame, data: str) -> pd.Series:
+# In what the grid search differs from the other studies. Its patience is its own, and
+# its cut of the data are the published parts.
+SEARCHED = (
+    "learning_rate",
+    "num_conv_layers",
+    "num_folds",
+    "data.split",
+    "train.patience",
+)
+
+
+def departures(rows: pd.DataFrame, data: str, but: Collection[str] = ()) -> pd.Series:
     """Says of each row how its run differs from the paper's; empty where it does not.
 
-    A field of the config without a column, or without a value there, has its default.
+    Every field of the config that a column tells, or whose default is not the paper's,
+    is compared with the preset of the data set, bundle and augmentation; what may
+    differ is listed (`axes.FREE`).
+
+    Args:
+      rows: tidy.
+      data: their data set.
+      but: columns that may differ, too.
     """
     words = pd.Series("", rows.index, dtype="str")
     if data not in published.SETTINGS or rows.empty:
         return words
+    trainings = rows["training"]
+    seen = rows[[c for c in _VIEWS if c in rows.columns]].notna()
+    seen = seen.groupby(trainings).transform("any")
+    one = ~trainings.duplicated()
+    told = [_usual_departures(rows[one], data, but)]
+    for (semantics, kind), own in rows[one].groupby(["semantics", "aug_type"]):
+        told.append(_field_departures(own, seen, data, semantics, kind, but))
+    found = told[0].str.cat(pd.concat(told[1:]).reindex(told[0].index))
+    by_training = pd.Series(found.to_numpy(), trainings[one].to_numpy())
+    return trainings.map(by_training).astype("str").str.removeprefix(", ")
+
+
+_VIEWS = ("translation", "rotation", "noise", "edge_noise")  # views that have fields
+# What acts on training images is in `transforms.kinds`, what is not here acts not;
+# views that the paper has not are columns that its tables have not.
+_SHOWN_OTHERWISE = ("transforms.", "evaluation.views.")
+
+
+def _usual_departures(rows: pd.DataFrame, data: str, but: Collection[str]) -> pd.Series:
+    """Compares the columns that every table has."""
     paper = published.SETTINGS[data]
+    words = pd.Series("", rows.index, dtype="str")
     for name in ("num_conv_layers", "learning_rate", "num_folds", *published.MANNER):
         wanted = published.MANNER.get(name, getattr(paper, name, None))
+        if name in but:
+            continue
         wrong = rows[name] != wanted
         for value in rows.loc[wrong, name].unique():
             one = settings.in_words({name: value}, [name])
             words = words.where(rows[name] != value, words + f", {one}")
-    released = rows["semantics"] == "released"
-    for name, wanted in paper.fields.items():
-        words += _departure(rows, name, wanted, wanted)
-    for name, readings in published.READ.items():
-        said = [_departure(rows, name, wanted, wanted) for wanted in readings]
-        words += said[0].where(~released, said[1]).where(_has(rows, name), "")
+    kinds = rows["aug_type"]
+    if "transforms.kinds" in rows.columns:
+        # Those that draw nothing, normalisation say, are told here only.
+        told = settings.column_in_words(rows["transforms.kinds"])
+        kinds = told.where(told != "", kinds)
+    words = words.where(kinds.isin(KINDS), words + ", images changed by " + kinds)
     for name in published.OLDER:
         if name in rows.columns:
-            words += _departure(rows, name, "", "as its bundle")
-    return words.str.removeprefix(", ")
+            told = settings.column_in_words(rows[name])
+            text = f", {name} " + told + " (the paper: as its bundle)"
+            words += text.where(told != "", "")
+    return words
 
 
-def _has(rows: pd.DataFrame, name: str) -> pd.Series:
-    """Marks the runs with the part that a field is of; most have but one transform."""
-    *_, owner, kind, _ = ("", "", *name.split("."))
-    if owner == "transforms":
-        return rows["aug_type"] == kind
-    # Of a view nothing may be said but where its column is.
-    return pd.Series(owner != "views" or name in rows.columns, rows.index)
-
-
-def _departure(rows: pd.DataFrame, name: str, wanted, said) -> pd.Series:
-    """Says where a field of the config is not as wanted."""
+def _field_departures(
+    rows: pd.DataFrame,
+    seen: pd.DataFrame,
+    data: str,
+    semantics: str,
+    kind: str,
+    but: Collection[str],
+) -> pd.Series:
+    """Compares the fields of runs under one bundle and kind of augmentation."""
+    wanted = _preset(data, semantics, kind)
     # Of results older than these columns, their record says all that is known.
     old = rows["digest"].str.startswith(OLD)
-    usual = pd.Series(settings.word(_defaults().get(name, wanted)), rows.index)
-    usual = usual.where(~old, settings.word(wanted)).astype("str")
-    values = usual
-    if name in rows.columns:
-        told = settings.column_in_words(rows[name])
+    words = pd.Series("", rows.index, dtype="str")
+    fields = [c for c in rows.columns if "." in c and c not in published.OLDER]
+    for name in dict.fromkeys([*wanted, *fields]):
+        if name in axes.FREE or name in but or name.startswith(axes.FREE_SECTIONS):
+            continue
+        told = pd.Series("", rows.index, dtype="str")
+        if name in rows.columns:
+            told = settings.column_in_words(rows[name])
+        if name not in wanted and name.startswith(_SHOWN_OTHERWISE):
+            continue
+        if name not in wanted:
+            text = f", {name} " + told + " (the paper has no such field)"
+            words += text.where((told != "") & ~old, "")
+            continue
+        paper = settings.word(wanted[name])
+        usual = pd.Series(_usual(name, paper), rows.index, dtype="str")
+        usual = usual.where(~old & _is_there(name, seen, rows), paper)
         values = told.where(told != "", usual)
-    text = f", {name} " + values + f" (the paper: {settings.word(said)})"
-    return text.where(values != settings.word(wanted), "")
+        text = f", {name} " + values + f" (the paper: {paper})"
+        words += text.where(values != paper, "")
+    return words
+
+
+def _is_there(name: str, seen: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
+    """Marks the runs that have the part a field is of; of views those with a value."""
+    *_, owner, kind, _ = ("", "", *name.split("."))
+    if owner != "views":
+        return pd.Series(True, rows.index)
+    if kind not in seen.columns:
+        return pd.Series(False, rows.index)
+    return seen.loc[rows.index, kind]
 
 
 @functools.cache
-def _defaults() -> dict[str, object]:
-    """Returns what fields of a config are where no column tells."""
+def _preset(data: str, semantics: str, kind: str) -> dict[str, object]:
+    """Returns the fields of the paper's own runs, those with usual columns left out."""
     # Imported late: a report does not wait for what trains.
+    from ws_jax.names import COLUMN_OF
+    from ws_jax.papers.ott2020 import presets
+    from ws_jax.papers.ott2020.semantics import READINGS
+
+    bundle = semantics if semantics in READINGS else "paper"
+    named = {"augmentations": (kind,)} if kind in KINDS else {}
+    sweep = getattr(presets, data)(data, semantics=bundle, folds=(0,), **named)
+    found, run = {}, sweep.runs()[0]
+    for path, value, _ in leaves(run):
+        if not {path, common_path(run, path)} & COLUMN_OF.keys():
+            found[path] = value
+    return found
+
+
+@functools.cache
+def _usual(name: str, otherwise: str) -> str:
+    """Returns what a field is where no column tells, in words."""
     from ws_jax.runs import Evaluation, Run
     from ws_jax.transforms import VIEWS, EdgeNoise, Noise, Rotation
 
     views = dataclasses.replace(Evaluation(), views=tuple(VIEWS.values()))
     kinds = (Rotation(), EdgeNoise(), Noise())
     run = dataclasses.replace(Run(), evaluation=views, transforms=kinds)
-    return {path: value for path, value, _ in leaves(run)}
+    default = {path: value for path, value, _ in leaves(run)}
+    return settings.word(default[name]) if name in default else otherwise
 
 
 def parts(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -85,13 +85,14 @@ _READERS = {"paper": "the paper", "released": "the released code", "none": "none
 def grid_table(frame: pd.DataFrame, data: str, metric: str = "val_acc") -> Table:
     """Builds the table of the grid search (Appendix A.1): rate against depth.
 
-    It takes the unaugmented runs of the paper's optimiser, and of those the cut of the
-    data with most rates. The paper names the best point only: three layers, 1e-3
-    (MNIST), 1e-4 (CIFAR-10).
+    It takes the unaugmented runs that differ from the paper's in rate, depth and cut of
+    the data at most, and of those the cut with most rates. The paper names the best
+    point only: three layers, 1e-3 (MNIST), 1e-4 (CIFAR-10).
     """
     rows = aggregate.tidy(frame)
     rows = rows[(rows["data"] == data) & (rows["aug"] == 0) & (rows["vcp"] == 0)]
-    own = aggregate.matching(rows, **published.MANNER)
+    why = runs.departures(rows, data, runs.SEARCHED)
+    own = rows[why == ""]
     rates = own.groupby("num_folds")["learning_rate"].nunique()
     num_folds = int(rates.idxmax()) if len(rates) else 0
     own = own[own["num_folds"] == num_folds]
@@ -123,12 +124,56 @@ def grid_table(frame: pd.DataFrame, data: str, metric: str = "val_acc") -> Table
     if num_folds:
         split = "the data's own test part" if num_folds == 1 else f"{num_folds} folds"
         note = f"No augmentation; validation on {split}. {tables.trained(own)}"
+        note += _best_point(own, data, metric)
         keys = ["num_folds", "optimizer", "phase", "coupling"]
         rest = others.drop_duplicates("training")
         reasons = [settings.in_words(r, keys) for r in rest.to_dict("records")]
-        left_out = settings.named(rest, pd.Series(reasons, rest.index, dtype="str"))
+        reasons = pd.Series(reasons, rest.index, dtype="str")
+        told = why.reindex(rest.index)
+        left_out = settings.named(rest, reasons.where(told == "", told))
         note += f" Left out: {'; '.join(left_out)}." if left_out else ""
     return Table("Grid search", title, note, cells, "Learning rate", any_value(cells))
+
+
+def _best_point(rows: pd.DataFrame, data: str, metric: str) -> str:
+    """Says whether the best point is the paper's, and where runs at rate .1 end."""
+    if data not in published.SETTINGS:
+        return ""
+    paper = published.SETTINGS[data]
+    ends = aggregate.run_values(rows, metric, "last_epoch")
+    text = ""
+    for model in _MODELS:
+        own = ends[ends["model"] == model].groupby(_GRID)["value"].median().dropna()
+        if len(own):
+            named = (paper.learning_rate, paper.num_conv_layers)
+            same = bool(own.get(named, float("-inf")) == own.max())
+            rate, depth = named if same else own.idxmax()
+            text += (
+                f" Best for the {labels.model(model)}, last epoch: {depth} layers, "
+                f"rate {labels.level(rate)}, {'as' if same else 'not as'} in the paper "
+                f"({paper.num_conv_layers}, {labels.level(paper.learning_rate)})."
+            )
+    return text + _at_the_highest_rate(rows)
+
+
+def _at_the_highest_rate(rows: pd.DataFrame) -> str:
+    rows = aggregate.matching(rows, semantics="released", learning_rate=0.1)
+    if rows.empty:
+        return ""
+    loss, acc = (
+        aggregate.run_values(rows, name, "last_epoch")["value"].dropna()
+        for name in ("loss", "acc")
+    )
+    if loss.empty:
+        return ""
+    low, high, worst, best = published.AT_RATE_TENTH
+    ok = loss.between(low - 0.05, high + 0.05).all() and acc.between(worst, best).all()
+    return (
+        f" At rate .1 released runs end at a training loss of {loss.min():.1f} to "
+        f"{loss.max():.1f} and an accuracy of {acc.min():.3f} to {acc.max():.3f}, "
+        f"{'as' if ok else 'not as'} the original’s "
+        f"({low} to {high}, {worst} to {best})."
+    )
 
 
 _GRID = ["learning_rate", "num_conv_layers"]
@@ -146,6 +191,7 @@ def apart_tables(frame: pd.DataFrame, data: str) -> list[Table]:
     """
     others = runs.select(frame, data).others
     searched = (others["num_folds"] == 1) & (others["aug"] == 0) & (others["vcp"] == 0)
+    searched &= runs.departures(others, data, runs.SEARCHED) == ""
     others = others[~searched]
     if data not in published.SETTINGS or others[others["vcp"] == 0].empty:
         return []
