@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import aggregate, labels, render
+from ws_jax.analysis import aggregate, gallery, labels, render
+from ws_jax.analysis.tables import level_table
 from ws_jax.papers.ott2020 import published, runs, tables
 
 EMPTY = pd.DataFrame()
@@ -35,6 +36,37 @@ def test_medians_by_hand(reading, val_acc, translation):
     cells = aggregate.cells(small_frame(), ["val_acc", "translation"], reading)
     assert list(cells["value"]) == pytest.approx([val_acc, translation])
     assert list(cells["folds"]) == [2, 2]
+
+
+def regression():
+    """The same two folds, judged by an error of which less is better."""
+    frame = small_frame(
+        data="mine", **{"task.watched": "error", "task.maximized": False}
+    )
+    frame["val_error"] = 100 * frame["val_acc"]
+    frame["val_votes"] = [[1, 2]] * len(frame)
+    return frame.assign(acc=np.nan, val_acc=np.nan)
+
+
+def test_the_best_epoch_is_that_of_the_watched_metric():
+    cells = aggregate.cells(regression(), ["val_error", "translation"], "best_epoch")
+    # The first epochs of both, 50 and 60, and their translation.
+    assert list(cells["value"]) == pytest.approx([55, 0.3])
+    both = pd.concat([small_frame(), regression()], ignore_index=True)
+    found = aggregate.cells(both, ["val_acc", "val_error"], "best_epoch")
+    assert list(found["value"].dropna()) == pytest.approx([0.85, 55])
+
+
+def test_a_task_of_ones_own_has_its_metrics_in_tables_and_curves():
+    rows = aggregate.tidy(regression())
+    table = level_table(rows, "mine", "none")
+    assert {"val_error", "translation"} <= set(table.cells["metric"])
+    assert not {"val_votes", "acc", "val_acc"} & set(table.cells["metric"])
+    text = render.to_markdown(table, "best_epoch")
+    # What the views keep is an error, too: no share, no percent.
+    assert "| 55 [2 of 5 folds] | 0.3 [2" in text and "not evaluated" not in text
+    (item,) = gallery.sweep_curves(regression())
+    assert "val error" in {place.get_ylabel() for place in item.draw().axes}
 
 
 def test_second_half_and_start():

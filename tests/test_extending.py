@@ -31,6 +31,7 @@ EXPECTED = {
     "A transform": (2, 1, "transforms.least"),
     "A scheme": (2, 2, "sharing"),
     "A phase": (4, 1, "train.phase.factor"),
+    "An optimiser": (2, 1, "train.optimizer.weight_decay"),
     "A measure": (2, 2, "kernel_norms"),
     "A data set": (1, 1, "val_acc"),
 }

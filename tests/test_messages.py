@@ -270,6 +270,18 @@ def test_time_left_takes_compiling_and_epochs_apart(monkeypatch):
     )
 
 
+def test_the_best_is_the_least_where_less_is_better(monkeypatch):
+    lines = []
+    monkeypatch.setattr(progress, "_write", lines.append)
+    monkeypatch.setattr(progress, "_bar_wanted", lambda: False)
+    shown = progress.Progress(Clock())
+    shown.plan({"a": 8}, 100)
+    shown.begin("a", 0, 1)
+    watched = ("val_error", np.array([3.0, 1.0, 2.0]))
+    shown.update("a", 1, 4, 3, watched, 0, maximized=False)
+    assert "val error best 1.0000 median 2.0000" in lines[-1]
+
+
 def test_a_plain_script_is_told_what_goes_on(monkeypatch, capsys):
     """Imports leave a handler at the root, which lets warnings through alone."""
     root = logging.getLogger()

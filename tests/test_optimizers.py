@@ -6,15 +6,17 @@ import numpy as np
 import optax
 import pytest
 
-from ws_jax.config import ConfigError, check_config
+from ws_jax.config import ConfigError, check_config, config, data, replace_field
 from ws_jax.optimizers import (
     SGD,
     Adam,
     AdamW,
     Cosine,
+    Optimizer,
     Steps,
     make_optimizer,
 )
+from ws_jax.runs import Run, Sweep
 
 NUM_STEPS, EPOCH = 100, 10
 
@@ -145,3 +147,30 @@ def test_rates_and_decays_may_be_traced():
 def test_what_is_not_allowed_is_refused(config, message):
     with pytest.raises(ConfigError, match=message):
         check_config(config)
+
+
+@pytest.mark.parametrize("decay, step", [(None, 1.0), (0.0, 1.0), (0.5, 2.0)])
+def test_an_optimiser_of_ones_own_needs_a_rate_only(decay, step, monkeypatch):
+    monkeypatch.setattr(Optimizer, "kinds", dict(Optimizer.kinds))
+
+    class Plain(Optimizer):
+        learning_rate: float = data(1e-3, "learning rate")
+
+        def direction(self):
+            return [self.decay()]
+
+    class Decaying(Plain):
+        learning_rate: float = data(1e-3, "learning rate")
+        weight_decay: float = data(0.0, "added to the gradient")
+
+    own = (
+        config("own")(Plain)()
+        if decay is None
+        else config("own")(Decaying)(weight_decay=decay)
+    )
+    base = replace_field(Run(), "train.optimizer", own)
+    (run,) = Sweep("s", base).checked().runs()
+    made = make_optimizer(run.train.optimizer, 10, 5)
+    params = {"kernel": jnp.float32(2)}
+    moved, _ = made.update({"kernel": jnp.float32(1)}, made.init(params), params)
+    assert moved["kernel"] == step

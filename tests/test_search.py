@@ -1,14 +1,23 @@
 """The search asks for points, trains them as sweeps, and goes on where it was."""
 
+import dataclasses
+import itertools
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 from studies import tiny
 
 from ws_jax import results
-from ws_jax.config import ConfigError
+from ws_jax import search as search_module
+from ws_jax.config import ConfigError, replace_field
 from ws_jax.engine import sweep as engine_sweep
-from ws_jax.search import search
+from ws_jax.engine.study import make_groups
+from ws_jax.names import run_columns
+from ws_jax.phases import Couple
+from ws_jax.runs import Sweep
+from ws_jax.search import _train, read_space, search
 
 CONFIG = tiny(
     train__epochs=1,
@@ -71,3 +80,47 @@ def test_spaces_that_are_refused(space, message, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ConfigError, match=message):
         search(CONFIG, tmp_path, num_batches=1, batch_size=1, space=space)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Stands in for training: what was asked for, each run scored by its place."""
+    asked = {}
+
+    def run_sweep(sweep, place, data_dir):
+        runs = [run for group in make_groups(sweep) for run in group.runs]
+        names = [c["run"] for c in run_columns(sweep, runs, "data").values()]
+        assert place not in asked
+        asked[place] = pd.DataFrame({"run": names, "val_acc": np.arange(len(names))})
+
+    monkeypatch.setattr(search_module, "run_sweep", run_sweep)
+    monkeypatch.setattr(results, "read", asked.__getitem__)
+    return asked
+
+
+def test_words_and_kinds_are_searched(trained, tmp_path):
+    ranges = ["learning_rate=1e-4,1e-2,log"]
+    space = read_space(CONFIG, ranges, ["sharing=full,free", "phase=none,couple"])
+    assert space["sharing"] == ["full", "free"]
+    sweep = dataclasses.replace(CONFIG.checked(), axes={})
+    free, full = "network.sharing", "train.optimizer.learning_rate"
+    points = [
+        {full: rate, free: sharing, "train.phase": phase}
+        for sharing, phase in itertools.product(space["sharing"], space["phase"])
+        for rate in (1e-4, 1e-3, 1e-2)
+    ]
+    values = _train(sweep, points, tmp_path, None)
+    assert values == [0, 1, 2] * 4
+    assert {path.name for path in trained} == {
+        f"sharing{a}-phase{b}" for a in ("full", "free") for b in ("none", "couple")
+    }
+    assert _train(sweep, [{free: "full"}, {free: "free"}], tmp_path / "b", None)
+
+
+def test_runs_of_one_name_are_told_apart(trained, tmp_path):
+    phases = (Couple(strength=0.1), Couple(strength=0.9))
+    base = replace_field(CONFIG.checked().base, "network.sharing", "free")
+    sweep = Sweep("twice", base, {"train.phase": phases}).checked()
+    values = _train(sweep, [{"network.hidden": h} for h in (4, 8)], tmp_path, None)
+    # Two runs of each, the first group's before the second's.
+    assert values == [0.5, 2.5]

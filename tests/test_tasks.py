@@ -219,3 +219,10 @@ def test_which_kinds_there_are():
     assert {"classification", "segmentation"} <= set(Task.kinds)
     assert Classification.watched == "acc" and Segmentation.watched == "f1"
     assert Task.maximized and Segmentation.dense and not Classification.dense
+
+
+def test_a_task_of_ones_own_needs_no_terms():
+    class Own(Task):
+        watched = "loss"
+
+    assert Own().terms == ()

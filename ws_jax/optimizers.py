@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array
 
-from ws_jax.config import Config, config, data, part, require, static
+from ws_jax.config import Config, config, data, part, require, rules, static
 
 
 class Schedule(Config):
@@ -108,22 +108,31 @@ def _warmed(warmup, num_steps, fall):
 class Optimizer(Config):
     """The base of optimisers.
 
+    A kind of one's own declares `learning_rate`, and of the others what it has.
+
     Attributes:
       learning_rate: of the whole network.
+      weight_decay: of the parameters.
+      decays: whether the program has a decay; where it is no field, it has one if
+        `weight_decay` is.
+      no_decay: names of parameters or layers that do not decay.
+      clip: largest norm of the whole gradient; 0: any.
+      schedule: how the rate changes while training.
     """
 
     kinds: ClassVar[dict] = {}
     default_kind: ClassVar[str] = "adam"
     learning_rate: float
-    weight_decay: float
-    decays: bool
-    no_decay: tuple[str, ...]
-    clip: float
-    schedule: Schedule
+    weight_decay: float = 0.0
+    decays: bool = False
+    no_decay: tuple[str, ...] = ()
+    clip: float = 0.0
+    schedule: Schedule = Constant()
 
     def simplified(self):
         """A decay that is not 0 needs a program that has it."""
-        if self.decays or self.weight_decay == 0:
+        declared = "decays" in rules(self)
+        if self.decays or not declared or self.weight_decay == 0:
             return self
         return dataclasses.replace(self, decays=True)
 
@@ -133,7 +142,8 @@ class Optimizer(Config):
 
     def decay(self) -> optax.GradientTransformation:
         """Returns what adds the decay of the parameters that have one."""
-        if not self.decays:
+        own = rules(self)
+        if not (self.decays if "decays" in own else "weight_decay" in own):
             return optax.identity()
         mask = self._decayed if self.no_decay else None
         return optax.add_decayed_weights(self.weight_decay, mask=mask)

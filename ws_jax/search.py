@@ -27,7 +27,8 @@ from ws_jax.config import (
     split_values,
 )
 from ws_jax.engine import run_sweep
-from ws_jax.names import run_name, short
+from ws_jax.engine.study import make_groups
+from ws_jax.names import in_name, run_columns
 from ws_jax.runs import Sweep
 
 if TYPE_CHECKING:
@@ -206,9 +207,9 @@ def _train(
         base = sweep.base
         for name, value in rest:
             base = replace_field(base, name, value)
-        axes = {**sweep.axes, path: tuple(sorted({point[path] for point in line}))}
+        axes = {**sweep.axes, path: _in_order([point[path] for point in line])}
         part = dataclasses.replace(sweep, base=base, axes=axes).checked()
-        named = [f"{p.rpartition('.')[2]}{short(v)}" for p, v in rest]
+        named = [f"{p.rpartition('.')[2]}{in_name(v)}" for p, v in rest]
         place = folder / ("-".join(named) or "points")
         run_sweep(part, place, data_dir=data_dir)
         best = _best(part, results.read(place))
@@ -217,6 +218,12 @@ def _train(
         found[tuple((p, v) for p, v in point.items() if p != path), point[path]]
         for point in points
     ]
+
+
+def _in_order(values: Sequence[Any]) -> tuple:
+    """Returns values in an order that does not hang on when they were asked for."""
+    numbers = all(isinstance(value, int | float) for value in values)
+    return tuple(sorted(dict.fromkeys(values), key=None if numbers else repr))
 
 
 def _best(sweep: Sweep, frame: pd.DataFrame) -> Mapping[str, float]:
@@ -228,6 +235,8 @@ def _best(sweep: Sweep, frame: pd.DataFrame) -> Mapping[str, float]:
 
 def _mean(sweep: Sweep, path: str, value: Any, best: Mapping[str, float]) -> float:
     """Returns the mean over a point's runs; those without the field are every one's."""
-    runs = sweep.runs()
+    # In the order in which the table names them.
+    runs = [run for group in make_groups(sweep) for run in group.runs]
+    names = {run: columns["run"] for run, columns in run_columns(sweep, runs).items()}
     mine = [r for r in runs if not has_field(r, path) or get_field(r, path) == value]
-    return float(np.mean([best[run_name(sweep, run)] for run in mine]))
+    return float(np.mean([best[names[run]] for run in mine]))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import settings
+from ws_jax.analysis import settings, watched
 from ws_jax.config import check_name
 from ws_jax.results import COLUMNS, EPOCH_COLUMNS, RUN_COLUMNS
 from ws_jax.standins import identified
@@ -107,9 +107,9 @@ def _all_epochs(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
 
 
 def _best_epoch(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    scored = rows.dropna(subset=["val_acc"])
-    best = scored.groupby("training")["val_acc"].idxmax()  # the first of equals
-    return scored.loc[best].set_index("training")[metrics]
+    scores = watched.scores(rows).dropna()
+    best = scores.groupby(rows["training"]).idxmax()  # the first of equals
+    return rows.loc[best].set_index("training")[metrics]
 
 
 def _last_epoch(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
@@ -181,8 +181,8 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
 
     The readings: `all_epochs` is the median over all epochs of all folds together, as
     in the released code (`Results/helper.py`, `convert_table`); `best_epoch` and
-    `last_epoch` take one epoch of each run, the best by validation accuracy or the
-    last, and then the median over runs.
+    `last_epoch` take one epoch of each run, the best by the watched validation metric
+    or the last, and then the median over runs.
 
     Returns:
       `CELL_KEYS`, `metric`, `value` (NaN if nothing was measured), `folds` that have a

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ws_jax.analysis import aggregate, labels, settings, style
+from ws_jax.analysis import aggregate, labels, settings, style, watched
 
 ACCURACIES = (
     "acc",
@@ -100,7 +100,7 @@ def by_setting(panels: Sequence[Panel], columns: int, by: str) -> Figure:
             place.set_ylabel(panel.label)
             for setting, part in panel.rows.groupby(by):
                 draw_epochs(place, part, panel.metric, color=colours[setting])
-            if panel.metric in ACCURACIES:
+            if watched.is_share(panel.rows, panel.metric):
                 style.in_percent(place)
             _skip_beginning(place, panel)
         for place in axes[-1]:
@@ -147,10 +147,12 @@ def learning_curves(
 
     Args:
       rows: tidy rows of one data set.
-      metrics: measures; empty: all accuracies that were evaluated.
+      metrics: measures; empty: all accuracies that were evaluated, and what else
+        tasks are scored by.
       by: what colours stand for, `aug`, `vcp` or `learning_rate`.
     """
-    wanted = metrics or [m for m in ACCURACIES if rows[m].notna().any()]
+    known = [*ACCURACIES[:2], *watched.own_metrics(rows), *ACCURACIES[2:]]
+    wanted = metrics or [m for m in known if rows[m].notna().any()]
     columns = _columns(rows, by)
     if not columns or not wanted:
         return style.message("No epochs yet.")
@@ -217,7 +219,8 @@ def level_curves(
                 _draw_published(panel, published, metric)
             panel.set_title(labels.short_metric(metric))
             style.over_levels(panel, "Level")
-            style.in_percent(panel)
+            if watched.is_share(rows, metric):
+                style.in_percent(panel)
         style.letters(axes)
         for place, (name, part) in enumerate(lines):
             line = _line(part, place, lines)

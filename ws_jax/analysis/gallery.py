@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ws_jax.analysis import aggregate, curves, labels, settings
+from ws_jax.analysis import aggregate, curves, labels, settings, watched
 
 # How to read curves over epochs.
 LINES = "Lines are medians over folds, bands their whole range; a line is dotted where "
@@ -59,7 +59,8 @@ _COLOURS = ("aug", "vcp", "learning_rate")
 
 
 def _curves(rows: pd.DataFrame, title: str, words: str, by: str) -> Item:
-    measured = ("loss", "val_loss", *curves.ACCURACIES)
+    first, views = curves.ACCURACIES[:2], curves.ACCURACIES[2:]
+    measured = ("loss", "val_loss", *first, *watched.own_metrics(rows), *views)
     metrics = [m for m in measured if rows[m].notna().any()]
     return Item(
         "",

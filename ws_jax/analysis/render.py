@@ -43,7 +43,7 @@ def to_frame(table: Table) -> pd.DataFrame:
 
 
 def to_markdown(table: Table, reading: str = "all_epochs") -> str:
-    """Returns one reading as a Markdown table, in percent.
+    """Returns one reading as a Markdown table, shares in percent.
 
     A cell reads `98.81 (+0.02)`: ours and its difference from the paper in points. What
     is amiss stands after it, as `[2 of 5 folds]`.
@@ -60,7 +60,7 @@ def to_markdown(table: Table, reading: str = "all_epochs") -> str:
         for column in columns:
             cell = by_column[column]
             if table.has_published:
-                line.append(percent(cell["published"]))
+                line.append(number(cell, "published"))
             line.append(_markdown_cell(cell))
         lines.append(_line(line))
     title = f"**{table.name}. {table.title}** ({labels.READINGS[reading]})"
@@ -68,7 +68,7 @@ def to_markdown(table: Table, reading: str = "all_epochs") -> str:
 
 
 def to_html(table: Table, groups: Sequence[str] | None = None) -> str:
-    """Returns all readings side by side as an HTML table, in percent.
+    """Returns all readings side by side as an HTML table, shares in percent.
 
     Under each value of ours stands its difference from the paper in points.
 
@@ -121,7 +121,7 @@ def _html_group(group, rows, columns, has_published) -> str:
         line += f'<th scope="row">{html.escape(str(row))}{_mark(common)}</th>'
         for column in columns:
             if has_published:
-                paper = percent(cells[column, READINGS[0]]["published"])
+                paper = number(cells[column, READINGS[0]], "published")
                 line += f'<td class="paper">{paper}</td>'
             for place, reading in enumerate(READINGS):
                 first = not (has_published or place)
@@ -134,7 +134,7 @@ def _html_cell(cell: Mapping[str, Any], common: str, first: bool) -> str:
     mark = cell["mark"]
     if np.isnan(cell["value"]):
         return f'<td class="none" title="{mark}">{_short(mark)}</td>'
-    text = percent(cell["value"])
+    text = number(cell, "value")
     if not np.isnan(cell["difference"]):
         text += f'<span class="delta">{points(cell["difference"])}</span>'
     if mark != common:
@@ -158,7 +158,7 @@ def _short(mark: str) -> str:
 def _markdown_cell(cell: Mapping[str, Any]) -> str:
     if np.isnan(cell["value"]):
         return f"[{cell['mark']}]"
-    text = percent(cell["value"])
+    text = number(cell, "value")
     if not np.isnan(cell["difference"]):
         text += f" ({points(cell['difference'])})"
     return f"{text} [{cell['mark']}]" if cell["mark"] else text
@@ -166,6 +166,14 @@ def _markdown_cell(cell: Mapping[str, Any]) -> str:
 
 def _line(values) -> str:
     return f"| {' | '.join(values)} |"
+
+
+def number(cell: Mapping[str, Any], name: str) -> str:
+    """Returns a number of a cell: a share in percent, anything else as it is."""
+    value = cell[name]
+    if cell.get("share", True) or np.isnan(value):
+        return percent(value)
+    return f"{value:.4g}"
 
 
 def percent(value: float) -> str:

@@ -175,10 +175,11 @@ def _made_with(record: Mapping[str, Any]) -> str:
     )
 
 
-_TABLE_NOTE = """<p class="note">Percent; under each value of ours its difference in
-points from the paper, whose tables were made with the released semantics. All epochs:
-the median over all epochs of all folds together, which is what the paper’s cells are.
-Best and last: one epoch of each run, the best by validation accuracy or the last, and
+_TABLE_NOTE = """<p class="note">Shares (accuracies, F1) in percent; under each value of
+ours its difference in points from the paper, whose tables were made with the released
+semantics. All epochs: the median over all epochs of all folds together, which is what
+the paper’s cells are. Best and last: one epoch of each run, the best by the validation
+metric that its task watches (the accuracy, if nothing else is said) or the last, and
 the median over runs. A mark as 2/5 folds tells how many folds stand behind a row or a
 cell if not all; – is a cell without runs.</p>"""
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings
+from ws_jax.analysis import aggregate, labels, settings, watched
 from ws_jax.results import COLUMNS
 from ws_jax.standins import IDENTITY_COLUMNS
 
@@ -82,7 +82,8 @@ class Table:
       note: how its runs were chosen.
       cells: one row per cell and reading: `row`, `group` and `column` labels,
         `reading`, `value`, `published`, `difference` (value - published), `folds`,
-        `num_folds`, `runs`, and `mark`, empty if nothing is amiss.
+        `num_folds`, `runs`, and `mark`, empty if nothing is amiss; `share`, whether it
+        is told in percent (where it is missing, all are).
       row_name: what `group` lists (levels, say).
       has_published: whether the paper gives numbers for it.
       has_results: whether it has values of its own; those of level 0 alone, which
@@ -114,7 +115,8 @@ def level_table(
       rows: tidy rows of the runs on the data set.
       data: the data set's name.
       kind: training augmentation.
-      metrics: measures; empty: those of the published table, else the accuracies.
+      metrics: measures; empty: those of the published table, else the accuracies and
+        what else tasks are scored by.
       paper: numbers to set beside ours; its levels and models are shown even where
         nothing was run.
       left_out: names of runs that are not in the table.
@@ -133,6 +135,7 @@ def level_table(
         group=cells["aug"].map(labels.level),
         row=row_names(cells),
         column=cells["metric"].map(labels.metric),
+        share=[watched.is_share(rows, metric) for metric in cells["metric"]],
     )
     name = paper.name if paper else "Medians"
     title = f"{labels.data(data)} trained with {labels.kind(kind)}"
@@ -242,9 +245,10 @@ def row_names(cells: pd.DataFrame) -> list[str]:
 
 
 def _default_metrics(rows: pd.DataFrame) -> tuple[str, ...]:
-    measured = [m for m in labels.METRICS if rows[m].notna().any()]
-    wanted = ("acc", "val_acc", "translation", "rotation", "noise", "swap")
-    return tuple(m for m in wanted if m in measured) or ("acc", "val_acc")
+    own = watched.own_metrics(rows)
+    wanted = ("acc", "val_acc", *own, "translation", "rotation", "noise", "swap")
+    found = tuple(m for m in wanted if rows[m].notna().any())
+    return found or ("acc", "val_acc")
 
 
 def note(rows: pd.DataFrame, left_out: Sequence[str] = ()) -> str:

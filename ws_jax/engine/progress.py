@@ -133,6 +133,7 @@ class Progress:
         num_runs: int,
         watched: tuple[str, np.ndarray],
         saved: int,
+        maximized: bool = True,
     ) -> None:
         """Notes an epoch of `num_runs` runs, and `saved` epochs that need no training.
 
@@ -143,6 +144,7 @@ class Progress:
           num_runs: runs that trained in this epoch.
           watched: the name of the watched metric, and its values.
           saved: epochs of runs that have stopped before their last.
+          maximized: whether more of the watched metric is better.
         """
         now = self._clock()
         seconds, trained = self._trained.get(group, (0.0, 0))
@@ -154,7 +156,7 @@ class Progress:
         left = f"{format_seconds(self.seconds_left())} left"
         name, (best, middle) = (
             watched[0].replace("_", " "),
-            _best_and_median(watched[1]),
+            _best_and_median(watched[1], maximized),
         )
         if self._bar is None:
             runs = "1 run" if num_runs == 1 else f"{num_runs} runs"
@@ -219,8 +221,8 @@ def _write(text: str) -> None:
         sys.stderr.flush()
 
 
-def _best_and_median(values: np.ndarray) -> tuple[Any, Any]:
+def _best_and_median(values: np.ndarray, maximized: bool) -> tuple[Any, Any]:
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return np.nan, np.nan
-    return finite.max(), np.median(finite)
+    return finite.max() if maximized else finite.min(), np.median(finite)

@@ -280,6 +280,7 @@ class _Training:
             len(rows),
             (watched, np.array([row[watched] for row in rows], float)),
             stopped * (run.train.epochs - epoch),
+            maximized=run.task.maximized,
         )
         for row in rows:
             if row["status"] == "diverged":

@@ -164,11 +164,11 @@ def _aligned(runs: list[Run]) -> list[Run]:
     So they train in one program. One without any is left as it is: adding zero times
     the parameters would change its rounding.
     """
-    kinds = {type(r.train.optimizer) for r in runs if r.train.optimizer.decays}
+    path = "train.optimizer.decays"
+    able = [run for run in runs if has_field(run, path)]
+    kinds = {type(r.train.optimizer) for r in able if r.train.optimizer.decays}
     return [
-        replace_field(run, "train.optimizer.decays", True)
-        if type(run.train.optimizer) in kinds
-        else run
+        replace_field(run, path, True) if type(run.train.optimizer) in kinds else run
         for run in runs
     ]
 

@@ -55,7 +55,8 @@ class Task(Config):
         is kept of each view.
       maximized: whether more of it is better.
       dense: whether targets are images [n, h, w], which move as the images do.
-      terms: of the loss, besides that of the examples.
+      terms: of the loss, besides that of the examples; a task that can have some
+        declares them as a part.
     """
 
     kinds: ClassVar[dict] = {}
@@ -63,7 +64,7 @@ class Task(Config):
     watched: ClassVar[str]
     maximized: ClassVar[bool] = True
     dense: ClassVar[bool] = False
-    terms: tuple[LossTerm, ...]
+    terms: tuple[LossTerm, ...] = ()
 
     def num_outputs(self, num_classes: int, shape: tuple[int, int, int]) -> int:
         """Returns how many outputs a network needs for images of shape [h, w, c]."""

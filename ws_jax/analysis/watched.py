@@ -1,0 +1,62 @@
+"""Which metric each run's task watches, which way is better, and what is a share.
+
+A table says so in the columns `task.watched` and `task.maximized`; where it does not,
+the accuracy is watched and more of it is better.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from ws_jax.results import COLUMNS
+
+USUAL = "acc"
+VIEWS = ("translation", "rotation", "noise", "edge_noise", "swap")
+_SHARE = re.compile(r"(val_|test_)?(acc|f1|top\d+)")
+
+
+def names(rows: pd.DataFrame) -> pd.Series:
+    """Returns the column of the watched validation metric of each row's run."""
+    if "task.watched" not in rows.columns:
+        return pd.Series(f"val_{USUAL}", rows.index, dtype="str")
+    known = rows["task.watched"]
+    return "val_" + known.where(known.notna(), USUAL).astype("str")
+
+
+def scores(rows: pd.DataFrame) -> pd.Series:
+    """Returns the watched validation metric of each row, signed: more is better."""
+    name = names(rows)
+    found = pd.Series(float("nan"), rows.index)
+    for metric in name.unique():
+        if metric in rows.columns:
+            found = found.where(name != metric, rows[metric].astype("float64"))
+    if "task.maximized" not in rows.columns:
+        return found
+    return found.where(~(rows["task.maximized"] == False), -found)  # noqa: E712
+
+
+def is_share(rows: pd.DataFrame, metric: str) -> bool:
+    """Returns whether a measure is a share of a whole, which is told in percent.
+
+    A view keeps the watched metric, and is what that is.
+    """
+    if metric in VIEWS:
+        return all(_SHARE.fullmatch(name) for name in names(rows).unique())
+    return _SHARE.fullmatch(metric) is not None
+
+
+def own_metrics(rows: pd.DataFrame) -> list[str]:
+    """Lists the validation metrics that tasks have besides the usual columns.
+
+    They are numbers; what else a task keeps of an epoch (counts by class) is not told.
+    """
+    return [
+        name
+        for name in rows.columns
+        if name.startswith("val_")
+        and name not in COLUMNS
+        and pd.api.types.is_numeric_dtype(rows[name])
+        and rows[name].notna().any()
+    ]
