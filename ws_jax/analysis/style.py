@@ -166,6 +166,17 @@ def over_levels(axes: Axes, label: str) -> None:
 
 
 def letters(axes: np.ndarray) -> None:
-    """Puts (a), (b), … before the panels' titles."""
+    """Puts (a), (b), … (z), (aa), (ab), … before the panels' titles."""
     for index, panel in enumerate(axes.flat):
-        panel.set_title(f"({chr(97 + index)}) {panel.get_title(loc='left')}")
+        panel.set_title(f"({letter(index)}) {panel.get_title(loc='left')}")
+
+
+def letter(index: int) -> str:
+    """Returns the letters of a panel, counted from 0.
+
+    Example:
+      >>> letter(0), letter(25), letter(26), letter(701), letter(702)
+      ('a', 'z', 'aa', 'zz', 'aaa')
+    """
+    before, last = divmod(index, 26)
+    return (letter(before - 1) if before else "") + chr(97 + last)
