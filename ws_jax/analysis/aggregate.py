@@ -16,14 +16,16 @@ from ws_jax.standins import identified
 # What tells cells apart; folds and seeds are pooled within a cell.
 CELL_KEYS = [*settings.USUAL, "setting", "cell"]
 TRAINING_KEYS = [*CELL_KEYS, "fold", "seed"]
+# Transforms that change nothing at level 0; others act without having a level.
+WITH_LEVEL = ("translation", "rotation", "noise", "edge_noise")
 MODEL_ORDER = {"cnn": 0, "fcn": 1}  # any other after them, by name
 
 
 def tidy(frame: pd.DataFrame, join_lengths: bool = False) -> pd.DataFrame:
     """Returns the results with one numbered training for each identity.
 
-    Levels and rates are rounded (they may have passed through float32), level 0 counts
-    as `none` and a severing probability of 0 as not severed, whatever sweep they come
+    Levels and rates are rounded (they may have passed through float32), level 0 of a
+    transform that has levels counts as `none` and a severing probability of 0 as not severed, whatever sweep they come
     from. A training that stands in several sweeps (its `digest` does) is kept once: the
     longest, and the first by the sweep's name among equals (`repeats` names what is
     left out).
@@ -60,12 +62,13 @@ def _normalised(frame: pd.DataFrame) -> pd.DataFrame:
     extra = [name for name in frame.columns if name not in COLUMNS]
     frame = frame.reindex(columns=[*COLUMNS, *extra]).astype(COLUMNS)
     aug, vcp = frame["aug"].round(4), frame["vcp"].round(4)
+    acting = (aug > 0) | ~frame["aug_type"].isin(WITH_LEVEL)
     rates = {rate: float(f"{rate:.5g}") for rate in frame["learning_rate"].unique()}
     frame = frame.assign(
         aug=aug,
         vcp=vcp,
         learning_rate=frame["learning_rate"].map(rates).astype("float64"),
-        aug_type=frame["aug_type"].where(aug > 0, "none"),
+        aug_type=frame["aug_type"].where(acting, "none"),
         severing=frame["severing"].where(vcp > 0, "none"),
     )
     frame = identified(frame, RUN_COLUMNS)
@@ -248,8 +251,8 @@ def matching(rows: pd.DataFrame, **values) -> pd.DataFrame:
 
 
 def of_kind(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Returns the rows of one augmentation with level 0, which all kinds share."""
-    return rows[(rows["aug_type"] == kind) | (rows["aug"] == 0)]
+    """Returns the rows of one augmentation, and those without any, which all share."""
+    return rows[rows["aug_type"].isin([kind, "none"])]
 
 
 def variants(rows: pd.DataFrame) -> list[tuple[str, str, str]]:

@@ -45,12 +45,14 @@ def sweep_curves(frame: pd.DataFrame) -> list[Item]:
     for sweep, part in frame.groupby("sweep") if len(frame) else ():
         for data, rows in aggregate.tidy(part).groupby("data"):
             by = max(_COLOURS, key=lambda column: rows[column].nunique())
-            kinds = sorted(set(rows["aug_type"]) - {"none"}) or ["none"]
+            kinds = sorted(set(rows.loc[rows["aug"] > 0, "aug_type"])) or [""]
             for kind in kinds:
-                own = aggregate.of_kind(rows, kind)
+                # What has no level stands in columns of its own, beside level 0.
+                own = rows[(rows["aug_type"] == kind) | (rows["aug"] == 0)]
                 keys = [k for k in _COLOURS if k != by]
                 for words, chosen in settings.parts(own, keys):
-                    title = f"{sweep}: {labels.data(data)}, {labels.kind(kind)}"
+                    title = f"{sweep}: {labels.data(data)}"
+                    title += f", {labels.kind(kind)}" if kind else ""
                     found.append(_curves(chosen, title, words, by))
     return found
 
