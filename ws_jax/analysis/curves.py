@@ -258,7 +258,7 @@ def _draw_cells(axes: Axes, cells: pd.DataFrame, line: dict[str, object]) -> Non
     """Draws one model; a cell that lacks folds has a hollow marker."""
     cells = cells.sort_values("aug")
     axes.plot(cells["aug"], cells["value"], **{**line, "marker": ""})
-    whole = cells["folds"] >= cells["num_folds"]
+    whole = cells["folds"] >= cells["planned_folds"]
     for part, face in ((cells[whole], line["color"]), (cells[~whole], "none")):
         axes.plot(
             part["aug"],

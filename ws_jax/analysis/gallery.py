@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ws_jax.analysis import aggregate, curves, labels, settings, watched
+from ws_jax.analysis import aggregate, curves, labels, settings, varying, watched
 
 # How to read curves over epochs.
-LINES = "Lines are medians over folds, bands their whole range; a line is dotted where "
-LINES += "some folds have stopped."
+LINES = "Lines are medians over folds and seeds, bands their whole range; a line is "
+LINES += "dotted where some runs have stopped."
 BANDS = f"{LINES} In long trainings the first tenth of the epochs may be out of view."
 
 
@@ -67,6 +67,7 @@ def _curves(rows: pd.DataFrame, title: str, words: str, by: str) -> Item:
     return Item(
         "",
         f"{title}, {words}" if words else title,
-        f"All that was evaluated, over epochs. {BANDS}",
+        f"All that was evaluated, over epochs. {BANDS} Behind each line: "
+        f"{varying.repeats(rows)}.",
         functools.partial(curves.learning_curves, rows, metrics, by),
     )

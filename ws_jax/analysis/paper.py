@@ -29,6 +29,8 @@ class Paper:
       pictures: lists pictures that it makes of one image, [h, w, c] in [0, 1].
       question: what it asks; empty if nothing is answered.
       answer: answers that in a few sentences, from tidy results.
+      asks: whether results on a data set that it has no numbers for ask its question,
+        from their tidy rows.
       words: what a newcomer must know, each with its explanation.
     """
 
@@ -43,4 +45,5 @@ class Paper:
     pictures: Callable[[np.ndarray], list[Item]]
     question: str = ""
     answer: Callable[[pd.DataFrame], list[str]] = lambda rows: []
+    asks: Callable[[pd.DataFrame], bool] = lambda rows: False
     words: tuple[tuple[str, str], ...] = ()

@@ -128,12 +128,31 @@ def noted(figure: Figure, text: str) -> Figure:
     return figure
 
 
-def legend(figure: Figure, handles: Sequence[Line2D], title: str = "") -> None:
-    """Puts one legend for all panels under them, its title in front of the entries."""
+def series(index: int) -> str:
+    """Returns the colour of a line that is no model's, by its place."""
+    ring = (*_MODELS.values(), *_OTHERS)
+    return ring[index % len(ring)]
+
+
+def legend(
+    figure: Figure, handles: Sequence[Line2D], title: str = "", columns: int = 0
+) -> None:
+    """Puts one legend for all panels under them, its title in front of the entries.
+
+    Args:
+      figure: that it is of.
+      handles: its entries.
+      title: what they are.
+      columns: at most, 0 for as many as short entries leave room for; what stands
+        below the first row is put under the figure, which grows.
+    """
     if not handles:
         return
     first = [Line2D([], [], linestyle="none", label=title)] if title else []
     entries = [*first, *handles]
+    if columns:
+        _legend_below(figure, entries, columns)
+        return
     with matplotlib.rc_context(STYLE):
         figure.legend(
             handles=entries,
@@ -144,6 +163,24 @@ def legend(figure: Figure, handles: Sequence[Line2D], title: str = "") -> None:
             handletextpad=0.5,
             handlelength=1.3 if len(handles) > 6 else 2.2,
         )
+
+
+def _legend_below(figure: Figure, entries: list[Line2D], columns: int) -> None:
+    """Makes a figure higher by the rows of a legend, and puts the legend there."""
+    columns = min(columns, len(entries))
+    more = 0.2 * (-(-len(entries) // columns) - 1)
+    width, height = figure.get_size_inches()
+    below = figure.subplotpars
+    figure.set_size_inches(width, height + more)
+    figure.subplots_adjust(
+        bottom=(below.bottom * height + more) / (height + more),
+        top=(below.top * height + more) / (height + more),
+    )
+    with matplotlib.rc_context(STYLE):
+        figure.legend(
+            handles=entries, loc="lower center", borderaxespad=0.1, ncols=columns,
+            columnspacing=1.1, handletextpad=0.5, labelspacing=0.25,
+        )  # fmt: skip
 
 
 def handles(values: Sequence[float], by: str = "aug") -> list[Line2D]:

@@ -23,5 +23,6 @@ PAPER = Paper(
     pictures=pictures.items,
     question=answer.QUESTION,
     answer=answer.answer,
+    asks=runs.asks,
     words=answer.WORDS,
 )

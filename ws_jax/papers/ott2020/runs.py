@@ -48,6 +48,15 @@ def select(frame: pd.DataFrame, data: str) -> Selection:
     return Selection(rows[~other], rows[other], reasons[other])
 
 
+def asks(rows: pd.DataFrame) -> bool:
+    """Returns whether runs ask the paper's question on data of their own.
+
+    That takes its two networks and no other, and images that were translated.
+    """
+    translated = (rows["aug_type"] == "translation") & (rows["aug"] > 0)
+    return set(rows["model"]) == {"cnn", "fcn"} and bool(translated.any())
+
+
 def departures(rows: pd.DataFrame, data: str) -> pd.Series:
     """Says of each row how its run differs from the paper's; empty where it does not.
 
