@@ -110,7 +110,8 @@ def by_setting(panels: Sequence[Panel], columns: int, by: str) -> Figure:
         for spare in axes.flat[len(panels) :]:
             spare.set_axis_off()
     title = {"aug": "Level", "vcp": "p", "learning_rate": "Rate"}[by]
-    style.legend(figure, style.handles(settings, by), title)
+    if len(settings) > 1:
+        style.legend(figure, style.handles(settings, by), title)
     return figure
 
 

@@ -192,6 +192,8 @@ def _of(found: Study, place: int) -> str:
     if not order:
         return f"{field.name}: no two values stand beside each other, all else equal."
     first, last = ahead[0], ahead[-1]
+    if first.mean == 0 and len(order) == 2:
+        return f"{field.name}: no difference between {order[0]} and {order[1]}."
     lead = f"{found.difference(first.mean)}{found.unit}"
     text = f"{field.name}: {order[0]} is ahead of {order[1]} by {lead}"
     text += f" ({_interval(found, first)})"

@@ -170,11 +170,12 @@ def _legend_below(figure: Figure, entries: list[Line2D], columns: int) -> None:
     columns = min(columns, len(entries))
     more = 0.2 * (-(-len(entries) // columns) - 1)
     width, height = figure.get_size_inches()
-    below = figure.subplotpars
+    grid = figure.axes[0].get_gridspec()
+    ends = grid.get_subplot_params(figure)
     figure.set_size_inches(width, height + more)
-    figure.subplots_adjust(
-        bottom=(below.bottom * height + more) / (height + more),
-        top=(below.top * height + more) / (height + more),
+    grid.update(
+        bottom=(ends.bottom * height + more) / (height + more),
+        top=(ends.top * height + more) / (height + more),
     )
     with matplotlib.rc_context(STYLE):
         figure.legend(

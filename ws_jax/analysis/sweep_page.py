@@ -23,13 +23,14 @@ from ws_jax.analysis import (
     watched,
 )
 
-_MOST_NAMED = 8  # lines that a legend names one by one
+_MOST_NAMED = 6  # lines that a legend names one by one
 
 
 def table(found: question.Study) -> str:
     """Returns all settings as an HTML table, a narrow column for each field."""
     rows = found.rows
     metrics = tables.default_metrics(rows)
+    metrics = tuple(sorted(metrics, key=lambda name: name != found.metric))
     first = _first(found)
     lines: dict[tuple, dict[str, str]] = {}
     marks: dict[tuple, str] = {}
@@ -132,7 +133,7 @@ def _against(found: question.Study, place: int) -> Figure:
     figure, axes = style.make_axes(1, 1, height=2.6)
     panel, handles = axes[0, 0], {}
     with matplotlib.rc_context(style.STYLE):
-        for index, (words, runs) in enumerate(lines.items()):
+        for words, runs in lines.items():
             told = runs[question.key(other)].iloc[0] if many else words
             if many and not told:
                 told = f"no {found.fields[other].name}"
@@ -148,14 +149,20 @@ def _against(found: question.Study, place: int) -> Figure:
                 alpha=0.7 if many else 1,
             )  # fmt: skip
             handles.setdefault(told, Line2D([], [], color=colour, label=told))
-            del index
         _scale(panel, found.fields[place])
         panel.set_ylabel(labels.metric(found.metric))
         if watched.is_share(found.rows, found.metric):
             style.in_percent(panel)
     shown = [handle for told, handle in handles.items() if told]
-    style.legend(figure, shown, found.fields[other].name if many else "", columns=3)
+    title = found.fields[other].name if many else ""
+    style.legend(figure, shown, title, _columns(shown))
     return figure
+
+
+def _columns(handles: list[Line2D]) -> int:
+    """Returns how many of a legend's entries fit beside each other."""
+    longest = max([len(str(handle.get_label())) for handle in handles], default=1)
+    return max(1, min(5, 96 // (longest + 6)))
 
 
 def _scale(panel, field: varying.Field) -> None:
