@@ -36,12 +36,14 @@ def words(rows: pd.DataFrame, papers: Sequence[Paper], text: str) -> str:
     if rows.empty:
         return ""
     plain = re.sub(r"<[^>]*>", " ", text)
-    told = {word: meaning for paper in papers for word, meaning in paper.words}
     models = set(map(labels.model, rows["model"].unique()))
+    # A paper may explain the one by the other.
+    alone = len(models & set(_USUAL)) < len(_USUAL)
+    told = {word: meaning for paper in papers for word, meaning in paper.words}
     known = {w: m for w, m in _USUAL.items() if w in models} | {
         word: meaning
         for word, meaning in told.items()
-        if (word in models or word not in _USUAL)
+        if (word not in _USUAL or (word in models and not alone))
         and re.search(rf"\b{re.escape(word)}\b", plain)
     }
     for name in sorted(set(rows["model"]) - {"cnn", "fcn"}):

@@ -123,7 +123,12 @@ def _lines(found: question.Study, place: int) -> dict[str, pd.DataFrame]:
 def _colouring(found: question.Study, place: int) -> int:
     """Returns the field that colours tell where there are many lines."""
     others = [i for i in range(len(found.fields)) if i != place]
-    return others[0] if others else -1
+
+    def spread(i: int) -> float:
+        means = found.runs.groupby(question.key(i))["value"].mean()
+        return float(means.max() - means.min())
+
+    return max(others, key=spread, default=-1)
 
 
 def _against(found: question.Study, place: int) -> Figure:
