@@ -78,7 +78,7 @@ def make_report(
     theirs = _of_papers(rows, papers)
     own = _own_studies(rows, papers)
     sections = {
-        "answer": ("In short", _answers(own)),
+        "answer": ("In short", sweep_page.answers([found for found, _ in own])),
         "study": ("What was run", _study(frame, rows, records, papers)),
         "verdicts": ("Verdicts", _verdicts(rows, papers)),
         "tables": ("Tables", _tables(own, theirs, papers)),
@@ -144,20 +144,6 @@ def _own_studies(
         for data, own in rows.groupby("data")
         if data not in known
     ]
-
-
-def _answers(own: Sequence[tuple[question.Study, bool]]) -> str:
-    """Answers what sweeps ask that are no paper's."""
-    parts = []
-    for found, _ in own:
-        first, *rest = question.answers(found)
-        name = labels.data(str(found.rows["data"].iloc[0]))
-        head = f"<strong>{page.escape(name)}.</strong> " if len(own) > 1 else ""
-        parts.append(f"<p>{head}{page.escape(' '.join([first, *rest[:1]]))}</p>")
-        items = "".join(f"<li>{page.escape(text)}</li>" for text in rest[1:])
-        parts += [f"<ul>{items}</ul>"] if items else []
-        parts += [f"<p>{page.escape(text)}</p>" for text in question.cautions(found)]
-    return "".join(parts)
 
 
 def _papers_answers(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
@@ -265,7 +251,7 @@ def _tables(
     theirs: pd.DataFrame,
     papers: Sequence[Paper],
 ) -> str:
-    parts = [_settings_table(found) for found, asked in own if not asked]
+    parts = [sweep_page.settings_table(found) for found, asked in own if not asked]
     shown = [t for paper in papers for t in paper.tables(theirs) if t.has_results]
     for found, asked in own:
         shown += _level_tables(found.rows) if asked else []
@@ -273,15 +259,6 @@ def _tables(
         note = _READ + _PUBLISHED * any(table.has_published for table in shown)
         parts.append(f'<p class="note">{note}</p>')
     return "".join([*parts, *map(_table, shown)])
-
-
-def _settings_table(found: question.Study) -> str:
-    name = labels.data(str(found.rows["data"].iloc[0]))
-    return (
-        f'<h3><span class="name">All settings</span>{page.escape(name)}</h3>'
-        f'<p class="note">{page.escape(sweep_page.note(found))}</p>'
-        f"{sweep_page.table(found)}"
-    )
 
 
 def _tables_without_results(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:

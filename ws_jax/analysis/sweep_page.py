@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
@@ -24,6 +25,30 @@ from ws_jax.analysis import (
 )
 
 _MOST_NAMED = 6  # lines that a legend names one by one
+
+
+def answers(own: Sequence[question.Study]) -> str:
+    """Answers what sweeps ask that are no paper's, as HTML."""
+    parts = []
+    for found in own:
+        first, *rest = question.answers(found)
+        name = labels.data(str(found.rows["data"].iloc[0]))
+        head = f"<strong>{page.escape(name)}.</strong> " if len(own) > 1 else ""
+        parts.append(f"<p>{head}{page.escape(' '.join([first, *rest[:1]]))}</p>")
+        items = "".join(f"<li>{page.escape(text)}</li>" for text in rest[1:])
+        parts += [f"<ul>{items}</ul>"] if items else []
+        parts += [f"<p>{page.escape(text)}</p>" for text in question.cautions(found)]
+    return "".join(parts)
+
+
+def settings_table(found: question.Study) -> str:
+    """Returns the table with its name and how to read it."""
+    name = labels.data(str(found.rows["data"].iloc[0]))
+    return (
+        f'<h3><span class="name">All settings</span>{page.escape(name)}</h3>'
+        f'<p class="note">{page.escape(note(found))}</p>'
+        f"{table(found)}"
+    )
 
 
 def table(found: question.Study) -> str:
@@ -110,6 +135,7 @@ def figures(found: question.Study) -> list[gallery.Item]:
 def _lines(found: question.Study, place: int) -> dict[str, pd.DataFrame]:
     """Returns the runs of each setting of the other fields, by its words."""
     field = found.fields[place]
+    assert field.numbers is not None
     numbers = field.numbers.groupby(found.rows["training"]).first()
     runs = found.runs.assign(x=numbers).dropna(subset=["x", "value"])
     others = [i for i in range(len(found.fields)) if i != place]
@@ -172,6 +198,7 @@ def _columns(handles: list[Line2D]) -> int:
 
 def _scale(panel, field: varying.Field) -> None:
     """Gives the axis of a field its values as ticks, by powers of ten if it must."""
+    assert field.numbers is not None
     values = sorted(field.numbers.dropna().unique())
     positive = [value for value in values if value > 0]
     if values[0] > 0 and values[-1] / values[0] >= 9:
