@@ -15,7 +15,7 @@ ORDER = (
 ).split()
 # The same within the engine: from one run to many, and to the host's loop.
 ENGINE = (
-    "program evaluate train mapping chunk memory study progress describe sweep"
+    "program predict evaluate train mapping chunk memory study progress describe sweep"
 ).split()
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")
 
