@@ -37,6 +37,7 @@ def main() -> None:
     path = report.write_report(
         results.read(folders),
         OUTPUT.value or Path(folders[0]) / "report.html",
+        title=", ".join(Path(name).resolve().name for name in folders),
         records=[record for name in folders for record in results.read_records(name)],
         image=_digit() if AUGMENTATIONS.value else None,
         papers=list(PAPERS.values()),

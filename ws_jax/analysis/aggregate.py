@@ -16,8 +16,7 @@ from ws_jax.standins import identified
 # What tells cells apart; folds and seeds are pooled within a cell.
 CELL_KEYS = [*settings.USUAL, "setting", "cell"]
 TRAINING_KEYS = [*CELL_KEYS, "fold", "seed"]
-# Augmentations that at level 0 leave images as they are; a mirrored image, say, has no
-# level and is changed all the same.
+# Transforms that change nothing at level 0; others act without having a level.
 LEVELED = ("translation", "rotation", "noise", "edge_noise")
 MODEL_ORDER = {"cnn": 0, "fcn": 1}  # any other after them, by name
 
@@ -25,8 +24,8 @@ MODEL_ORDER = {"cnn": 0, "fcn": 1}  # any other after them, by name
 def tidy(frame: pd.DataFrame, join_lengths: bool = False) -> pd.DataFrame:
     """Returns the results with one numbered training for each identity.
 
-    Levels and rates are rounded (they may have passed through float32), level 0 of a
-    kind that has levels counts as `none` and a severing probability of 0 as not
+    Levels and rates are rounded (they may have passed through float32). Level 0 of a
+    transform that has levels counts as `none`, and a severing probability of 0 as not
     severed, whatever sweep they come from. A training that stands in several sweeps
     (its `digest` does) is kept once: the longest, and the first by the sweep's name
     among equals (`repeats` names what is left out).
@@ -63,14 +62,13 @@ def _normalised(frame: pd.DataFrame) -> pd.DataFrame:
     extra = [name for name in frame.columns if name not in COLUMNS]
     frame = frame.reindex(columns=[*COLUMNS, *extra]).astype(COLUMNS)
     aug, vcp = frame["aug"].round(4), frame["vcp"].round(4)
+    acting = (aug > 0) | ~frame["aug_type"].isin(LEVELED)
     rates = {rate: float(f"{rate:.5g}") for rate in frame["learning_rate"].unique()}
     frame = frame.assign(
         aug=aug,
         vcp=vcp,
         learning_rate=frame["learning_rate"].map(rates).astype("float64"),
-        aug_type=frame["aug_type"].where(
-            (aug > 0) | ~frame["aug_type"].isin(LEVELED), "none"
-        ),
+        aug_type=frame["aug_type"].where(acting, "none"),
         severing=frame["severing"].where(vcp > 0, "none"),
     )
     frame = identified(frame, RUN_COLUMNS)
@@ -191,8 +189,9 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
 
     Returns:
       `CELL_KEYS`, `metric`, `value` (NaN if nothing was measured), `folds` that have a
-      value out of `num_folds`, `runs`, `diverged`, `running`, and `shortest` and
-      `longest`, the epochs that the runs trained.
+      value and `planned_folds`, all of `num_folds` where no record tells (`with_plan`);
+      `seeds` and `planned_seeds` (0 where no record tells), `runs`, `diverged`,
+      `running`, and `shortest` and `longest`, the epochs that the runs trained.
 
     Raises:
       ConfigError: for an unknown reading.
@@ -213,18 +212,54 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
         running=("running", "sum"),
         shortest=("trained", "min"),
         longest=("trained", "max"),
-    )
+    ).join(_planned(rows))
     parts = []
     for metric in metrics:
-        known = runs[measured[metric].notna()]
-        folds = known.groupby(CELL_KEYS)["fold"].nunique()
+        known = runs[measured[metric].notna()].groupby(CELL_KEYS)
+        folds, seeds = known["fold"].nunique(), known["seed"].nunique()
         part = found.assign(
             metric=metric,
             value=values[metric].reindex(found.index),
             folds=folds.reindex(found.index, fill_value=0),
+            seeds=seeds.reindex(found.index, fill_value=0),
         )
         parts.append(part.reset_index())
     return pd.concat(parts, ignore_index=True)
+
+
+def with_plan(
+    frame: pd.DataFrame, records: Sequence[Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Adds to results how many folds and seeds of each cell were to be trained.
+
+    Args:
+      frame: results, as `ws_jax.results.read` gives them.
+      records: of the sweeps, as `ws_jax.results.read_records` gives them.
+
+    Returns:
+      The same with `planned_folds` and `planned_seeds`, NaN where no record tells.
+    """
+    if frame.empty or "cell" not in frame.columns:
+        return frame
+    listed = [run for record in records for chunk in record["chunks"]
+              for run in chunk["runs"]]  # fmt: skip
+    listed = [run for run in listed if {"cell", "fold", "seed"} <= set(run)]
+    if not listed:
+        return frame
+    runs = pd.DataFrame(listed, columns=["cell", "fold", "seed"]).groupby("cell")
+    return frame.assign(
+        planned_folds=frame["cell"].map(runs["fold"].nunique()).astype("float64"),
+        planned_seeds=frame["cell"].map(runs["seed"].nunique()).astype("float64"),
+    )
+
+
+def _planned(rows: pd.DataFrame) -> pd.DataFrame:
+    """Returns the folds and seeds that were planned of each cell."""
+    none = pd.Series(float("nan"), rows.index)
+    folds = rows.get("planned_folds", none).fillna(rows["num_folds"])
+    seeds = rows.get("planned_seeds", none).fillna(0)
+    rows = rows.assign(planned_folds=folds, planned_seeds=seeds)
+    return rows.groupby(CELL_KEYS)[["planned_folds", "planned_seeds"]].max()
 
 
 def mark(cell: Mapping[str, Any]) -> str:
@@ -238,8 +273,12 @@ def mark(cell: Mapping[str, Any]) -> str:
         return "missing"
     if not cell["folds"] and not cell["diverged"]:
         return "not evaluated"
-    folds = f"{cell['folds']:.0f} of {cell['num_folds']:.0f} folds"
-    notes = [folds] if cell["folds"] < cell["num_folds"] else []
+    notes = []
+    wanted = {"folds": cell.get("planned_folds") or cell["num_folds"]}
+    wanted["seeds"] = cell.get("planned_seeds", 0)
+    for name, count in wanted.items():
+        if count and cell.get(name, count) < count:
+            notes.append(f"{cell[name]:.0f} of {count:.0f} {name}")
     notes += [f"{cell[s]:.0f} {s}" for s in ("diverged", "running") if cell[s]]
     return ", ".join(notes)
 

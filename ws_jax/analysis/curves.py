@@ -110,7 +110,8 @@ def by_setting(panels: Sequence[Panel], columns: int, by: str) -> Figure:
         for spare in axes.flat[len(panels) :]:
             spare.set_axis_off()
     title = {"aug": "Level", "vcp": "p", "learning_rate": "Rate"}[by]
-    style.legend(figure, style.handles(settings, by), title)
+    if len(settings) > 1:
+        style.legend(figure, style.handles(settings, by), title)
     return figure
 
 
@@ -168,17 +169,29 @@ def _columns(rows: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
     """Parts rows by model and setting, and names the parts by what tells them apart."""
     inits = set(rows.loc[rows["model"] != "cnn", "init"])
     several = rows["semantics"].nunique() > 1
-    telling = settings.differing(rows, [k for k in settings.SETTING if k != by])
+    keys = ["aug_type", *settings.SETTING]
+    telling = settings.differing(_alike(rows), [k for k in keys if k != by])
     found = []
     for semantics, init, model in aggregate.variants(rows):
-        own = aggregate.matching(rows, semantics=semantics, init=init, model=model)
+        own = aggregate.matching(
+            _alike(rows), semantics=semantics, init=init, model=model
+        )
         name = model_name(model, init, inits)
         name += f" ({semantics})" if several else ""
         # By setting in a fixed order, the words being those of all columns.
         for values, part in own.groupby(telling) if telling else [((), own)]:
-            words = settings.in_words(dict(zip(telling, values, strict=True)), telling)
+            words = settings.of_model(dict(zip(telling, values, strict=True)), part)
             found.append((f"{name}, {words}" if words else name, part))
     return found
+
+
+def _alike(rows: pd.DataFrame) -> pd.DataFrame:
+    """Calls level 0 by the kind that it is the beginning of, if there is one."""
+    kinds = set(rows.loc[rows["aug"] > 0, "aug_type"])
+    if len(kinds) != 1:
+        return rows
+    none = rows["aug_type"] == "none"
+    return rows.assign(aug_type=rows["aug_type"].where(~none, kinds.pop()))
 
 
 def model_name(model: str, init: str, inits: set[str]) -> str:
@@ -246,7 +259,7 @@ def _draw_cells(axes: Axes, cells: pd.DataFrame, line: dict[str, object]) -> Non
     """Draws one model; a cell that lacks folds has a hollow marker."""
     cells = cells.sort_values("aug")
     axes.plot(cells["aug"], cells["value"], **{**line, "marker": ""})
-    whole = cells["folds"] >= cells["num_folds"]
+    whole = cells["folds"] >= cells["planned_folds"]
     for part, face in ((cells[whole], line["color"]), (cells[~whole], "none")):
         axes.plot(
             part["aug"],

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ws_jax.analysis import aggregate, curves, labels, settings, watched
+from ws_jax.analysis import aggregate, curves, labels, settings, varying, watched
 
 # How to read curves over epochs.
-LINES = "Lines are medians over folds, bands their whole range; a line is dotted where "
-LINES += "some folds have stopped."
+LINES = "Lines are medians over folds and seeds, bands their whole range; a line is "
+LINES += "dotted where some runs have stopped."
 BANDS = f"{LINES} In long trainings the first tenth of the epochs may be out of view."
 
 
@@ -45,12 +45,14 @@ def sweep_curves(frame: pd.DataFrame) -> list[Item]:
     for sweep, part in frame.groupby("sweep") if len(frame) else ():
         for data, rows in aggregate.tidy(part).groupby("data"):
             by = max(_COLOURS, key=lambda column: rows[column].nunique())
-            kinds = sorted(set(rows["aug_type"]) - {"none"}) or ["none"]
+            kinds = sorted(set(rows.loc[rows["aug"] > 0, "aug_type"])) or [""]
             for kind in kinds:
-                own = aggregate.of_kind(rows, kind)
+                # What has no level stands in columns of its own, beside level 0.
+                own = rows[(rows["aug_type"] == kind) | (rows["aug"] == 0)]
                 keys = [k for k in _COLOURS if k != by]
                 for words, chosen in settings.parts(own, keys):
-                    title = f"{sweep}: {labels.data(data)}, {labels.kind(kind)}"
+                    title = f"{sweep}: {labels.data(data)}"
+                    title += f", {labels.kind(kind)}" if kind else ""
                     found.append(_curves(chosen, title, words, by))
     return found
 
@@ -65,6 +67,7 @@ def _curves(rows: pd.DataFrame, title: str, words: str, by: str) -> Item:
     return Item(
         "",
         f"{title}, {words}" if words else title,
-        f"All that was evaluated, over epochs. {BANDS}",
+        f"All that was evaluated, over epochs. {BANDS} Behind each line: "
+        f"{varying.repeats(rows)}.",
         functools.partial(curves.learning_curves, rows, metrics, by),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePath
 
 import numpy as np
 
@@ -54,13 +55,19 @@ def short_metric(name: str) -> str:
 
 
 def kind(name: str) -> str:
-    """Returns what an augmentation is called."""
-    return KINDS.get(name, name.replace("_", " "))
+    """Returns what an augmentation is called; several, joined by a plus.
+
+    Example:
+      >>> kind("edge_noise+flip")
+      'edge noise + flip'
+    """
+    parts = [KINDS.get(part, part.replace("_", " ")) for part in name.split("+")]
+    return " + ".join(parts)
 
 
 def data(name: str) -> str:
-    """Returns what a data set is called."""
-    return DATA.get(name, name)
+    """Returns what a data set is called; one that is a file, by the file's name."""
+    return DATA.get(name, PurePath(name).stem if "/" in name else name)
 
 
 def model(name: str) -> str:
@@ -79,6 +86,11 @@ def level(value: float) -> str:
     if 0 < value < 0.01:
         return f"{value:.2g}" if f"{value:e}"[0] != "1" else f"1e{np.log10(value):.0f}"
     return f"{value:.3g}".replace("0.", ".", 1) if value else "0"
+
+
+def count(number: float, word: str) -> str:
+    """Returns a number of things in words, `1 layer` or `2 layers`."""
+    return f"{number:,.0f} {word}{'' if number == 1 else 's'}"
 
 
 def epochs(value: int) -> str:

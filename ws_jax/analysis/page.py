@@ -78,9 +78,12 @@ def figure(drawn: Figure, number: int, name: str, title: str, caption: str) -> s
     picture = svg(drawn, f"figure-{number}", f"{name} {title}".strip())
     if drawn.get_figwidth() < style.WIDTH * 0.7:
         picture = picture.replace("<svg", '<svg class="small"', 1)
+    single = len(drawn.axes) == 1
+    if single:
+        picture = picture.replace("<svg", '<svg class="one"', 1)
     return (
         f"<figure><h3>{number_name}{escape(title)}</h3>"
-        f'<div class="scroll">{picture}</div>'
+        f'<div class="scroll{" one" * single}">{picture}</div>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 

@@ -44,6 +44,8 @@ class Paper:
       pictures: lists pictures that it makes of one image, [h, w, c] in [0, 1].
       question: what it asks; empty if nothing is answered.
       answer: answers that in a few sentences, from tidy results.
+      asks: whether results on a data set that it has no numbers for ask its question,
+        from their tidy rows.
       words: what a newcomer must know, each with its explanation.
       comparisons: sets tidy results beside other numbers of the paper.
       concerns: whether it has anything to say of tidy results; if not, a page does not
@@ -61,6 +63,7 @@ class Paper:
     pictures: Callable[[np.ndarray], list[Item]]
     question: str = ""
     answer: Callable[[pd.DataFrame], list[str]] = lambda rows: []
+    asks: Callable[[pd.DataFrame], bool] = lambda rows: False
     words: tuple[tuple[str, str], ...] = ()
     comparisons: Callable[[pd.DataFrame], list[Comparison]] = lambda rows: []
     concerns: Callable[[pd.DataFrame], bool] = lambda rows: True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ import pandas as pd
 from ws_jax.analysis import (
     aggregate,
     gallery,
+    glossary,
     labels,
     page,
+    question,
     render,
     study,
+    sweep_page,
     tables,
     verdict_cards,
 )
@@ -70,18 +73,34 @@ def make_report(
     join_lengths: bool = False,
 ) -> str:
     """Returns the page that `write_report` writes."""
+    frame = aggregate.with_plan(frame, records)
     rows = aggregate.tidy(frame, join_lengths)
     papers = [paper for paper in papers if paper.concerns(rows)]
+    theirs = _of_papers(rows, papers)
+    own = _own_studies(rows, papers)
     sections = {
-        "answer": ("In short", _answers(rows, papers)),
-        "study": ("What was run", _study(frame, rows, records)),
+        "answer": ("In short", sweep_page.answers([found for found, _ in own])),
+        "study": ("What was run", _study(frame, rows, records, papers)),
         "verdicts": ("Verdicts", _verdicts(rows, papers)),
-        "tables": ("Tables", _tables(rows, papers)),
-        "comparisons": ("Beside other numbers", _comparisons(rows, papers)),
-        "figures": ("Figures", _paper_figures(rows, papers)),
+        "tables": ("Tables", _tables(own, theirs, papers)),
+        "comparisons": ("Beside other numbers", _comparisons(theirs, papers)),
+        "figures": ("Figures", _own_figures(own) + _paper_figures(theirs, papers)),
         "augmentations": ("Augmentations", _pictures(image, papers)),
         "curves": ("Learning curves", _curves(frame)),
     }
+    said = _papers_answers(theirs, papers)
+    words = glossary.words(
+        rows, papers, "".join(t for _, t in sections.values()) + said
+    )
+    sections["answer"] = ("In short", sections["answer"][1] + said + words)
+    lacking = _tables_without_results(theirs, papers)
+    verdicts = sections.pop("verdicts")
+    if theirs.empty:
+        sections["verdicts"] = ("Claims of papers", verdicts[1] + lacking)
+    else:
+        first = {key: sections.pop(key) for key in ("answer", "study")}
+        sections["tables"] = ("Tables", sections["tables"][1] + lacking)
+        sections = {**first, "verdicts": verdicts, **sections}
     sections = {key: both for key, both in sections.items() if both[1]}
     links = "".join(
         f'<a href="#{key}">{name}</a>' for key, (name, _) in sections.items()
@@ -101,39 +120,60 @@ def make_report(
 def _lead(rows: pd.DataFrame) -> str:
     if rows.empty:
         return "There are no results yet."
-    runs = rows["training"].nunique()
     names = [labels.data(name) for name in sorted(rows["data"].unique())]
-    epochs = rows["epoch"].max()
-    word = "training" if runs == 1 else "trainings"
-    return f"{runs:,} {word} on {' and '.join(names)}, of up to {epochs} epochs."
+    trainings = labels.count(rows["training"].nunique(), "training")
+    longest = labels.epochs(int(rows["epoch"].max()))
+    return f"{trainings} on {' and '.join(names)}, of up to {longest}."
 
 
-def _answers(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
-    """Returns what a reader wants to know first, and the words that it takes."""
+def _of_papers(rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
+    """Returns rows on data that a paper has numbers for, or that ask what it asks."""
+    names = [
+        data
+        for data, own in rows.groupby("data")
+        if any(data in paper.data or paper.asks(own) for paper in papers)
+    ]
+    return rows[rows["data"].isin(names)]
+
+
+def _own_studies(
+    rows: pd.DataFrame, papers: Sequence[Paper]
+) -> list[tuple[question.Study, bool]]:
+    """Reads as studies the data without published numbers; whether a paper asks it."""
+    known = {data for paper in papers for data in paper.data}
+    return [
+        (question.study(own), any(paper.asks(own) for paper in papers))
+        for data, own in rows.groupby("data")
+        if data not in known
+    ]
+
+
+def _papers_answers(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
+    """Returns what papers ask, and what the results say to that."""
     parts = []
-    for paper in papers if len(rows) else ():
+    for paper in papers if len(theirs) else ():
         if paper.question:
-            told = " ".join(paper.answer(rows))
+            told = " ".join(paper.answer(theirs))
             parts.append(
                 f"<p><strong>{page.escape(paper.question)}</strong> "
                 f"{page.escape(told)}</p>"
             )
-        words = [
-            f"<dt>{page.escape(word)}</dt><dd>{page.escape(meaning)}.</dd>"
-            for word, meaning in paper.words
-        ]
-        parts += [f'<dl class="glossary">{"".join(words)}</dl>'] if words else []
     return "".join(parts)
 
 
 def _study(
-    frame: pd.DataFrame, rows: pd.DataFrame, records: Sequence[Mapping[str, Any]]
+    frame: pd.DataFrame,
+    rows: pd.DataFrame,
+    records: Sequence[Mapping[str, Any]],
+    papers: Sequence[Paper],
 ) -> str:
     lines = study.summary(frame, records)
     if lines.empty:
         return "<p>No run has finished an epoch.</p>"
     if (lines["severing"] == "none").all():
         lines = lines.drop(columns="severing")
+    if _of_papers(rows, papers).empty and lines["semantics"].nunique() == 1:
+        lines = lines.drop(columns="semantics")
     lines = lines.assign(hours=[f"{hours:.2f}" for hours in lines["hours"]])
     lines.columns = [name.capitalize() for name in lines.columns]
     parts = [page.words_table(lines, numbers=("Hours",))]
@@ -143,29 +183,47 @@ def _study(
             '<p class="note">Runs that stand in more than one sweep count once, the '
             f"longest of each. Left out: {page.escape('; '.join(again))}.</p>"
         )
-    parts += [f'<p class="note">{text}</p>' for text in _apart(rows)]
+    parts += _apart(rows)
     parts += [f'<p class="note">{page.escape(_made_with(r))}</p>' for r in records]
     return "".join(parts)
+
+
+_FEW = 3  # settings that one sentence can name
 
 
 def _apart(rows: pd.DataFrame) -> list[str]:
     """Says of each data set what its runs differ in, and that this keeps them apart."""
     found = []
     for data, own in rows.groupby("data"):
+        name = labels.data(str(data))
         limits = sorted(own["epochs"].unique().tolist())
         if len(limits) > 1:
             listed = ", ".join(map(str, limits[:-1])) + f" and {limits[-1]}"
             found.append(
-                f"{labels.data(data)}: runs of at most {listed} epochs. Those of "
+                f"{name}: runs of at most {listed} epochs. Those of "
                 "different length are not joined by a line, nor judged together."
             )
         names = sorted(set(own["setting"]) - {""})
-        if names:
+        if 0 < len(names) <= _FEW:
             found.append(
-                f"{labels.data(data)}: these settings are kept apart everywhere, since "
+                f"{name}: these settings are kept apart everywhere, since "
                 f"their numbers differ: {'; '.join(names)}."
             )
-    return list(map(page.escape, found))
+    notes = [f'<p class="note">{page.escape(text)}</p>' for text in found]
+    return notes + _folded_settings(rows)
+
+
+def _folded_settings(rows: pd.DataFrame) -> list[str]:
+    """Lists the settings that are too many for a sentence, folded."""
+    parts = []
+    for data, own in rows.groupby("data"):
+        names = sorted(set(own["setting"]) - {""})
+        if len(names) > _FEW:
+            items = "".join(f"<li>{page.escape(name)}</li>" for name in names)
+            head = f"{labels.data(str(data))}: {len(names)} settings are kept apart "
+            head += "everywhere, since their numbers differ"
+            parts.append(page.folded(head, f'<ul class="note">{items}</ul>'))
+    return parts
 
 
 def _made_with(record: Mapping[str, Any]) -> str:
@@ -177,46 +235,60 @@ def _made_with(record: Mapping[str, Any]) -> str:
     )
 
 
-_TABLE_NOTE = """<p class="note">Shares (accuracies, F1) in percent; under each value of
-ours its difference in points from the paper, whose tables were made with the released
-semantics. All epochs: the median over all epochs of all folds together, which is what
-the paper’s cells are. Best and last: one epoch of each run, the best by the validation
-metric that its task watches (the accuracy, if nothing else is said) or the last, and
-the median over runs. A mark as 2/5 folds tells how many folds stand behind a row or a
-cell if not all; – is a cell without runs.</p>"""
+_READ = (
+    "Shares (accuracies, F1) in percent. All epochs: the median over all epochs of all "
+    "runs together. Best and last: one epoch of each run, the best by the validation "
+    "metric that its task watches (the accuracy, if nothing else is said) or the last, "
+    "and the median over runs. A mark as 2/5 folds tells how many folds or seeds stand "
+    "behind a row or a cell if fewer than were planned; – is a cell without runs."
+)
+_PUBLISHED = (
+    " Under each value of ours its difference in points from the paper, whose tables "
+    "were made with the released semantics; its cells are medians over all epochs."
+)
 
 
-def _tables(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
-    built = [table for paper in papers for table in paper.tables(rows)]
-    built += _level_tables(rows, {data for paper in papers for data in paper.data})
-    shown = [_table(table) for table in built if table.has_results]
+def _tables(
+    own: Sequence[tuple[question.Study, bool]],
+    theirs: pd.DataFrame,
+    papers: Sequence[Paper],
+) -> str:
+    parts = [sweep_page.settings_table(found) for found, asked in own if not asked]
+    shown = [t for paper in papers for t in paper.tables(theirs) if t.has_results]
+    for found, asked in own:
+        shown += _level_tables(found.rows) if asked else []
+    if shown:
+        note = _READ + _PUBLISHED * any(table.has_published for table in shown)
+        parts.append(f'<p class="note">{note}</p>')
+    return "".join([*parts, *map(_table, shown)])
+
+
+def _tables_without_results(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
+    """Returns a paper's tables that the results do not fill, folded."""
+    built = [table for paper in papers for table in paper.tables(theirs)]
     empty = [table for table in built if not table.has_results]
-    parts = [_TABLE_NOTE, *shown] if shown else []
-    if empty:
-        names = ", ".join(f"{table.name} ({table.title})" for table in empty)
-        inside = "".join(_table(table) for table in empty)
-        parts.append(page.folded("Tables without results", f"<p>{names}.</p>{inside}"))
-    return "".join(parts)
+    if not empty:
+        return ""
+    names = ", ".join(f"{table.name} ({table.title})" for table in empty)
+    inside = "".join(_table(table) for table in empty)
+    return page.folded("Tables without results", f"<p>{names}.</p>{inside}")
 
 
-def _comparisons(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
+def _comparisons(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
     parts = []
     for paper in papers:
-        for found in paper.comparisons(rows):
+        for found in paper.comparisons(theirs):
             parts.append(f"<h3>{page.escape(found.title)}</h3>")
             parts.append(f'<p class="note">{page.escape(found.note)}</p>')
             parts.append(page.words_table(found.cells, list(found.cells)[2:]))
     return "".join(parts)
 
 
-def _level_tables(rows: pd.DataFrame, known: Collection[str]) -> list[tables.Table]:
-    """Returns the medians by level on data sets that no paper has tables of."""
-    found = []
-    for data in sorted(set(rows["data"]) - set(known)):
-        own = rows[rows["data"] == data]
-        kinds = sorted(set(own["aug_type"]) - {"none"}) or ["none"]
-        found += [tables.level_table(own, data, kind) for kind in kinds]
-    return found
+def _level_tables(rows: pd.DataFrame) -> list[tables.Table]:
+    """Returns the medians by level of a data set that no paper has tables of."""
+    kinds = sorted(set(rows["aug_type"]) - {"none"}) or ["none"]
+    data = str(rows["data"].iloc[0])
+    return [tables.level_table(rows, data, kind) for kind in kinds]
 
 
 def _table(table: tables.Table) -> str:
@@ -246,6 +318,13 @@ def _paper_figures(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
     text = f"Shown in the learning curves of their sweeps only: {'; '.join(lacking)}."
     note = f'<p class="note">{page.escape(text)}</p>' if lacking and items else ""
     return note + _figures(items, 100)
+
+
+def _own_figures(own: Sequence[tuple[question.Study, bool]]) -> str:
+    items = [
+        item for found, asked in own if not asked for item in sweep_page.figures(found)
+    ]
+    return _figures(items, 5000)
 
 
 def _curves(frame: pd.DataFrame) -> str:

@@ -8,6 +8,7 @@ nothing either, the sweep's name say the rest.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -77,18 +78,43 @@ def describe(rows: pd.DataFrame) -> pd.Series:
 
 def _fields_in_words(rows: pd.DataFrame) -> pd.Series:
     """Joins the dotted fields in which runs on one data set differ."""
+    words = pd.Series("", rows.index)
+    for name, values in differing_fields(rows).items():
+        words = words + (f", {name} " + values).where(values != "", "")
+    return words.str.removeprefix(", ")
+
+
+def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Returns the dotted fields in which runs on one data set differ, in words.
+
+    A run that has no such field has no words for it. That is one without a value in a
+    sweep whose other runs have one; in a sweep without the column it has the default.
+    A field that a usual column, or one before it, tells is left out.
+    """
     told = {
         name: column_in_words(rows[name])
         for name in [*USUAL, "fold", "seed", "sharing"]
     }
-    words = pd.Series("", rows.index)
+    found: dict[str, pd.Series] = {}
     for name in rows.columns:
         if "." not in name or name.startswith(_NO_NUMBER):
             continue
-        values = _with_default(column_in_words(rows[name]), rows["cell"])
-        if values.nunique() > 1 and not _is_told(values, told.values()):
-            words = words + f", {name} " + values
-    return words.str.removeprefix(", ")
+        said = column_in_words(rows[name])
+        elsewhere = (said != "").groupby(rows["sweep"]).transform("any")
+        lacks = ((said == "") & elsewhere).groupby(rows["cell"]).transform("any")
+        values = _with_default(said.where(~lacks, _LACKS), rows["cell"])
+        known = values[~lacks]
+        if known.nunique() > 1 and not _is_told(known, _among(told, known.index)):
+            told[name] = values
+            found[name] = values.where(~lacks, "")
+    return found
+
+
+_LACKS = "no such field"
+
+
+def _among(columns: Mapping[str, pd.Series], index: pd.Index) -> list[pd.Series]:
+    return [column.loc[index] for column in columns.values()]
 
 
 def column_in_words(values: pd.Series) -> pd.Series:
@@ -149,13 +175,14 @@ def in_words(values: Mapping[str, Any], keys: Iterable[str] = SETTING) -> str:
     for key in keys:
         value = values[key]
         text = {
-            "num_conv_layers": lambda v: f"{v} layers",
+            "num_conv_layers": lambda v: labels.count(v, "layer"),
             "learning_rate": lambda v: f"rate {labels.level(v)}",
-            "num_folds": lambda v: f"{v} folds" if v > 1 else "test part",
+            "num_folds": lambda v: f"{v:.0f} folds" if v > 1 else "test part",
             "optimizer": str,
             "phase": lambda v: f"phase {v}",
             "coupling": lambda v: f"coupling {labels.level(v)}",
             "epochs": lambda v: labels.epochs(int(v)),
+            "aug_type": lambda v: "" if v == "none" else labels.kind(v),
             "aug": lambda v: f"level {labels.level(v)}",
             "vcp": lambda v: f"p {labels.level(v)}",
         }.get(key, str)(value)
@@ -163,21 +190,76 @@ def in_words(values: Mapping[str, Any], keys: Iterable[str] = SETTING) -> str:
     return ", ".join(parts)
 
 
+def of_model(values: Mapping[str, Any], rows: pd.DataFrame) -> str:
+    """Says a setting of one model's rows, without what the model does not have."""
+    lacks = (rows["sharing"] == "full").all()
+    keys = [
+        key
+        for key, value in values.items()
+        if not lacks or key not in _OF_FREE_KERNELS or value != _OF_FREE_KERNELS[key]
+    ]
+    return in_words(values, keys)
+
+
 def parts(
     rows: pd.DataFrame, keys: Sequence[str] = SETTING
 ) -> list[tuple[str, pd.DataFrame]]:
     """Cuts rows by their settings: words of what differs, and the rows of each.
 
-    Those with most runs come first. Nothing differs where there is one part.
+    Those with most runs come first. Nothing differs where there is one part. Runs that
+    have no such field (a phase leaves a kernel that all sites share as it is) stand in
+    the part of each of its values, and the words say so.
     """
     telling = differing(rows, keys)
     if not telling:
         return [("", rows)]
-    found = []
-    for values, own in rows.groupby(telling, dropna=False):
+    groups = {
+        values: own for values, own in rows.groupby(telling, dropna=False, sort=True)
+    }
+    shared = {values: own[own["sharing"] == "full"] for values, own in groups.items()}
+    found, placed = [], set()
+    for values, own in groups.items():
+        guests = [
+            other
+            for other, part in shared.items()
+            if len(part) and _fits(other, values, telling)
+        ]
+        guests = [other for other in guests if (own["sharing"] != "full").any()]
+        placed |= set(guests)
         words = in_words(dict(zip(telling, values, strict=True)), telling)
-        found.append((words or "otherwise as usual", own))
-    return sorted(found, key=lambda part: -part[1]["training"].nunique())
+        found.append((values, words, pd.concat([own, *(shared[g] for g in guests)])))
+    result = []
+    for values, words, own in found:
+        rest = groups[values]
+        if values in placed and (rest["sharing"] == "full").all():
+            continue
+        result.append((_with_guests(words, rest, own), own.sort_index()))
+    return sorted(result, key=lambda part: -part[1]["training"].nunique())
+
+
+def _with_guests(words: str, rest: pd.DataFrame, whole: pd.DataFrame) -> str:
+    words = words or "otherwise as usual"
+    if len(rest) == len(whole):
+        return words
+    guests = whole.loc[whole.index.difference(rest.index), "model"].unique()
+    return f"{words} ({', '.join(map(labels.model, guests))}: has none)"
+
+
+# What a kernel that all sites share has one value of.
+_OF_FREE_KERNELS = {"phase": "none", "coupling": 0.0}
+_FIELD = re.compile(r", (?=[a-z_]+\.|sweep |cell )")
+
+
+def _fits(lacking: tuple, values: tuple, keys: Sequence[str]) -> bool:
+    """Returns whether a run that lacks fields is otherwise in a setting."""
+    if lacking == values:
+        return False
+    for key, one, other in zip(keys, lacking, values, strict=True):
+        few, many = (set(_FIELD.split(str(text))) - {""} for text in (one, other))
+        fits = few <= many if key == "setting" else one == other
+        if not fits and one != _OF_FREE_KERNELS.get(key):
+            return False
+    return True
 
 
 def named(rows: pd.DataFrame, reasons: pd.Series | str = "") -> list[str]:

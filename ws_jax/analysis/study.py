@@ -121,7 +121,10 @@ def _models(rows: pd.DataFrame) -> str:
 
 
 def _augmentation(rows: pd.DataFrame) -> str:
-    parts = ["level 0"] if (rows["aug"] == 0).any() else []
+    acting = sorted(set(rows.loc[rows["aug"] == 0, "aug_type"]) - {"none"})
+    plain = ["level 0" if (rows["aug"] > 0).any() else "none"]
+    parts = plain * bool((rows["aug_type"] == "none").any())
+    parts += map(labels.kind, acting)
     for kind, own in rows[rows["aug"] > 0].groupby("aug_type"):
         parts.append(f"{labels.kind(str(kind))} {labels.listed(own['aug'])}")
     return "; ".join(parts)

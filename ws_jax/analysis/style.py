@@ -128,12 +128,31 @@ def noted(figure: Figure, text: str) -> Figure:
     return figure
 
 
-def legend(figure: Figure, handles: Sequence[Line2D], title: str = "") -> None:
-    """Puts one legend for all panels under them, its title in front of the entries."""
+def series(index: int) -> str:
+    """Returns the colour of a line that is no model's, by its place."""
+    ring = (*_MODELS.values(), *_OTHERS)
+    return ring[index % len(ring)]
+
+
+def legend(
+    figure: Figure, handles: Sequence[Line2D], title: str = "", columns: int = 0
+) -> None:
+    """Puts one legend for all panels under them, its title in front of the entries.
+
+    Args:
+      figure: that it is of.
+      handles: its entries.
+      title: what they are.
+      columns: at most, 0 for as many as short entries leave room for; what stands
+        below the first row is put under the figure, which grows.
+    """
     if not handles:
         return
     first = [Line2D([], [], linestyle="none", label=title)] if title else []
     entries = [*first, *handles]
+    if columns:
+        _legend_below(figure, entries, columns)
+        return
     with matplotlib.rc_context(STYLE):
         figure.legend(
             handles=entries,
@@ -144,6 +163,25 @@ def legend(figure: Figure, handles: Sequence[Line2D], title: str = "") -> None:
             handletextpad=0.5,
             handlelength=1.3 if len(handles) > 6 else 2.2,
         )
+
+
+def _legend_below(figure: Figure, entries: list[Line2D], columns: int) -> None:
+    """Makes a figure higher by the rows of a legend, and puts the legend there."""
+    columns = min(columns, len(entries))
+    more = 0.2 * (-(-len(entries) // columns) - 1)
+    width, height = figure.get_size_inches()
+    grid = figure.axes[0].get_gridspec()
+    ends = grid.get_subplot_params(figure)
+    figure.set_size_inches(width, height + more)
+    grid.update(
+        bottom=(ends.bottom * height + more) / (height + more),
+        top=(ends.top * height + more) / (height + more),
+    )
+    with matplotlib.rc_context(STYLE):
+        figure.legend(
+            handles=entries, loc="lower center", borderaxespad=0.1, ncols=columns,
+            columnspacing=1.1, handletextpad=0.5, labelspacing=0.25,
+        )  # fmt: skip
 
 
 def handles(values: Sequence[float], by: str = "aug") -> list[Line2D]:
@@ -166,8 +204,17 @@ def over_levels(axes: Axes, label: str) -> None:
 
 
 def letters(axes: np.ndarray) -> None:
-    """Puts (a), (b), …, after (z) (aa), (ab), … before the panels' titles."""
+    """Puts (a), (b), … (z), (aa), (ab), … before the panels' titles."""
     for index, panel in enumerate(axes.flat):
-        turn, place = divmod(index, 26)
-        letter = (chr(96 + turn) if turn else "") + chr(97 + place)
-        panel.set_title(f"({letter}) {panel.get_title(loc='left')}")
+        panel.set_title(f"({letter(index)}) {panel.get_title(loc='left')}")
+
+
+def letter(index: int) -> str:
+    """Returns the letters of a panel, counted from 0.
+
+    Example:
+      >>> letter(0), letter(25), letter(26), letter(701), letter(702)
+      ('a', 'z', 'aa', 'zz', 'aaa')
+    """
+    before, last = divmod(index, 26)
+    return (letter(before - 1) if before else "") + chr(97 + last)

@@ -1,7 +1,7 @@
 """Tables from our results, each cell beside the number that a paper published for it.
 
 A table is built from whatever results there are: a cell without runs stands in it
-marked `missing`, one with fewer folds than the data were cut into says how many.
+marked `missing`, one with fewer folds than were planned says how many.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings, watched
+from ws_jax.analysis import aggregate, labels, settings, varying, watched
 from ws_jax.results import COLUMNS
 from ws_jax.standins import IDENTITY_COLUMNS
 
 READINGS = tuple(labels.READINGS)
-_COUNTS = ["runs", "folds", "diverged", "running", "shortest", "longest"]
+_COUNTS = ["runs", "folds", "seeds", "diverged", "running", "shortest", "longest"]
+_COUNTS += ["planned_folds", "planned_seeds"]
 # What has a row of its own in every table.
 VARIANT = ["semantics", "init", "model", *settings.SETTING]
 _NOTHING = {"num_conv_layers": 0, "learning_rate": float("nan"), "num_folds": 0}
@@ -123,7 +124,7 @@ def level_table(
     """
     whole = rows[rows["vcp"] == 0]
     rows = aggregate.of_kind(whole, kind)
-    metrics = tuple(metrics) or (paper.metrics if paper else _default_metrics(rows))
+    metrics = tuple(metrics) or (paper.metrics if paper else default_metrics(rows))
     levels = paper.levels if paper else sorted(rows["aug"].unique())
     models = variants(rows, paper.models if paper else ())
     empty = models.merge(pd.DataFrame({"aug": levels}, dtype="float64"), how="cross")
@@ -245,7 +246,8 @@ def row_names(cells: pd.DataFrame) -> list[str]:
     return names
 
 
-def _default_metrics(rows: pd.DataFrame) -> tuple[str, ...]:
+def default_metrics(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Lists the measures of a table that no paper gives: those that were evaluated."""
     own = watched.own_metrics(rows)
     wanted = ("acc", "val_acc", *own, "translation", "rotation", "noise", "swap")
     found = tuple(m for m in wanted if rows[m].notna().any())
@@ -266,7 +268,7 @@ def note(rows: pd.DataFrame, left_out: Sequence[str] = ()) -> str:
         told = [k for k in same if rows[k].iloc[0] != usual.get(k) and k != "epochs"]
         words = settings.in_words(rows.iloc[0].to_dict(), told)
         parts += [words[:1].upper() + words[1:] + "."] if words else []
-        parts.append(trained(rows))
+        parts += [trained(rows), f"Behind each row: {varying.repeats(rows)}."]
     if left_out:
         parts.append(f"Left out: {'; '.join(left_out)}.")
     return " ".join(parts)

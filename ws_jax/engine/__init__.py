@@ -1,9 +1,11 @@
 """The engine: from a sweep to results.
 
 One run: `program`, `train`, `evaluate`. Many: `mapping`, `memory`, `chunk`. The host's
-side: `study`, which makes a sweep ready, and `sweep`, the loop that trains it.
+side: `study`, which makes a sweep ready, and `sweep`, the loop that trains it;
+`predict`, which asks a trained network for outputs.
 """
 
+from ws_jax.engine.predict import predict
 from ws_jax.engine.sweep import run_sweep
 
-__all__ = ["run_sweep"]
+__all__ = ["predict", "run_sweep"]

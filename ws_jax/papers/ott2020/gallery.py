@@ -74,8 +74,9 @@ def _accuracies(
             yield gallery.Item(
                 f"{name}, summary" if name else "",
                 f"Against the level. {title}",
-                "Accuracy in percent, medians over all epochs and folds. Crosses: "
-                f"the published medians. Hollow markers lack folds. {length}",
+                "Accuracy in percent, medians over all epochs and runs. "
+                + "Crosses: the published medians. " * (data in _ACCURACY)
+                + f"Hollow markers lack folds. {length}",
                 functools.partial(figures.accuracy_levels, *arguments),
             )
 

@@ -56,6 +56,15 @@ def select(frame: pd.DataFrame, data: str) -> Selection:
     return Selection(kept, rows[other], reasons[other])
 
 
+def asks(rows: pd.DataFrame) -> bool:
+    """Returns whether runs ask the paper's question on data of their own.
+
+    That takes its two networks and no other, and images that were translated.
+    """
+    translated = (rows["aug_type"] == "translation") & (rows["aug"] > 0)
+    return set(rows["model"]) == {"cnn", "fcn"} and bool(translated.any())
+
+
 # In what the grid search differs from the other studies. Its patience is its own, and
 # its cut of the data are the published parts.
 SEARCHED = (

@@ -1,0 +1,229 @@
+"""A study that is no paper's, on the page: its own transforms, fields and repeats."""
+
+import itertools
+import re
+import warnings
+
+import numpy as np
+import study_frames
+
+from ws_jax.analysis import (
+    aggregate,
+    labels,
+    question,
+    report,
+    settings,
+    statistics,
+    style,
+    sweep_page,
+)
+from ws_jax.analysis.gallery import sweep_curves
+from ws_jax.papers.pages import PAPERS
+
+DATA = "somewhere/mine.npz"
+
+
+def runs(*cases, folds=(0,), seeds=(0,), epochs=2, **columns):
+    """A frame of made runs: those of every case, on every fold and seed."""
+    columns = {"data": DATA, "sweep": "own", "num_folds": 3, **columns}
+    return study_frames.frame(
+        [
+            study_frames.run_rows(**{**columns, "init": "paper", **case}, fold=fold,
+                                  seed=seed, epochs=epochs, semantics="paper")
+            for case, fold, seed in itertools.product(cases, folds, seeds)
+        ]
+    )  # fmt: skip
+
+
+def titles(figure):
+    return [panel.get_title(loc="left").split(") ", 1)[1] for panel in figure.axes]
+
+
+def test_transforms_without_a_level_are_told_by_name():
+    kinds = ("none", "flip", "cutout", "translation+flip")
+    frame = runs(*({"aug_type": kind} for kind in kinds))
+    rows = aggregate.tidy(frame)
+    assert set(rows["aug_type"]) == set(kinds)
+    assert set(rows["setting"]) == {""}  # not "sweep own, cell 1ff30e60"
+    assert labels.kind("translation+flip") == "translation + flip"
+    (item,) = sweep_curves(frame)
+    found = titles(item.draw())
+    assert found[:4] == ["CNN, cutout", "CNN, flip", "CNN", "CNN, translation + flip"]
+    # Level 0 of a kind that has levels is none of it, and common to all of these.
+    rows = aggregate.tidy(runs({"aug_type": "rotation", "aug": 0.0}))
+    assert set(rows["aug_type"]) == {"none"}
+    assert len(aggregate.of_kind(aggregate.tidy(frame), "flip")) == 6
+
+
+def phased():
+    shared = {"model": "cnn"}
+    free = [
+        {"model": "fcn", "phase": "decay", "train.phase.amount": amount}
+        for amount in (0.0, 0.1)
+    ]
+    return aggregate.tidy(runs(shared, *free))
+
+
+def test_runs_that_lack_a_field_stand_beside_each_of_its_values():
+    found = settings.parts(phased())
+    assert [set(own["model"]) for _, own in found] == [{"cnn", "fcn"}] * 2
+    for (words, _), amount in zip(found, ("0", "0.1"), strict=True):
+        assert words.endswith(f"train.phase.amount {amount} (CNN: has none)")
+    # The cells of what lacks it have nothing to say of it.
+    rows = phased()
+    assert set(rows.loc[rows["model"] == "cnn", "setting"]) == {""}
+
+
+def test_a_free_network_without_the_phase_has_a_figure_with_the_cnn():
+    cases = [{"model": "cnn"}]
+    cases += [{"model": "fcn", "phase": phase} for phase in ("none", "decay")]
+    found = dict(settings.parts(aggregate.tidy(runs(*cases))))
+    assert {words: set(own["model"]) for words, own in found.items()} == {
+        "phase none": {"cnn", "fcn"},
+        "phase decay (CNN: has none)": {"cnn", "fcn"},
+    }
+
+
+def test_no_letter_is_beyond_z():
+    found = [style.letter(index) for index in (0, 25, 26, 51, 52, 701, 702)]
+    assert found == ["a", "z", "aa", "az", "ba", "zz", "aaa"]
+    figure, axes = style.make_axes(10, 3)
+    style.letters(axes)
+    assert axes[-1, -1].get_title().strip() == "(ad)"
+
+
+def own_page(frame, records=()):
+    text = report.make_report(frame, "mine", records, papers=list(PAPERS.values()))
+    body = text.split("</style>", 1)[1]
+    return re.sub(r"\s+", " ", re.sub(r"<svg.*?</svg>", "", body, flags=re.DOTALL))
+
+
+def section(text, name):
+    return text[text.index(f'id="{name}"') :].split("</section>")[0]
+
+
+def record(frame, folds, seeds):
+    cells = sorted(set(frame["cell"]))
+    planned = [
+        {"cell": c, "fold": f, "seed": s} for c in cells for f in folds for s in seeds
+    ]
+    return {
+        "config": {"name": "own"},
+        "versions": {"jax": "1.2.3"},
+        "device": {"platform": "cpu", "kind": "cpu", "count": 1},
+        "chunks": [{"runs": planned}],
+    }
+
+
+def test_fewer_folds_are_amiss_only_if_more_were_planned():
+    frame = runs({"model": "cnn"}, {"model": "fcn"}, seeds=(0, 1))
+    text = own_page(frame, [record(frame, (0,), (0, 1))])
+    assert "Behind each row: 1 fold, 2 seeds" in text
+    assert "of 3 folds" not in text.replace("<td>1 of 3</td>", "")
+    assert "1/3 folds" not in text
+    more = [record(frame, (0, 1), (0, 1, 2))]
+    assert "1 of 2 folds, 2 of 3 seeds" in own_page(frame, more)
+    # Without a record all folds of the data are what there could be.
+    (cell,) = aggregate.cells(
+        runs({"model": "cnn"}), ["val_acc"], "best_epoch"
+    ).to_dict("records")
+    assert aggregate.mark(cell) == "1 of 3 folds"
+
+
+def swept():
+    """Two networks at three rates, on three seeds of one fold."""
+    cases = [
+        {"model": model, "learning_rate": rate}
+        for model in ("cnn", "fcn", "rings")
+        for rate in (1e-4, 1e-3, 1e-2)
+    ]
+    frame = runs(*cases, seeds=(0, 1, 2), epochs=6)
+    gain = {"cnn": 0.0, "fcn": 0.1, "rings": 0.3}
+    value = 0.5 + frame["model"].map(gain) + 10 * frame["learning_rate"]
+    jitter = 0.01 * frame["seed"] * (1 + 0.5 * (frame["model"] == "rings"))
+    return frame.assign(val_acc=(value + jitter).where(frame["epoch"] > 0))
+
+
+def test_the_first_words_answer_the_sweeps_own_question():
+    frame = swept()
+    text = own_page(frame)
+    first = section(text, "answer")
+    assert "Swept: network (CNN, FCN, rings); learning rate" in first
+    assert "The best of 9 settings" in first and "rings, learning rate 0.01" in first
+    # By hand: .2 and .005 a seed on seeds 0, 1 and 2; 4.303 * .005 / sqrt(3).
+    assert (
+        "rings is ahead of FCN by 20.5 points (95 % interval 19.3 to 21.7, 3" in first
+    )
+    assert "clear of the spread between seeds" in first
+    assert "rings</dt><dd>a network or sharing scheme of this study" in first
+    for word in ("Semantics", "Level", "Does a network"):
+        assert word not in first
+    assert "difference in points from the paper" not in section(text, "tables")
+    assert "published medians" not in text
+    assert "somewhere/" not in text
+    assert text.index('id="figures"') < text.index("Tables without results")
+
+
+def test_one_run_each_is_no_finding():
+    cases = [{"model": model} for model in ("cnn", "fcn")]
+    first = section(own_page(runs(*cases, epochs=6)), "answer")
+    assert "one seed, no interval" in first and "too early to say" in first
+    short = section(own_page(swept()[lambda f: f["epoch"] <= 2]), "answer")
+    assert "clear of the spread" not in short
+    assert "runs of 2 epochs are short" in short
+
+
+def test_an_effect_over_folds_is_that_of_the_corrected_test():
+    cases = [{"model": "cnn", "learning_rate": rate} for rate in (1e-3, 1e-2)]
+    frame = runs(*cases, folds=(0, 1, 2), epochs=6, num_folds=3)
+    bonus = (frame["learning_rate"] == 1e-2) * (0.1 + 0.02 * frame["fold"])
+    frame = frame.assign(val_acc=frame["val_acc"] + bonus)
+    found = question.study(aggregate.tidy(frame))
+    order, (ahead,) = question.effect(found, 0)
+    want = statistics.corrected_t_test(np.array([0.1, 0.12, 0.14]), 0.5)
+    assert order == ["0.01", "0.001"]
+    np.testing.assert_allclose([ahead.low, ahead.high], [want.low, want.high])
+
+
+def many():
+    """16 settings of four fields."""
+    fields = ("train.batch_size", "train.optimizer.weight_decay", "train.phase.amount")
+    cases = [
+        {
+            "model": "fcn",
+            "transforms.gain.spread": spread,
+            **dict(zip(fields, v, strict=True)),
+        }
+        for *v, spread in itertools.product((16, 32), (0.0, 0.01), (0.0, 0.1), (1, 9))
+    ]
+    return runs(*cases, seeds=(0, 1))
+
+
+def test_many_settings_are_columns_figures_and_a_folded_list():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = own_page(many())
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", section(text, "tables"))
+    fields = ["batch size", "weight decay", "amount", "spread"]
+    assert heads[:6] == [*fields, "Validation, best", "Training, best"]
+    assert "<summary>mine: 16 settings are kept apart" in section(text, "study")
+    for field in fields:
+        assert f"Validation accuracy against the {field}, mine" in text
+
+
+def test_a_figure_against_a_field_shows_medians_on_a_log_axis():
+    (item,) = sweep_page.figures(question.study(aggregate.tidy(swept())))
+    (panel,) = item.draw().axes
+    assert panel.get_xscale() == "log" and len(panel.containers) == 3
+    line = panel.containers[2].lines[0]
+    x, y = (np.asarray(line.get_data()[axis], dtype="float64") for axis in (0, 1))
+    np.testing.assert_allclose(x, [1e-4, 1e-3, 1e-2])
+    np.testing.assert_allclose(y, 0.815 + 10 * x)
+    assert "1 fold, 3 seeds" in item.caption
+
+
+def test_one_is_one():
+    text = own_page(runs({"num_conv_layers": 1, "num_folds": 1}, epochs=1))
+    assert "1 training on mine, of up to 1 epoch." in text and "1 layer," in text
+    for wrong in ("1 trainings", "1 layers", "1 epochs", "1 folds"):
+        assert wrong not in text

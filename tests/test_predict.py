@@ -1,0 +1,72 @@
+"""From Python: a sweep, its trained networks, and their outputs."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ws_jax import data, results
+from ws_jax.checkpoint import load_run
+from ws_jax.config import ConfigError
+from ws_jax.engine import predict, run_sweep
+from ws_jax.models import ConvNet
+from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
+
+ROOT = Path(__file__).parents[1]
+NETWORK = {"features": (4,), "kernel_sizes": (3,), "strides": (2,), "hidden": 8}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    base = Run(
+        data=Data("synthetic:60x10x10x1", num_folds=3),
+        network=ConvNet(**NETWORK),
+        evaluation=Evaluation(views=()),
+        train=Train(epochs=1, batch_size=16),
+    )
+    sweep = Sweep("small", base, {"sharing": ("full", "free")}).checked()
+    folder = tmp_path_factory.mktemp("small")
+    run_sweep(sweep, folder)
+    return sweep, folder
+
+
+@pytest.mark.parametrize("model", ["cnn", "fcn"])
+def test_outputs_score_as_the_sweep_did(trained, model):
+    sweep, folder = trained
+    dataset = data.load("synthetic:60x10x10x1")
+    (run,) = (
+        r for r in sweep.runs() if (r.network.sharing == "free") == (model == "fcn")
+    )
+    split = data.make_splits(dataset, run.data)[0].validation
+    logits = predict(
+        run, load_run(folder, model=model), dataset.images[split], dataset.num_classes
+    )
+    assert logits.shape == (len(split), dataset.num_classes)
+    right = (logits.argmax(axis=1) == dataset.labels[split]).mean()
+    table = results.read(folder)
+    last = table[(table["model"] == model) & (table["epoch"] == 1)]
+    np.testing.assert_allclose(right, last["val_acc"].item(), atol=1e-6)
+
+
+def test_what_cannot_be_asked_is_said(trained):
+    sweep, _ = trained
+    with pytest.raises(ConfigError, match=r"must be uint8 \[n, h, w, c\], got float"):
+        predict(sweep.base, {"params": {}}, np.zeros((2, 10, 10, 1)), 10)
+    severed = Run(network=ConvNet(sharing="free", severing="units", vcp=0.5))
+    with pytest.raises(ConfigError, match="severs connections"):
+        predict(severed, {"params": {}}, np.zeros((2, 28, 28, 1), np.uint8), 10)
+
+
+@pytest.mark.slow
+def test_the_readmes_way_from_a_config_to_outputs(tmp_path, monkeypatch, capsys):
+    text = (ROOT / "README.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (block,) = (block for block in blocks if "predict(" in block)
+    monkeypatch.chdir(ROOT)
+    exec(block.replace("results/smoke", str(tmp_path / "smoke")), {})
+    assert 0.3 < float(capsys.readouterr().out) <= 1
+    (line,) = re.findall(r"`(table\.to_csv\(.*?\))`", text)
+    table = results.read(tmp_path / "smoke")
+    exec(line.replace("study.csv", str(tmp_path / "study.csv")), {"table": table})
+    assert len((tmp_path / "study.csv").read_text().splitlines()) == len(table) + 1

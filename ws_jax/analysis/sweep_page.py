@@ -1,0 +1,211 @@
+"""A sweep of one's own on the page: its settings as a table, its fields as figures."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ws_jax.analysis import (
+    aggregate,
+    gallery,
+    labels,
+    page,
+    question,
+    render,
+    style,
+    tables,
+    varying,
+    watched,
+)
+
+_MOST_NAMED = 6  # lines that a legend names one by one
+
+
+def answers(own: Sequence[question.Study]) -> str:
+    """Answers what sweeps ask that are no paper's, as HTML."""
+    parts = []
+    for found in own:
+        first, *rest = question.answers(found)
+        name = labels.data(str(found.rows["data"].iloc[0]))
+        head = f"<strong>{page.escape(name)}.</strong> " if len(own) > 1 else ""
+        parts.append(f"<p>{head}{page.escape(' '.join([first, *rest[:1]]))}</p>")
+        items = "".join(f"<li>{page.escape(text)}</li>" for text in rest[1:])
+        parts += [f"<ul>{items}</ul>"] if items else []
+        parts += [f"<p>{page.escape(text)}</p>" for text in question.cautions(found)]
+    return "".join(parts)
+
+
+def settings_table(found: question.Study) -> str:
+    """Returns the table with its name and how to read it."""
+    name = labels.data(str(found.rows["data"].iloc[0]))
+    return (
+        f'<h3><span class="name">All settings</span>{page.escape(name)}</h3>'
+        f'<p class="note">{page.escape(note(found))}</p>'
+        f"{table(found)}"
+    )
+
+
+def table(found: question.Study) -> str:
+    """Returns all settings as an HTML table, a narrow column for each field."""
+    rows = found.rows
+    metrics = tables.default_metrics(rows)
+    metrics = tuple(sorted(metrics, key=lambda name: name != found.metric))
+    first = _first(found)
+    lines: dict[tuple, dict[str, str]] = {}
+    marks: dict[tuple, str] = {}
+    for reading in ("best_epoch", "last_epoch"):
+        cells = aggregate.cells(rows, metrics, reading).to_dict("records")
+        for cell in sorted(cells, key=lambda c: metrics.index(c["metric"])):
+            key = first.loc[cell["cell"], cell["epochs"]]
+            head = f"{labels.short_metric(cell['metric'])}, {labels.READINGS[reading]}"
+            share = watched.is_share(rows, cell["metric"])
+            shown = {"value": cell["value"], "share": share}
+            lines.setdefault(key, {})[head] = render.number(shown, "value")
+            marks[key] = max(marks.get(key, ""), aggregate.mark(cell))
+    heads = list(next(iter(lines.values()), {}))
+    order = sorted(lines, key=lambda key: _order(found, key))
+    names = [field.name for field in found.fields]
+    frame = pd.DataFrame(
+        [[*key, *(lines[key].get(head, "") for head in heads)] for key in order],
+        columns=[*names, *heads],
+    )
+    if any(marks.values()):
+        frame["amiss"] = [marks[key] for key in order]
+    text = page.words_table(frame, numbers=heads)
+    return text.replace('class="words"', 'class="words settings"', 1)
+
+
+def _first(found: question.Study) -> pd.Series:
+    """Returns the words of all fields for each cell and its epochs."""
+    words = list(zip(*(f.words for f in found.fields), strict=True))
+    words = words or [()] * len(found.rows)
+    series = pd.Series(words, found.rows.index)
+    return series.groupby([found.rows["cell"], found.rows["epochs"]]).first()
+
+
+def _order(found: question.Study, key: tuple) -> list[int]:
+    return [
+        field.values.index(value) if value else -1
+        for field, value in zip(found.fields, key, strict=True)
+    ]
+
+
+def note(found: question.Study) -> str:
+    """Says how to read the table."""
+    share = watched.is_share(found.rows, found.metric)
+    return (
+        f"{'Percent. ' if share else ''}Medians over all runs of a setting; best: at "
+        "each run’s best epoch by the watched validation metric, last: at its last. "
+        f"{tables.note(found.rows)}"
+    )
+
+
+def figures(found: question.Study) -> list[gallery.Item]:
+    """Lists figures of the watched metric against each numeric field."""
+    items = []
+    for place, field in enumerate(found.fields):
+        if field.numbers is None or field.numbers.nunique() < 2:
+            continue
+        lines = _lines(found, place)
+        other = _colouring(found, place)
+        told = "Colours tell the others’ values." if len(lines) <= _MOST_NAMED else (
+            f"One thin line for each setting of the others; colours tell the "
+            f"{found.fields[other].name}." if other >= 0 else ""
+        )  # fmt: skip
+        name = f"{labels.metric(found.metric)} against the {field.name}"
+        items.append(
+            gallery.Item(
+                "",
+                f"{name}, {labels.data(found.rows['data'].iloc[0])}",
+                "Each run at its best epoch. Lines are medians over folds and seeds, "
+                f"bars their whole range ({varying.repeats(found.rows)}). "
+                f"{told if len(lines) > 1 else ''}".strip(),
+                functools.partial(_against, found, place),
+            )
+        )
+    return items
+
+
+def _lines(found: question.Study, place: int) -> dict[str, pd.DataFrame]:
+    """Returns the runs of each setting of the other fields, by its words."""
+    field = found.fields[place]
+    assert field.numbers is not None
+    numbers = field.numbers.groupby(found.rows["training"]).first()
+    runs = found.runs.assign(x=numbers).dropna(subset=["x", "value"])
+    others = [i for i in range(len(found.fields)) if i != place]
+    if not others:
+        return {"": runs}
+    keys = [question.key(i) for i in others]
+    named = [found.fields[i] for i in others]
+    return {question.named(named, values): own for values, own in runs.groupby(keys)}
+
+
+def _colouring(found: question.Study, place: int) -> int:
+    """Returns the field that colours tell where there are many lines."""
+    others = [i for i in range(len(found.fields)) if i != place]
+
+    def spread(i: int) -> float:
+        means = found.runs.groupby(question.key(i))["value"].mean()
+        return float(means.max() - means.min())
+
+    return max(others, key=spread, default=-1)
+
+
+def _against(found: question.Study, place: int) -> Figure:
+    lines = _lines(found, place)
+    many = len(lines) > _MOST_NAMED
+    other = _colouring(found, place)
+    figure, axes = style.make_axes(1, 1, height=2.6)
+    panel, handles = axes[0, 0], {}
+    with matplotlib.rc_context(style.STYLE):
+        for words, runs in lines.items():
+            told = runs[question.key(other)].iloc[0] if many else words
+            if many and not told:
+                told = f"no {found.fields[other].name}"
+            colour = style.series(list(handles).index(told) if told in handles
+                                  else len(handles))  # fmt: skip
+            medians = runs.groupby("x")["value"].agg(["median", "min", "max"])
+            ends = np.abs(
+                medians[["min", "max"]].T.to_numpy() - medians["median"].to_numpy()
+            )
+            panel.errorbar(
+                medians.index, medians["median"], ends, color=colour, marker="o",
+                linewidth=0.7 if many else 1.4, elinewidth=0.7, capsize=2,
+                alpha=0.7 if many else 1,
+            )  # fmt: skip
+            handles.setdefault(told, Line2D([], [], color=colour, label=told))
+        _scale(panel, found.fields[place])
+        panel.set_ylabel(labels.metric(found.metric))
+        if watched.is_share(found.rows, found.metric):
+            style.in_percent(panel)
+    shown = [handle for told, handle in handles.items() if told]
+    title = found.fields[other].name if many else ""
+    style.legend(figure, shown, title, _columns(shown))
+    return figure
+
+
+def _columns(handles: list[Line2D]) -> int:
+    """Returns how many of a legend's entries fit beside each other."""
+    longest = max([len(str(handle.get_label())) for handle in handles], default=1)
+    return max(1, min(5, 96 // (longest + 6)))
+
+
+def _scale(panel, field: varying.Field) -> None:
+    """Gives the axis of a field its values as ticks, by powers of ten if it must."""
+    assert field.numbers is not None
+    values = sorted(field.numbers.dropna().unique())
+    positive = [value for value in values if value > 0]
+    if values[0] > 0 and values[-1] / values[0] >= 9:
+        panel.set_xscale("log")
+    elif values[0] == 0 and len(positive) > 1 and positive[-1] / positive[0] >= 9:
+        panel.set_xscale("symlog", linthresh=positive[0])
+    panel.set_xlabel(field.name[:1].upper() + field.name[1:])
+    if len(values) <= 12:
+        panel.set_xticks(values, [f"{value:.4g}" for value in values])
+        panel.minorticks_off()

@@ -1,0 +1,136 @@
+"""What a study swept: the fields in which its runs differ, with short names."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pandas as pd
+
+from ws_jax.analysis import aggregate, labels, settings
+
+# Names of the usual columns, in the order in which a table has them.
+_NAMES = {
+    "model": "network",
+    "init": "initialisation",
+    "semantics": "semantics",
+    "aug_type": "augmentation",
+    "aug": "level",
+    "severing": "severing",
+    "vcp": "severed",
+    "num_conv_layers": "layers",
+    "learning_rate": "learning rate",
+    "num_folds": "folds of the data",
+    "optimizer": "optimiser",
+    "phase": "phase",
+    "coupling": "coupling",
+    "epochs": "most epochs",
+}
+_REST = re.compile(r"(?:^|, )((?:sweep|cell) .*)$")
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """A field in which runs differ.
+
+    Attributes:
+      name: short, as a column's head has it.
+      column: of the results; empty for what only a sweep's name tells.
+      words: its value for each row; empty where the run has no such field.
+      numbers: the same as numbers, NaN where it is none; None if it is no number.
+    """
+
+    name: str
+    column: str
+    words: pd.Series
+    numbers: pd.Series | None
+
+    @property
+    def values(self) -> list[str]:
+        """All values but that of lacking it, numbers in their order."""
+        known = self.words[self.words != ""]
+        if self.numbers is None:
+            return sorted(known.unique())
+        order = self.numbers[known.index].groupby(known).first().sort_values()
+        return list(order.index)
+
+
+def fields(rows: pd.DataFrame) -> list[Field]:
+    """Lists the fields in which tidy rows of one data set differ."""
+    found = []
+    for column, name in _NAMES.items():
+        shown = _usual(rows, column)
+        if column == "aug_type" and set(shown[rows["aug"] == 0]) <= {"none"}:
+            # Of one kind the level says all, 0 being none of it.
+            shown = shown.where(rows["aug"] > 0, "")
+        if shown[shown != ""].nunique() > 1:
+            found.append(Field(name, column, shown, _numbers(rows[column], shown)))
+    own = settings.differing_fields(rows)
+    for column, words in own.items():
+        name = _short(column, list(own))
+        found.append(Field(name, column, words, _numbers(rows[column], words)))
+    rest = rows["setting"].str.extract(_REST)[0].fillna("")
+    if rest.nunique() > 1:
+        found.append(Field("of", "", rest, None))
+    return found
+
+
+def _usual(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Returns a usual column in words; empty where a run has no such field."""
+    values = rows[column]
+    if column == "model":
+        return values.map(labels.model)
+    if column == "aug_type":
+        return values.map(lambda v: "none" if v == "none" else labels.kind(v))
+    lacks = pd.Series(column == "num_conv_layers", rows.index) & (values == 0)
+    if column in ("init", "phase", "coupling", "severing"):
+        lacks = (rows["sharing"] == "full") & values.isin(["none", "paper", 0])
+    if column in ("aug", "vcp", "coupling"):
+        return values.map(labels.level).where(~lacks, "")
+    return settings.column_in_words(values).where(~lacks, "")
+
+
+def _numbers(values: pd.Series, words: pd.Series) -> pd.Series | None:
+    """Returns values as numbers, if all that are there are numbers."""
+    if values.dtype == bool or values.map(lambda v: isinstance(v, bool)).any():
+        return None
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    numbers = numbers.where(words != "", np.nan)
+    by_default = words == "by default"
+    if numbers[(words != "") & ~by_default].isna().any():
+        return None
+    return numbers
+
+
+def _short(column: str, others: list[str]) -> str:
+    """Returns the end of a dotted name that no other field ends with."""
+    parts = column.split(".")
+    for length in range(1, len(parts)):
+        end = ".".join(parts[-length:])
+        if not any(o != column and f".{o}".endswith(f".{end}") for o in others):
+            return end.replace("_", " ")
+    return column
+
+
+def alike(rows: pd.DataFrame, found: list[Field]) -> pd.Series:
+    """Returns for each row a number of its setting, folds and seeds left out."""
+    keys = [field.words for field in found] or [rows["cell"].str.len() * 0]
+    return rows.groupby(keys, sort=False).ngroup()
+
+
+def repeats(rows: pd.DataFrame) -> str:
+    """Says how many folds and seeds stand behind each setting of tidy rows.
+
+    Example: `1 fold, 3 seeds`; `1 to 5 folds` where settings differ in it.
+    """
+    if rows.empty:
+        return "no runs"
+    cells = rows.groupby([*aggregate.CELL_KEYS], dropna=False)
+    said = []
+    for column in ("fold", "seed"):
+        counts = cells[column].nunique()
+        low, high = int(counts.min()), int(counts.max())
+        text = labels.count(high, column)
+        said.append(text if low == high else f"{low} to {text}")
+    return ", ".join(said)

@@ -1,0 +1,67 @@
+"""From a trained network to its outputs, for images of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ws_jax.config import ConfigError
+from ws_jax.engine.program import Program, forward, to_float
+from ws_jax.runs import Run
+from ws_jax.transforms import transform_batch
+
+_BATCH = 256  # images at a time
+
+
+def predict(
+    run: Run, variables: Mapping[str, Any], images: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """Returns what a trained network makes of images.
+
+    They are changed first by those transforms of the run that act in evaluation, too.
+
+    Args:
+      run: a run with the network, task and transforms of the one that was trained; its
+        fold, seed and rates do not matter.
+      variables: the network's, as `ws_jax.checkpoint.load_run` gives them.
+      images: [n, h, w, c], uint8 as in a data set.
+      num_classes: of the data set.
+
+    Returns:
+      The outputs [n, ...], for classification the logits [n, num_classes].
+
+    Raises:
+      ConfigError: if the images are no uint8 [n, h, w, c], or the run severs
+        connections: what is severed is drawn anew by a sweep and kept nowhere.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.dtype != np.uint8:
+        raise ConfigError(
+            f"images must be uint8 [n, h, w, c], got {images.dtype}{list(images.shape)}"
+        )
+    if run.network.severing_probability():
+        raise ConfigError(
+            "the run severs connections, and which ones is not kept: a network can be "
+            "asked for outputs where network.vcp is 0"
+        )
+    shape = images.shape[1:]
+    program = Program(run, shape, run.task.num_outputs(num_classes, shape), {})
+    held = dict(jax.tree.map(jnp.asarray, dict(variables)))
+    params = held.pop("params")
+    fixed = tuple(t for t in run.transforms if not t.draws)
+
+    @jax.jit
+    def outputs(batch):
+        targets = jnp.zeros(len(batch), jnp.int32)
+        x, _ = transform_batch(jax.random.key(0), fixed, to_float(batch), targets)
+        return forward(program, run, params, held, {}, x)[0]
+
+    parts = [
+        np.asarray(outputs(images[start : start + _BATCH]))
+        for start in range(0, max(1, len(images)), _BATCH)
+    ]
+    return np.concatenate(parts)
