@@ -384,7 +384,12 @@ def test_released_runs_without_the_clipped_loss_are_not_the_papers():
     assert "task.clip 0 (the paper: 1e-07)" in text
     older = plain.assign(digest="old:" + plain["digest"])
     assert runs.select(older, "mnist").left_out == []
-    theirs = plain.assign(semantics="paper", **{"evaluation.whole_batches": False})
+    readings = {
+        "evaluation.whole_batches": False,
+        "evaluation.views.rotation.centre": "middle",
+        "evaluation.views.edge_noise.border": "image",
+    }
+    theirs = plain.assign(semantics="paper", **readings)
     assert runs.select(study_frames.identified(theirs), "mnist").left_out == []
     mixed = theirs.assign(**{"task.clip": 1e-7})
     assert len(runs.select(study_frames.identified(mixed), "mnist").left_out) == 1

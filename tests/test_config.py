@@ -280,6 +280,7 @@ NO_NUMBER = {
     "semantics",
     "evaluation.views",
     "evaluation.measures",
+    "evaluation.test",
     "train.optimizer.decays",
     "data.holdout",  # of another split
 }

@@ -10,6 +10,7 @@ from ws_jax import names, results
 from ws_jax.analysis import aggregate
 from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.config import leaves, replace_field, rules
+from ws_jax.cuts import Centre, Cut, ResizedCut
 from ws_jax.optimizers import SGD, Cosine
 from ws_jax.papers.ott2020 import axes, judge, presets, runs, tables
 from ws_jax.papers.ott2020.evidence import Evidence
@@ -133,6 +134,7 @@ OTHERS = [
     (Translation(0.2), Normalize()), (Translation(0.2), Repeat(4)),
     (Flip(), Translation(0.2)), (Translation(0.2), Cutout()),
     (Translation(0.2), Swap()), (Translation(0.2), Noise(0.3)),
+    (Cut(28),), (Centre(28),), (ResizedCut(28),),
 ]  # fmt: skip
 
 

@@ -113,6 +113,11 @@ def test_every_number_of_the_readmes_sentences_is_a_stored_or_published_one(rows
         for epoch in epochs:
             value = medians(rows, "mnist_reduced", ["dist_1"], epoch, **where)
             told.append(short(value["dist_1"], 4))
+    for init, epoch in (("released", 8), ("paper", 1)):
+        where = {"model": "fcn", "init": init, "aug": 0.0}
+        columns = ["dist_1", "dist_4"]
+        value = medians(rows, "mnist_reduced", columns, epoch, **where)
+        told += [short(value[column], 4) for column in columns]
     for model, init in (("cnn", "paper"), ("fcn", "released")):
         for level in (0.0, 0.2):
             where = {"model": model, "init": init, "aug": level}

@@ -12,4 +12,4 @@ from ws_jax.papers.savarese2019.presets import cifar
 
 def get_config():
     """Returns the sweep."""
-    return cifar("savarese_cifar100", "cifar100")
+    return cifar("cifar100", "cifar100")

@@ -13,7 +13,7 @@ from ws_jax.papers.savarese2019.presets import cifar
 def get_config():
     """Returns the sweep."""
     return cifar(
-        "savarese_widths",
+        "cifar10_widths",
         widths=(10, 14, 18),
         templates=(1, 2),
         seeds=(0,),

@@ -292,14 +292,8 @@ def matching(rows: pd.DataFrame, **values) -> pd.DataFrame:
 
 
 def of_kind(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Returns the rows of one augmentation with level 0, which all kinds share.
-
-    A kind that has no level stands at level 0 itself, without those of none.
-    """
-    own = rows["aug_type"] == kind
-    if (own & (rows["aug"] == 0)).any():
-        return rows[own]
-    return rows[own | (rows["aug_type"] == "none")]
+    """Returns the rows of one augmentation, and those without any, which all share."""
+    return rows[rows["aug_type"].isin([kind, "none"])]
 
 
 def variants(rows: pd.DataFrame) -> list[tuple[str, str, str]]:

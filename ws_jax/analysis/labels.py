@@ -88,7 +88,7 @@ def level(value: float) -> str:
     return f"{value:.3g}".replace("0.", ".", 1) if value else "0"
 
 
-def count(number: float, word: str) -> str:
+def count(number: float | np.integer, word: str) -> str:
     """Returns a number of things in words, `1 layer` or `2 layers`."""
     return f"{number:,.0f} {word}{'' if number == 1 else 's'}"
 

@@ -18,6 +18,8 @@ FREE = (
     "execution.chunk",
     "execution.checkpoint_every",
     "execution.keep",
+    "execution.keep_state",
+    "evaluation.test",
     "train.optimizer.decays",  # whether a decay of 0 is taken along as an argument
     "semantics",  # the bundle, by which a preset is chosen
     "data.fingerprint",  # the order of the images: judged apart, not left out
