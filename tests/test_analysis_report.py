@@ -195,9 +195,9 @@ def test_gallery_skips_kinds_that_an_initialisation_was_not_run_under():
     found = [(item.name, item.title.split(", ")[-1]) for item in items]
     assert found == [
         ("Figure 5", "paper init"),
-        ("Figure 5", "released init"),
-        ("Figure B.7", "paper init"),
         ("Figure B.6", "paper init"),
+        ("Figure B.7", "paper init"),
+        ("Figure 5", "released init"),
     ]
 
 

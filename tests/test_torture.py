@@ -171,9 +171,12 @@ def test_flipped_bits(whole, stopped, tmp_path, state):
     chance = random.Random(SEED)
     origin = {"whole": whole, "stopped": stopped}[state]
     files = sorted(p.relative_to(origin) for p in origin.rglob("*") if p.is_file())
+    # Locks and what watchers read tell nothing of what was trained.
+    files = [path for path in files if path.parts[0] not in (".lock", ".locks")]
+    files = [path for path in files if path.name != "status.json"]
     files = [path for path in files if (origin / path).stat().st_size]
     told = 0
-    for number in range({"whole": 25, "stopped": 10}[state] * ROUNDS):
+    for number in range({"whole": 20, "stopped": 15}[state] * ROUNDS):
         workdir = shutil.copytree(origin, tmp_path / str(number))
         path = workdir / chance.choice(files)
         content = bytearray(path.read_bytes())

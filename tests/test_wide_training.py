@@ -9,9 +9,11 @@ from ws_jax.papers.savarese2019 import runs
 from ws_jax.papers.savarese2019.presets import cifar
 
 
-def small(**axes):
+def small(epochs=6, **axes):
     """A study of seconds a run: 200 synthetic images of 8x8, no Cutout."""
-    sweep = cifar("small", widths=(1,), epochs=6, batch_size=16, cutout=False, **axes)
+    sweep = cifar(
+        "small", widths=(1,), epochs=epochs, batch_size=16, cutout=False, **axes
+    )
     data = {"data.name": "synthetic:250x8x8x3", "data.holdout": 0.2}
     base = sweep.base
     for path, value in data.items():
@@ -21,13 +23,13 @@ def small(**axes):
 
 @pytest.mark.slow
 def test_shared_networks_learn_as_plain_ones_do(tmp_path):
-    sweep = small(depths=(16, 22), templates=(0, 2), seeds=(0, 1))
+    sweep = small(10, depths=(16, 22), templates=(0, 2), seeds=(0, 1))
     engine.run_sweep(sweep, tmp_path)
     rows = runs.select(results.read(tmp_path))
     assert rows["title"].nunique() == 4
     losses = rows[rows["epoch"] > 0].groupby(["title", "epoch"])["loss"].mean()
     for title in rows["title"].unique():
-        assert losses[title][6] < losses[title][1] - 0.3
+        assert losses[title][10] < losses[title][1] - 0.2
     ends = runs.best(rows)
     assert set(ends["scored"]) == {"test_acc"}
     # Ten classes: all are well above chance, however they share.
