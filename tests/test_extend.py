@@ -170,3 +170,14 @@ def test_no_sweep_is_extended_while_another_process_works(short):
     assert (short / RECORD_FILE).read_bytes() == before
     with pytest.raises(ConfigError, match="take one of them"):
         engine.run_sweep(study(), short, extend=True, overwrite=True)
+
+
+def test_epochs_are_not_added_to_a_run_whose_schedule_spreads_over_them(tmp_path):
+    axis = {"train.optimizer.schedule": (Constant(), Cosine())}
+    parts = {"sweep__folds": (0,), "train__epochs": 1}
+    engine.run_sweep(study(axis, **parts), tmp_path)
+    before = content(tmp_path)
+    more = study(axis, **{**parts, "train__epochs": 2})
+    with pytest.raises(WorkdirError, match="the schedule cosine of run .* spreads"):
+        engine.run_sweep(more, tmp_path, extend=True)
+    assert content(tmp_path) == before
