@@ -181,3 +181,14 @@ def test_epochs_are_not_added_to_a_run_whose_schedule_spreads_over_them(tmp_path
     with pytest.raises(WorkdirError, match="the schedule cosine of run .* spreads"):
         engine.run_sweep(more, tmp_path, extend=True)
     assert content(tmp_path) == before
+
+
+def test_what_was_the_last_epoch_loses_the_scores_of_a_last_one(tmp_path):
+    parts = {"data__split": "holdout", "data__holdout": 0.2, "sweep__folds": (0,)}
+    for epochs in (1, 2):
+        more = study(**{**parts, "train__epochs": epochs})
+        engine.run_sweep(more, tmp_path / "sweep", extend=epochs > 1)
+    engine.run_sweep(more, tmp_path / "at once")
+    assert_same(tmp_path / "sweep", tmp_path / "at once")
+    frame = results.read(tmp_path / "sweep")
+    assert list(frame["test_acc"].notna()) == [False, True]

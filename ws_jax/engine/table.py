@@ -79,15 +79,16 @@ class SweepTable:
     def today(self, chunk: Chunk, saved: Saved) -> Saved:
         """Returns what a checkpoint says, in the words of a sweep that has grown since.
 
-        Runs that had finished have epochs left, if epochs were added.
+        Runs that had finished have epochs left, if epochs were added; what was their
+        last epoch is one between, without the scores that only the last one has.
         """
         if chunk.key not in self._grown:
             return saved
         columns, epochs = self._grown[chunk.key], chunk.group.run.train.epochs
         rows = [{**row, **columns[row["run"]]} for row in saved.rows]
-        for row in rows:
+        for place, row in enumerate(rows):
             if row["status"] == "finished" and saved.epoch < epochs:
-                row["status"] = "running"
+                rows[place] = _between(row, chunk.group.run.evaluation.test)
         ends = {row["run"]: row["status"] for row in rows}
         return Saved(saved.epoch, saved.done and "running" not in ends.values(), rows)
 
@@ -174,3 +175,10 @@ class SweepTable:
 
     def _names(self, chunk: Chunk) -> list[str]:
         return [self._study.columns[run]["run"] for run in chunk.runs]
+
+
+def _between(row: Mapping[str, Any], test: str) -> dict[str, Any]:
+    """Returns the row of a run's last epoch as that of a run that goes on."""
+    scored = {name for name in row if test == "end" and name.startswith("test_")}
+    kept = {name: value for name, value in row.items() if name not in scored}
+    return {**kept, "status": "running"}
