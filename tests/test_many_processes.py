@@ -104,6 +104,26 @@ def test_a_lock_is_held_once_or_shared(tmp_path):
         assert taken
 
 
+@pytest.mark.parametrize("name", [".lock", ".locks/plan", ".locks", ".locks/status"])
+def test_nothing_is_written_through_a_link_in_the_place_of_a_lock(
+    name, whole, tmp_path
+):
+    workdir, victim = begun(whole, tmp_path / "new"), tmp_path / "victim"
+    victim.mkdir() if name == ".locks" else victim.write_text("precious")
+    (workdir / name).parent.mkdir(exist_ok=True)
+    (workdir / name).symlink_to(victim)
+    lock = part_lock(workdir, Path(name).name)
+    lock = Lock(workdir / name) if name == ".lock" else lock
+    with pytest.raises(WorkdirError, match="is a link"):
+        lock.take()
+    if name == ".locks/status":  # a status that cannot be written stops nothing
+        return
+    with pytest.raises(WorkdirError, match="is a link"):
+        engine.run_sweep(CONFIG, workdir)
+    kept = list(victim.iterdir()) if victim.is_dir() else victim.read_text()
+    assert kept in ([], "precious")
+
+
 def test_waiting_for_a_lock_ends_when_asked_to_stop(tmp_path):
     stop, told = threading.Event(), []
     with part_lock(tmp_path, "plan").tried():

@@ -20,7 +20,7 @@ from ws_jax.config import differing_fields
 from ws_jax.data import Dataset
 from ws_jax.events import EVENT_FOLDER
 from ws_jax.integrity import WorkdirError, check_own, remove_folder
-from ws_jax.locks import LOCK_FILE, Interrupted, Lock, part_lock
+from ws_jax.locks import LOCK_FILE, Interrupted, Lock, open_own, part_lock
 from ws_jax.results import (
     RECORD_FILE,
     RESULTS_FILE,
@@ -60,7 +60,7 @@ class Workdir:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / LOCK_FILE).touch()
+            os.close(open_own(self.path / LOCK_FILE))
             self._lock = Lock(self.path / LOCK_FILE)
         except OSError as error:
             raise WorkdirError(
