@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from studies import tiny
 
-from ws_jax import engine, locks, results
+from ws_jax import engine, locks, results, stored
 from ws_jax.checkpoint import load_run
 from ws_jax.engine import table
 from ws_jax.engine.chunk import LivingRuns
@@ -226,6 +226,47 @@ def test_the_table_grows_while_a_chunk_trains(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(results, "write", watched)
     engine.run_sweep(CONFIG, workdir)
     assert set(sizes) - {3, 6, 9} and sizes == sorted(sizes) and sizes[-1] == 9
+    assert_same(workdir, whole)
+
+
+def test_a_glance_follows_checkpoints_that_give_way_to_newer_ones(
+    whole, tmp_path, monkeypatch
+):
+    at = shutil.copytree(folder(whole, 0), tmp_path / "chunk_000")
+    (newest,) = stored.steps(at)
+    listed = [[newest - 2], [newest]]  # the first went while it was looked at
+    monkeypatch.setattr(stored, "steps", lambda at: listed[0 if listed[1:] else -1])
+    real = stored.read_rows
+
+    def read_rows(path, digest=""):
+        if len(listed) > 1:
+            del listed[0]
+        return real(path, digest)
+
+    monkeypatch.setattr(stored, "read_rows", read_rows)
+    assert stored.glance(at).epoch == 3
+
+
+def test_rows_of_a_chunk_that_another_process_trains_are_not_lost(
+    whole, tmp_path, monkeypatch
+):
+    """It holds the chunk, and nothing of it can be read at the moment."""
+    workdir = shutil.copytree(whole, tmp_path / "new")
+    frame = results.read_table(workdir / RESULTS_FILE)
+    ended = (frame["fold"] == 1) & (frame["epoch"] == 3)
+    running = frame["status"].where(frame["fold"] != 1, "running")
+    results.write(frame.assign(status=running)[~ended], workdir)
+    away = shutil.move(folder(workdir, 1), tmp_path / "away")
+    held = chunk_lock(whole, workdir, 1)
+    assert held.take()
+
+    def end():
+        shutil.copytree(away, workdir / folder(whole, 1).relative_to(whole))
+        held.release()
+
+    when_waiting(monkeypatch, end)
+    monkeypatch.setattr(LivingRuns, "train_epoch", None)
+    engine.run_sweep(CONFIG, workdir)
     assert_same(workdir, whole)
 
 

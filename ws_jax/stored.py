@@ -73,9 +73,13 @@ def glance(folder: Path, digest: str = "") -> Saved | None:
         sweep.
     """
     check_links(folder)
-    for step in sorted(steps(folder), reverse=True):
-        with contextlib.suppress(Damage):
-            return _saved(Path(folder).absolute() / str(step), digest)[0]
+    there: list[int] = []
+    # All that were listed may have gone once newer ones came.
+    while (listed := sorted(steps(folder), reverse=True)) != there:
+        there = listed
+        for step in there:
+            with contextlib.suppress(Damage):
+                return _saved(Path(folder).absolute() / str(step), digest)[0]
     return None
 
 

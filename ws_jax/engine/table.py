@@ -7,7 +7,7 @@ table, from the checkpoints of all: so it never says more than can be gone on fr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -99,9 +99,8 @@ class SweepTable:
           WorkdirError: if the checkpoints or the table cannot be gone on from.
         """
         with self._held(self._lock):
-            for chunk in self._chunks:
-                self._read(chunk)
-            self._keep_lost()
+            held = {chunk.key for chunk in self._chunks if not self._read(chunk)}
+            self._keep_lost(held)
             self._settle()
 
     def look(self, chunk: Chunk) -> bool:
@@ -137,25 +136,25 @@ class SweepTable:
         rows = [row for saved in self.saved.values() for row in saved.rows]
         return sorted({r["run"] for r in rows if r["status"] == "diverged"})
 
-    def _read(self, chunk: Chunk) -> None:
+    def _read(self, chunk: Chunk) -> bool:
+        """Reads what there is of a chunk; returns whether nobody else trains it."""
         if self.look(chunk):
-            return
+            return True
         with self.chunk_lock(chunk).tried() as free:
-            if not free:
-                return
             where = self.where(chunk)
-            if found := latest_saved(*where):
+            if free and (found := latest_saved(*where)):
                 self.saved[chunk.key] = self.today(chunk, found)
                 self._seen[chunk.key] = max(steps(where[0]))
+        return free
 
-    def _keep_lost(self) -> None:
-        """Counts chunks as done whose rows are in the table, but in no checkpoint."""
-        unsaved = {
-            c.key: self._names(c) for c in self._chunks if c.key not in self.saved
-        }
-        others = [
-            n for c in self._chunks if c.key in self.saved for n in self._names(c)
-        ]
+    def _keep_lost(self, held: Set[tuple[str, int]]) -> None:
+        """Counts chunks as done whose rows are in the table, but in no checkpoint.
+
+        Those that others train are left out, since their holders have their rows.
+        """
+        known = self.saved.keys() | held
+        unsaved = {c.key: self._names(c) for c in self._chunks if c.key not in known}
+        others = [n for c in self._chunks if c.key in known for n in self._names(c)]
         lost = ledger.rows_of_lost_chunks(self._path, unsaved, others)
         for key, rows in lost.items():
             epoch = max(row["epoch"] for row in rows)
