@@ -229,6 +229,31 @@ def test_the_table_grows_while_a_chunk_trains(whole, tmp_path, monkeypatch):
     assert_same(workdir, whole)
 
 
+def test_a_paused_process_that_holds_the_table_stops_no_training(
+    whole, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(table, "GROWING_SHARE", np.inf)
+    workdir, paused = begun(whole, tmp_path / "new"), []
+    real, trained = LivingRuns.train_epoch, []
+
+    def train_epoch(self, examples, epoch):
+        if not paused:
+            paused.append(part_lock(workdir, "table"))
+            assert paused[0].take()
+        trained.append(epoch)
+        return real(self, examples, epoch)
+
+    monkeypatch.setattr(LivingRuns, "train_epoch", train_epoch)
+
+    def go_on():  # said where the table must be written: after the chunk's last epoch
+        assert trained == [0, 1, 2]
+        paused[0].release()
+
+    when_waiting(monkeypatch, go_on)
+    engine.run_sweep(CONFIG, workdir)
+    assert_same(workdir, whole)
+
+
 def test_a_glance_follows_checkpoints_that_give_way_to_newer_ones(
     whole, tmp_path, monkeypatch
 ):

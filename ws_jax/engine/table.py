@@ -116,20 +116,29 @@ class SweepTable:
 
     def write(self) -> None:
         """Writes the table, unless it says already what the checkpoints say."""
-        began = time.monotonic()
         with self._held(self._lock):
-            for chunk in self._chunks:
-                self.look(chunk)
-            self._settle()
-        self._written = time.monotonic()
-        self._cost = self._written - began
+            self._write()
 
     def grow(self, chunk: Chunk) -> None:
-        """Writes the table if a chunk has a newer checkpoint, and it takes no time."""
+        """Writes the table if a chunk has a newer checkpoint, and it takes no time.
+
+        It is left as it is while another process holds it, which may be paused.
+        """
         waited = time.monotonic() - self._written
         step = max(steps(self.where(chunk)[0]), default=0)
-        if step != self._seen.get(chunk.key) and waited * GROWING_SHARE >= self._cost:
-            self.write()
+        if step == self._seen.get(chunk.key) or waited * GROWING_SHARE < self._cost:
+            return
+        with self._lock.tried() as free:
+            if free:
+                self._write()
+
+    def _write(self) -> None:
+        began = time.monotonic()
+        for chunk in self._chunks:
+            self.look(chunk)
+        self._settle()
+        self._written = time.monotonic()
+        self._cost = self._written - began
 
     def diverged(self) -> list[str]:
         """Returns the names of runs that have diverged, as far as is known."""
