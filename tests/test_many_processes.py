@@ -254,6 +254,41 @@ def test_a_paused_process_that_holds_the_table_stops_no_training(
     assert_same(workdir, whole)
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_workdir_that_was_moved_is_not_made_anew(whole, tmp_path, monkeypatch, again):
+    workdir = begun(whole, tmp_path / "new")
+
+    def move():
+        workdir.rename(tmp_path / "moved")
+        if again:  # another sweep has taken its place
+            workdir.mkdir()
+
+    with chunk_lock(whole, workdir, 0).tried():
+        when_waiting(monkeypatch, move)
+        with pytest.raises(WorkdirError, match="was moved or removed"):
+            engine.run_sweep(CONFIG, workdir)
+    assert again == workdir.exists()
+    made = {path.name for path in tmp_path.glob("new/[!.]*")}
+    assert made <= {"status.json"} and (tmp_path / "moved").exists()
+
+
+def test_a_workdir_that_is_moved_during_an_epoch_is_not_made_anew(
+    whole, tmp_path, monkeypatch
+):
+    workdir = begun(whole, tmp_path / "new")
+    real = LivingRuns.train_epoch
+
+    def train_epoch(self, examples, epoch):
+        if epoch == 0:  # later a checkpoint may be on its way to the disk
+            workdir.rename(tmp_path / "moved")
+        return real(self, examples, epoch)
+
+    monkeypatch.setattr(LivingRuns, "train_epoch", train_epoch)
+    with pytest.raises(WorkdirError, match="was moved or removed"):
+        engine.run_sweep(CONFIG, workdir)
+    assert not workdir.exists()
+
+
 def test_a_glance_follows_checkpoints_that_give_way_to_newer_ones(
     whole, tmp_path, monkeypatch
 ):

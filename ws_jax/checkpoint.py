@@ -160,7 +160,9 @@ class ChunkCheckpoints:
                 self._manager.wait_until_finished()
             finally:
                 self._manager.close()
-        sync_folder(self._folder)
+        # The whole workdir may have been moved away, which is told elsewhere.
+        with contextlib.suppress(FileNotFoundError):
+            sync_folder(self._folder)
 
 
 @contextlib.contextmanager

@@ -55,9 +55,7 @@ class Lock:
         how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         try:
             if self._file is None:
-                if self._workdir is not None:
-                    check_own(self.path.parent, self._workdir)
-                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._make_folder()
                 self._file = os.fdopen(open_own(self.path), "a+")
             fcntl.flock(self._file, how)
         except BlockingIOError:
@@ -75,6 +73,23 @@ class Lock:
             self._file.write(own_name())
             self._file.flush()
         return True
+
+    def _make_folder(self) -> None:
+        if self._workdir is not None:
+            check_own(self.path.parent, self._workdir)
+            if not self._workdir.is_dir():
+                raise moved(self._workdir)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    def in_place(self) -> bool:
+        """Returns whether the file that is held is still the one at its path."""
+        if self._file is None:
+            return False
+        try:
+            there = os.stat(self.path, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(os.fstat(self._file.fileno()), there)
 
     def release(self) -> None:
         """Drops the lock if it is held."""
@@ -123,6 +138,14 @@ class Lock:
             yield
         finally:
             self.release()
+
+
+def moved(workdir: Path) -> WorkdirError:
+    """Returns the error that a workdir is no longer where it was."""
+    return WorkdirError(
+        f"{workdir} was moved or removed while a process worked on it: put it back, or "
+        "start the same command with --workdir where it is now, to go on from there"
+    )
 
 
 def open_own(path: Path) -> int:

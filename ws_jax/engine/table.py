@@ -36,6 +36,7 @@ class SweepTable:
         record: Mapping[str, Any],
         path: Path,
         held: Callable[[Lock], AbstractContextManager],
+        check_there: Callable[[], None],
     ):
         """Takes the sweep and its folder; nothing is read yet.
 
@@ -45,7 +46,9 @@ class SweepTable:
           record: of the sweep, as it was begun.
           path: of its folder.
           held: waits for a lock and holds it.
+          check_there: raises `WorkdirError` if the folder was moved or removed.
         """
+        self.check_there = check_there
         self._study = study
         self._chunks = chunks
         self._record = record
@@ -171,6 +174,7 @@ class SweepTable:
 
     def _settle(self) -> None:
         if rows := self._rows():
+            self.check_there()
             ledger.settle(results.make_frame(rows), self._path)
 
     def _rows(self) -> list[dict[str, Any]]:
