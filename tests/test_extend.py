@@ -192,3 +192,18 @@ def test_what_was_the_last_epoch_loses_the_scores_of_a_last_one(tmp_path):
     assert_same(tmp_path / "sweep", tmp_path / "at once")
     frame = results.read(tmp_path / "sweep")
     assert list(frame["test_acc"].notna()) == [False, True]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_damaged_chunk_is_found_before_the_sweep_is_changed(sweep):
+    (chunk,) = sweep.glob("checkpoints/*/chunk_001")
+    for path in chunk.glob("*/state/**/d/*"):
+        damaged = bytearray(path.read_bytes())
+        for place in (0.3, 0.5, 0.7):
+            damaged[int(place * len(damaged))] ^= 1
+        path.write_bytes(damaged)
+    before = content(sweep)
+    with pytest.raises(WorkdirError, match="chunk_001.* is damaged"):
+        engine.run_sweep(study(train__epochs=3), sweep, extend=True)
+    assert content(sweep) == before
+    engine.run_sweep(study(), sweep)  # the sweep as it was is still there

@@ -92,6 +92,22 @@ def keeps_state(folder: Path) -> bool:
     return False
 
 
+def state_of_done(folder: Path, digest: str = "") -> Any:
+    """Reads the arrays of a chunk that was done, and is to go on.
+
+    Raises:
+      WorkdirError: if they are damaged, or another sweep's.
+    """
+    path = Path(folder).absolute() / str(newest_step(folder))
+    try:
+        return read_state(path / "state", read_rows(path, digest)["arrays"])
+    except Damage as damage:
+        raise WorkdirError(
+            f"the checkpoint {path} is damaged ({damage}): put a copy of it in its "
+            "place, or train in another --workdir, to the same numbers"
+        ) from damage
+
+
 def chunk_folder(workdir: Path, group: str, chunk: int) -> Path:
     """Returns the folder of one chunk's checkpoints.
 

@@ -19,7 +19,13 @@ from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.study import Study, describe_chunks, make_chunks, recorded_chunks
 from ws_jax.results import RESULTS_FILE
 from ws_jax.runs import Run
-from ws_jax.stored import chunk_digest, chunk_folder, glance, keeps_state
+from ws_jax.stored import (
+    chunk_digest,
+    chunk_folder,
+    glance,
+    keeps_state,
+    state_of_done,
+)
 from ws_jax.workdir import WorkdirError, differences
 
 _EPOCHS = "base.train.epochs"
@@ -132,6 +138,8 @@ def _check_going_on(path: Path, here: Mapping[str, Any], study: Study) -> None:
                 f"from the start keeps all that going on needs; {_HOW}, to the same "
                 "numbers"
             )
+        if ends:  # else the workdir would be locked both ways
+            state_of_done(folder, chunk_digest(here, names))
 
 
 def _refusal(path: Path, fields: Sequence[str]) -> WorkdirError:
