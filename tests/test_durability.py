@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from studies import stop_at_once, tiny
 
-from ws_jax import cli, compile_cache, engine, results
+from ws_jax import cli, compile_cache, engine, ledger, results
 from ws_jax.checkpoint import load_run, open_chunk
 from ws_jax.engine.chunk import LivingRuns
 from ws_jax.integrity import Damage, check_parquet, seal_parquet, write_atomically
@@ -108,6 +108,23 @@ def test_the_table_of_a_finished_sweep_is_mended(sweep, wrong, no_training):
     written = path.stat().st_mtime_ns
     engine.run_sweep(CONFIG, workdir)
     assert path.stat().st_mtime_ns == written, "a sound table was written again"
+
+
+def test_a_table_with_vectors_and_matrices_is_not_written_again(sweep):
+    workdir, frame = sweep
+    lists = {
+        "correct": [[1, float("nan"), i / 3] for i in range(len(frame))],
+        "confusion": [[[i, 0], [1, i]] for i in range(len(frame))],
+        "some": [None, *([[0.1]] * (len(frame) - 1))],
+    }
+    ledger.settle(frame.assign(**lists), workdir)
+    written = (workdir / RESULTS_FILE).stat()
+    ledger.settle(frame.assign(**lists), workdir)
+    after = (workdir / RESULTS_FILE).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+    there = results.read_table(workdir / RESULTS_FILE)
+    lists["confusion"][2][1][1] += 1
+    assert not results.same(frame.assign(**lists), there)
 
 
 def test_a_finished_sweep_without_checkpoints_stays_finished(sweep, no_training):

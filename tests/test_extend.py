@@ -170,3 +170,40 @@ def test_no_sweep_is_extended_while_another_process_works(short):
     assert (short / RECORD_FILE).read_bytes() == before
     with pytest.raises(ConfigError, match="take one of them"):
         engine.run_sweep(study(), short, extend=True, overwrite=True)
+
+
+def test_epochs_are_not_added_to_a_run_whose_schedule_spreads_over_them(tmp_path):
+    axis = {"train.optimizer.schedule": (Constant(), Cosine())}
+    parts = {"sweep__folds": (0,), "train__epochs": 1}
+    engine.run_sweep(study(axis, **parts), tmp_path)
+    before = content(tmp_path)
+    more = study(axis, **{**parts, "train__epochs": 2})
+    with pytest.raises(WorkdirError, match="the schedule cosine of run .* spreads"):
+        engine.run_sweep(more, tmp_path, extend=True)
+    assert content(tmp_path) == before
+
+
+def test_what_was_the_last_epoch_loses_the_scores_of_a_last_one(tmp_path):
+    parts = {"data__split": "holdout", "data__holdout": 0.2, "sweep__folds": (0,)}
+    for epochs in (1, 2):
+        more = study(**{**parts, "train__epochs": epochs})
+        engine.run_sweep(more, tmp_path / "sweep", extend=epochs > 1)
+    engine.run_sweep(more, tmp_path / "at once")
+    assert_same(tmp_path / "sweep", tmp_path / "at once")
+    frame = results.read(tmp_path / "sweep")
+    assert list(frame["test_acc"].notna()) == [False, True]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_damaged_chunk_is_found_before_the_sweep_is_changed(sweep):
+    (chunk,) = sweep.glob("checkpoints/*/chunk_001")
+    for path in chunk.glob("*/state/**/d/*"):
+        damaged = bytearray(path.read_bytes())
+        for place in (0.3, 0.5, 0.7):
+            damaged[int(place * len(damaged))] ^= 1
+        path.write_bytes(damaged)
+    before = content(sweep)
+    with pytest.raises(WorkdirError, match="chunk_001.* is damaged"):
+        engine.run_sweep(study(train__epochs=3), sweep, extend=True)
+    assert content(sweep) == before
+    engine.run_sweep(study(), sweep)  # the sweep as it was is still there

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from studies import tiny
 
-from ws_jax import engine, locks, results
+from ws_jax import engine, locks, results, stored
 from ws_jax.checkpoint import load_run
 from ws_jax.engine import table
 from ws_jax.engine.chunk import LivingRuns
@@ -102,6 +102,26 @@ def test_a_lock_is_held_once_or_shared(tmp_path):
         assert taken and not other_taken
     with one.tried() as taken:
         assert taken
+
+
+@pytest.mark.parametrize("name", [".lock", ".locks/plan", ".locks", ".locks/status"])
+def test_nothing_is_written_through_a_link_in_the_place_of_a_lock(
+    name, whole, tmp_path
+):
+    workdir, victim = begun(whole, tmp_path / "new"), tmp_path / "victim"
+    victim.mkdir() if name == ".locks" else victim.write_text("precious")
+    (workdir / name).parent.mkdir(exist_ok=True)
+    (workdir / name).symlink_to(victim)
+    lock = part_lock(workdir, Path(name).name)
+    lock = Lock(workdir / name) if name == ".lock" else lock
+    with pytest.raises(WorkdirError, match="is a link"):
+        lock.take()
+    if name == ".locks/status":  # a status that cannot be written stops nothing
+        return
+    with pytest.raises(WorkdirError, match="is a link"):
+        engine.run_sweep(CONFIG, workdir)
+    kept = list(victim.iterdir()) if victim.is_dir() else victim.read_text()
+    assert kept in ([], "precious")
 
 
 def test_waiting_for_a_lock_ends_when_asked_to_stop(tmp_path):
@@ -206,6 +226,107 @@ def test_the_table_grows_while_a_chunk_trains(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(results, "write", watched)
     engine.run_sweep(CONFIG, workdir)
     assert set(sizes) - {3, 6, 9} and sizes == sorted(sizes) and sizes[-1] == 9
+    assert_same(workdir, whole)
+
+
+def test_a_paused_process_that_holds_the_table_stops_no_training(
+    whole, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(table, "GROWING_SHARE", np.inf)
+    workdir, paused = begun(whole, tmp_path / "new"), []
+    real, trained = LivingRuns.train_epoch, []
+
+    def train_epoch(self, examples, epoch):
+        if not paused:
+            paused.append(part_lock(workdir, "table"))
+            assert paused[0].take()
+        trained.append(epoch)
+        return real(self, examples, epoch)
+
+    monkeypatch.setattr(LivingRuns, "train_epoch", train_epoch)
+
+    def go_on():  # said where the table must be written: after the chunk's last epoch
+        assert trained == [0, 1, 2]
+        paused[0].release()
+
+    when_waiting(monkeypatch, go_on)
+    engine.run_sweep(CONFIG, workdir)
+    assert_same(workdir, whole)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_workdir_that_was_moved_is_not_made_anew(whole, tmp_path, monkeypatch, again):
+    workdir = begun(whole, tmp_path / "new")
+
+    def move():
+        workdir.rename(tmp_path / "moved")
+        if again:  # another sweep has taken its place
+            workdir.mkdir()
+
+    with chunk_lock(whole, workdir, 0).tried():
+        when_waiting(monkeypatch, move)
+        with pytest.raises(WorkdirError, match="was moved or removed"):
+            engine.run_sweep(CONFIG, workdir)
+    assert again == workdir.exists()
+    made = {path.name for path in tmp_path.glob("new/[!.]*")}
+    assert made <= {"status.json"} and (tmp_path / "moved").exists()
+
+
+def test_a_workdir_that_is_moved_during_an_epoch_is_not_made_anew(
+    whole, tmp_path, monkeypatch
+):
+    workdir = begun(whole, tmp_path / "new")
+    real = LivingRuns.train_epoch
+
+    def train_epoch(self, examples, epoch):
+        if epoch == 0:  # later a checkpoint may be on its way to the disk
+            workdir.rename(tmp_path / "moved")
+        return real(self, examples, epoch)
+
+    monkeypatch.setattr(LivingRuns, "train_epoch", train_epoch)
+    with pytest.raises(WorkdirError, match="was moved or removed"):
+        engine.run_sweep(CONFIG, workdir)
+    assert not workdir.exists()
+
+
+def test_a_glance_follows_checkpoints_that_give_way_to_newer_ones(
+    whole, tmp_path, monkeypatch
+):
+    at = shutil.copytree(folder(whole, 0), tmp_path / "chunk_000")
+    (newest,) = stored.steps(at)
+    listed = [[newest - 2], [newest]]  # the first went while it was looked at
+    monkeypatch.setattr(stored, "steps", lambda at: listed[0 if listed[1:] else -1])
+    real = stored.read_rows
+
+    def read_rows(path, digest=""):
+        if len(listed) > 1:
+            del listed[0]
+        return real(path, digest)
+
+    monkeypatch.setattr(stored, "read_rows", read_rows)
+    assert stored.glance(at).epoch == 3
+
+
+def test_rows_of_a_chunk_that_another_process_trains_are_not_lost(
+    whole, tmp_path, monkeypatch
+):
+    """It holds the chunk, and nothing of it can be read at the moment."""
+    workdir = shutil.copytree(whole, tmp_path / "new")
+    frame = results.read_table(workdir / RESULTS_FILE)
+    ended = (frame["fold"] == 1) & (frame["epoch"] == 3)
+    running = frame["status"].where(frame["fold"] != 1, "running")
+    results.write(frame.assign(status=running)[~ended], workdir)
+    away = shutil.move(folder(workdir, 1), tmp_path / "away")
+    held = chunk_lock(whole, workdir, 1)
+    assert held.take()
+
+    def end():
+        shutil.copytree(away, workdir / folder(whole, 1).relative_to(whole))
+        held.release()
+
+    when_waiting(monkeypatch, end)
+    monkeypatch.setattr(LivingRuns, "train_epoch", None)
+    engine.run_sweep(CONFIG, workdir)
     assert_same(workdir, whole)
 
 

@@ -73,6 +73,15 @@ def test_processes_tell_beside_each_other(tmp_path, monkeypatch):
         pass
 
 
+def test_a_status_is_not_written_through_a_link(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / f"{status.STATUS_FILE}.tmp").symlink_to(victim)
+    with status.Status(tmp_path, Lock(tmp_path / "lock")):
+        pass
+    assert victim.read_text() == "precious" and status.read(tmp_path)
+
+
 def write(folder, **told):
     folder.mkdir(parents=True)
     (folder / status.STATUS_FILE).write_text(json.dumps(told))

@@ -39,6 +39,7 @@ from ws_jax.stored import (
     newest_step,
     read_rows,
     read_state,
+    state_of_done,
 )
 
 _KINDS = {"state": ocp.StandardCheckpointHandler, "rows": ocp.JsonCheckpointHandler}
@@ -122,7 +123,9 @@ class ChunkCheckpoints:
           WorkdirError: if the saved arrays have other names, types or shapes.
         """
         assert self._found is not None, "there is nothing to restore"
-        held = named_leaves(self._found.state or self._state_of_done())
+        held = named_leaves(
+            self._found.state or state_of_done(self._folder, self._digest)
+        )
         self._found = self._found._replace(state=None)  # not held for the whole chunk
 
         def take(path, leaf):
@@ -138,17 +141,6 @@ class ChunkCheckpoints:
 
         return jax.tree_util.tree_map_with_path(take, like)
 
-    def _state_of_done(self) -> Any:
-        """Reads the arrays of a chunk that was done, and is to go on."""
-        path = self._folder / str(newest_step(self._folder))
-        try:
-            return read_state(path / "state", read_rows(path, self._digest)["arrays"])
-        except Damage as damage:
-            raise WorkdirError(
-                f"the checkpoint {path} is damaged ({damage}): put a copy of it in its "
-                "place, or train in another --workdir, to the same numbers"
-            ) from damage
-
     def close(self) -> None:
         """Waits until all is written.
 
@@ -160,7 +152,9 @@ class ChunkCheckpoints:
                 self._manager.wait_until_finished()
             finally:
                 self._manager.close()
-        sync_folder(self._folder)
+        # The whole workdir may have been moved away, which is told elsewhere.
+        with contextlib.suppress(FileNotFoundError):
+            sync_folder(self._folder)
 
 
 @contextlib.contextmanager

@@ -7,13 +7,15 @@ ends, however it ends, so nothing has to be cleared after a kill.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from ws_jax.integrity import WorkdirError
+from ws_jax.integrity import WorkdirError, check_own
 from ws_jax.status import own_name
 
 LOCK_FILE = ".lock"  # shared by all that work on the sweep
@@ -31,9 +33,15 @@ class Lock:
     A holder leaves its name in the file, for people to read.
     """
 
-    def __init__(self, path: Path):
-        """Names the file; nothing is locked yet."""
+    def __init__(self, path: Path, workdir: Path | None = None):
+        """Names the file; nothing is locked yet.
+
+        Args:
+          path: of the file.
+          workdir: that the file is somewhere in, if no link in it may lead elsewhere.
+        """
         self.path = path
+        self._workdir = workdir
         self._file: IO[str] | None = None
 
     def take(self, shared: bool = False) -> bool:
@@ -42,13 +50,13 @@ class Lock:
         Args:
           shared: whether others may share it.
         Raises:
-          WorkdirError: if the disk knows no locks.
+          WorkdirError: if the disk knows no locks, or the file is a link.
         """
         how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         try:
             if self._file is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = open(self.path, "a+")
+                self._make_folder()
+                self._file = os.fdopen(open_own(self.path), "a+")
             fcntl.flock(self._file, how)
         except BlockingIOError:
             self.release()
@@ -65,6 +73,23 @@ class Lock:
             self._file.write(own_name())
             self._file.flush()
         return True
+
+    def _make_folder(self) -> None:
+        if self._workdir is not None:
+            check_own(self.path.parent, self._workdir)
+            if not self._workdir.is_dir():
+                raise moved(self._workdir)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+
+    def in_place(self) -> bool:
+        """Returns whether the file that is held is still the one at its path."""
+        if self._file is None:
+            return False
+        try:
+            there = os.stat(self.path, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(os.fstat(self._file.fileno()), there)
 
     def release(self) -> None:
         """Drops the lock if it is held."""
@@ -115,6 +140,32 @@ class Lock:
             self.release()
 
 
+def moved(workdir: Path) -> WorkdirError:
+    """Returns the error that a workdir is no longer where it was."""
+    return WorkdirError(
+        f"{workdir} was moved or removed while a process worked on it: put it back, or "
+        "start the same command with --workdir where it is now, to go on from there"
+    )
+
+
+def open_own(path: Path) -> int:
+    """Opens a file to read and append, made if missing; a link is not followed.
+
+    Raises:
+      WorkdirError: if the file is a link.
+      OSError: if it cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise WorkdirError(
+            f"{path} is a link, and what it leads to would be written over: remove it"
+        ) from error
+
+
 def part_lock(workdir: Path, *names: str) -> Lock:
     """Returns the lock of a part of a workdir, as its table or one of its chunks."""
-    return Lock(workdir.joinpath(LOCK_FOLDER, *names))
+    return Lock(workdir.joinpath(LOCK_FOLDER, *names), workdir)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ws_jax import standins
@@ -102,12 +104,33 @@ def to_bytes(frame: pd.DataFrame) -> bytes:
 
 
 def same(frame: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Returns whether two tables have the same rows, and columns in any order."""
-    return set(frame.columns) == set(other.columns) and bool(
-        frame.reset_index(drop=True).equals(
-            other[list(frame.columns)].reset_index(drop=True)
-        )
-    )
+    """Returns whether two tables have the same rows, and columns in any order.
+
+    Vectors and matrices count by their values: a table that was read has arrays where
+    the rows that made it have lists.
+    """
+    if set(frame.columns) != set(other.columns):
+        return False
+    one, two = (f[list(frame.columns)].reset_index(drop=True) for f in (frame, other))
+    return bool(_comparable(one).equals(_comparable(two)))
+
+
+def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Puts text in the place of vectors and matrices, which pandas cannot compare."""
+    nested = {
+        name: column.map(lambda v: repr(_as_lists(v)))
+        for name, column in frame.items()
+        if any(isinstance(v, list | tuple | np.ndarray) for v in column)
+    }
+    return frame.assign(**nested)
+
+
+def _as_lists(value: Any) -> Any:
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_as_lists(part) for part in value]
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return float(value) if isinstance(value, int | float | np.number) else value
 
 
 def read(

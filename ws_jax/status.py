@@ -85,7 +85,9 @@ class Status:
             latest = list(processes.items())[-_MOST_PROCESSES:]
             told = {**told, **self._sweep, "processes": dict(latest)}
             temporary = self._path.with_name(f"{STATUS_FILE}.tmp")
-            temporary.write_text(json.dumps(told, indent=1))
+            temporary.unlink(missing_ok=True)  # it may be a link out of the workdir
+            with open(temporary, "x") as file:
+                file.write(json.dumps(told, indent=1))
             os.replace(temporary, self._path)
         return True
 

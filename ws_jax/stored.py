@@ -73,9 +73,13 @@ def glance(folder: Path, digest: str = "") -> Saved | None:
         sweep.
     """
     check_links(folder)
-    for step in sorted(steps(folder), reverse=True):
-        with contextlib.suppress(Damage):
-            return _saved(Path(folder).absolute() / str(step), digest)[0]
+    there: list[int] = []
+    # All that were listed may have gone once newer ones came.
+    while (listed := sorted(steps(folder), reverse=True)) != there:
+        there = listed
+        for step in there:
+            with contextlib.suppress(Damage):
+                return _saved(Path(folder).absolute() / str(step), digest)[0]
     return None
 
 
@@ -86,6 +90,22 @@ def keeps_state(folder: Path) -> bool:
         arrays = read_rows(path)["arrays"] or {}
         return any(name.startswith("status") for name in arrays)
     return False
+
+
+def state_of_done(folder: Path, digest: str = "") -> Any:
+    """Reads the arrays of a chunk that was done, and is to go on.
+
+    Raises:
+      WorkdirError: if they are damaged, or another sweep's.
+    """
+    path = Path(folder).absolute() / str(newest_step(folder))
+    try:
+        return read_state(path / "state", read_rows(path, digest)["arrays"])
+    except Damage as damage:
+        raise WorkdirError(
+            f"the checkpoint {path} is damaged ({damage}): put a copy of it in its "
+            "place, or train in another --workdir, to the same numbers"
+        ) from damage
 
 
 def chunk_folder(workdir: Path, group: str, chunk: int) -> Path:

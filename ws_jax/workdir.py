@@ -20,7 +20,7 @@ from ws_jax.config import differing_fields
 from ws_jax.data import Dataset
 from ws_jax.events import EVENT_FOLDER
 from ws_jax.integrity import WorkdirError, check_own, remove_folder
-from ws_jax.locks import LOCK_FILE, Interrupted, Lock, part_lock
+from ws_jax.locks import LOCK_FILE, Interrupted, Lock, moved, open_own, part_lock
 from ws_jax.results import (
     RECORD_FILE,
     RESULTS_FILE,
@@ -60,7 +60,7 @@ class Workdir:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / LOCK_FILE).touch()
+            os.close(open_own(self.path / LOCK_FILE))
             self._lock = Lock(self.path / LOCK_FILE)
         except OSError as error:
             raise WorkdirError(
@@ -100,6 +100,15 @@ class Workdir:
             yield
             # Nobody can come between: who wants it alone has to plan.
             self._lock.take(shared=True)
+
+    def check_there(self) -> None:
+        """Checks that the folder is still where it was when it was opened.
+
+        Raises:
+          WorkdirError: if it was moved or removed.
+        """
+        if not self._lock.in_place():
+            raise moved(self.path)
 
     def be_alone(self) -> None:
         """Makes sure, while planning, that no other process works here.

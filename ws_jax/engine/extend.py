@@ -19,7 +19,13 @@ from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.study import Study, describe_chunks, make_chunks, recorded_chunks
 from ws_jax.results import RESULTS_FILE
 from ws_jax.runs import Run
-from ws_jax.stored import chunk_digest, chunk_folder, glance, keeps_state
+from ws_jax.stored import (
+    chunk_digest,
+    chunk_folder,
+    glance,
+    keeps_state,
+    state_of_done,
+)
 from ws_jax.workdir import WorkdirError, differences
 
 _EPOCHS = "base.train.epochs"
@@ -56,7 +62,7 @@ def extended(
     if entries is None:
         raise _refusal(path, fields)
     if after > before:
-        _check_going_on(path, here, study.base)
+        _check_going_on(path, here, study)
     begun = recorded_chunks(study, {"chunks": entries})
     added = make_chunks(study, mapped, compiling, begun)
     # As the sweep was before, for the reader.
@@ -100,14 +106,17 @@ def _kept_entries(
     return entries
 
 
-def _check_going_on(path: Path, here: Mapping[str, Any], base: Run) -> None:
+def _check_going_on(path: Path, here: Mapping[str, Any], study: Study) -> None:
     """Raises `WorkdirError` if begun runs cannot go on for more epochs."""
-    if base.train.optimizer.schedule.depends_on_length:
-        raise WorkdirError(
-            f"train.epochs cannot grow in {path}: the schedule "
-            f"{base.train.optimizer.schedule.kind} spreads over the whole training, so "
-            f"that all runs would train otherwise from their start; {_HOW}"
-        )
+    begun = {run["run"] for entry in here["chunks"] for run in entry["runs"]}
+    for run, columns in study.columns.items():
+        schedule = run.train.optimizer.schedule
+        if columns["run"] in begun and schedule.depends_on_length:
+            raise WorkdirError(
+                f"train.epochs cannot grow in {path}: the schedule {schedule.kind} of "
+                f"run {columns['run']} spreads over the whole training, so that it "
+                f"would train otherwise from its start; {_HOW}"
+            )
     table = Path(path) / RESULTS_FILE
     told = set(results.read_table(table)["run"]) if table.exists() else set()
     for entry in here["chunks"]:
@@ -129,6 +138,8 @@ def _check_going_on(path: Path, here: Mapping[str, Any], base: Run) -> None:
                 f"from the start keeps all that going on needs; {_HOW}, to the same "
                 "numbers"
             )
+        if ends:  # else the workdir would be locked both ways
+            state_of_done(folder, chunk_digest(here, names))
 
 
 def _refusal(path: Path, fields: Sequence[str]) -> WorkdirError:

@@ -92,7 +92,12 @@ def run_sweep(
             ) from error
         waiting = _waiting(progress, "writes the table")
         table = SweepTable(
-            study, chunks, record, folder.path, lambda lock: lock.held(stop, waiting)
+            study,
+            chunks,
+            record,
+            folder.path,
+            lambda lock: lock.held(stop, waiting),
+            folder.check_there,
         )
         status = Status(folder.path, part_lock(folder.path, "status"))
         with status:

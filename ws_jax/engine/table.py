@@ -7,7 +7,7 @@ table, from the checkpoints of all: so it never says more than can be gone on fr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class SweepTable:
         record: Mapping[str, Any],
         path: Path,
         held: Callable[[Lock], AbstractContextManager],
+        check_there: Callable[[], None],
     ):
         """Takes the sweep and its folder; nothing is read yet.
 
@@ -45,7 +46,9 @@ class SweepTable:
           record: of the sweep, as it was begun.
           path: of its folder.
           held: waits for a lock and holds it.
+          check_there: raises `WorkdirError` if the folder was moved or removed.
         """
+        self.check_there = check_there
         self._study = study
         self._chunks = chunks
         self._record = record
@@ -79,15 +82,16 @@ class SweepTable:
     def today(self, chunk: Chunk, saved: Saved) -> Saved:
         """Returns what a checkpoint says, in the words of a sweep that has grown since.
 
-        Runs that had finished have epochs left, if epochs were added.
+        Runs that had finished have epochs left, if epochs were added; what was their
+        last epoch is one between, without the scores that only the last one has.
         """
         if chunk.key not in self._grown:
             return saved
         columns, epochs = self._grown[chunk.key], chunk.group.run.train.epochs
         rows = [{**row, **columns[row["run"]]} for row in saved.rows]
-        for row in rows:
+        for place, row in enumerate(rows):
             if row["status"] == "finished" and saved.epoch < epochs:
-                row["status"] = "running"
+                rows[place] = _between(row, chunk.group.run.evaluation.test)
         ends = {row["run"]: row["status"] for row in rows}
         return Saved(saved.epoch, saved.done and "running" not in ends.values(), rows)
 
@@ -98,9 +102,8 @@ class SweepTable:
           WorkdirError: if the checkpoints or the table cannot be gone on from.
         """
         with self._held(self._lock):
-            for chunk in self._chunks:
-                self._read(chunk)
-            self._keep_lost()
+            held = {chunk.key for chunk in self._chunks if not self._read(chunk)}
+            self._keep_lost(held)
             self._settle()
 
     def look(self, chunk: Chunk) -> bool:
@@ -116,45 +119,54 @@ class SweepTable:
 
     def write(self) -> None:
         """Writes the table, unless it says already what the checkpoints say."""
-        began = time.monotonic()
         with self._held(self._lock):
-            for chunk in self._chunks:
-                self.look(chunk)
-            self._settle()
-        self._written = time.monotonic()
-        self._cost = self._written - began
+            self._write()
 
     def grow(self, chunk: Chunk) -> None:
-        """Writes the table if a chunk has a newer checkpoint, and it takes no time."""
+        """Writes the table if a chunk has a newer checkpoint, and it takes no time.
+
+        It is left as it is while another process holds it, which may be paused.
+        """
         waited = time.monotonic() - self._written
         step = max(steps(self.where(chunk)[0]), default=0)
-        if step != self._seen.get(chunk.key) and waited * GROWING_SHARE >= self._cost:
-            self.write()
+        if step == self._seen.get(chunk.key) or waited * GROWING_SHARE < self._cost:
+            return
+        with self._lock.tried() as free:
+            if free:
+                self._write()
+
+    def _write(self) -> None:
+        began = time.monotonic()
+        for chunk in self._chunks:
+            self.look(chunk)
+        self._settle()
+        self._written = time.monotonic()
+        self._cost = self._written - began
 
     def diverged(self) -> list[str]:
         """Returns the names of runs that have diverged, as far as is known."""
         rows = [row for saved in self.saved.values() for row in saved.rows]
         return sorted({r["run"] for r in rows if r["status"] == "diverged"})
 
-    def _read(self, chunk: Chunk) -> None:
+    def _read(self, chunk: Chunk) -> bool:
+        """Reads what there is of a chunk; returns whether nobody else trains it."""
         if self.look(chunk):
-            return
+            return True
         with self.chunk_lock(chunk).tried() as free:
-            if not free:
-                return
             where = self.where(chunk)
-            if found := latest_saved(*where):
+            if free and (found := latest_saved(*where)):
                 self.saved[chunk.key] = self.today(chunk, found)
                 self._seen[chunk.key] = max(steps(where[0]))
+        return free
 
-    def _keep_lost(self) -> None:
-        """Counts chunks as done whose rows are in the table, but in no checkpoint."""
-        unsaved = {
-            c.key: self._names(c) for c in self._chunks if c.key not in self.saved
-        }
-        others = [
-            n for c in self._chunks if c.key in self.saved for n in self._names(c)
-        ]
+    def _keep_lost(self, held: Set[tuple[str, int]]) -> None:
+        """Counts chunks as done whose rows are in the table, but in no checkpoint.
+
+        Those that others train are left out, since their holders have their rows.
+        """
+        known = self.saved.keys() | held
+        unsaved = {c.key: self._names(c) for c in self._chunks if c.key not in known}
+        others = [n for c in self._chunks if c.key in known for n in self._names(c)]
         lost = ledger.rows_of_lost_chunks(self._path, unsaved, others)
         for key, rows in lost.items():
             epoch = max(row["epoch"] for row in rows)
@@ -162,6 +174,7 @@ class SweepTable:
 
     def _settle(self) -> None:
         if rows := self._rows():
+            self.check_there()
             ledger.settle(results.make_frame(rows), self._path)
 
     def _rows(self) -> list[dict[str, Any]]:
@@ -174,3 +187,10 @@ class SweepTable:
 
     def _names(self, chunk: Chunk) -> list[str]:
         return [self._study.columns[run]["run"] for run in chunk.runs]
+
+
+def _between(row: Mapping[str, Any], test: str) -> dict[str, Any]:
+    """Returns the row of a run's last epoch as that of a run that goes on."""
+    scored = {name for name in row if test == "end" and name.startswith("test_")}
+    kept = {name: value for name, value in row.items() if name not in scored}
+    return {**kept, "status": "running"}

@@ -120,6 +120,7 @@ class Training:
             if not free or self._done(chunk):
                 return False
             mapped, examples = self._program(chunk.group)
+            self.table.check_there()
             folder, digest = self.table.where(chunk)
             with open_chunk(folder, self.study.base.execution.keep, digest) as saving:
                 self._train_chunk(chunk, mapped, examples, saving)
@@ -219,6 +220,7 @@ class Training:
     def _maybe_save(self, chunk: Chunk, checkpoints, living, saved: Saved) -> None:
         stopping = self.stop.is_set() and not saved.done
         due = saved.epoch % self.study.base.execution.checkpoint_every == 0
+        self.table.check_there()
         if saved.done:
             state = living.all_states()
             kept: Any = state
