@@ -108,6 +108,26 @@ def test_annotations_of_test_images_are_read(tmp_path):
         data.load("folder:own", data_dir=tmp_path)
 
 
+@pytest.mark.parametrize("file", ["../../../out.png", "{}/out.png", "..", "a\\b.png"])
+def test_annotations_lead_to_no_other_folder(tmp_path, file):
+    make(tmp_path / "own", counts=((2, 2, 2), (0, 0, 0)))
+    write(tmp_path / "out.png")
+    (tmp_path / "own" / "val" / "images").mkdir(parents=True)
+    annotations = tmp_path / "own" / "val" / "val_annotations.txt"
+    annotations.write_text(file.format(tmp_path) + "\tn01\t0")
+    with pytest.raises(data.DataError, match="is no name of a file in .*images"):
+        data.load("folder:own", data_dir=tmp_path)
+
+
+def binary_annotations(root):
+    (root / "val" / "val_annotations.txt").write_bytes(b"\xff\xfe\tn01\n")
+
+
+def huge_file(root):
+    # Packs to 49 KB; as pixels it is 1.2 GB.
+    Image.new("1", (20000, 20000)).save(root / "train" / "n02" / "n02_0.png")
+
+
 def spoil_file(root):
     (root / "train" / "n02" / "n02_0.png").write_bytes(b"no image")
 
@@ -139,6 +159,8 @@ def lose_train(root):
     [
         (spoil_file, "n02_0.png cannot be read as an image"),
         (cut_file, "n03_1.png cannot be read as an image"),
+        (huge_file, "n02_0.png cannot be read as an image .*400000000 pixels"),
+        (binary_annotations, "val_annotations.txt cannot be read .*needs lines of"),
         (resize_file, r"pixels.*folder:own@64/64, which resizes"),
         (lose_class, "val are not those of .*train: it has n04, and lacks n03"),
         (empty_class, "n02 holds no image: needs files that end in .jpeg"),
