@@ -1,6 +1,7 @@
 """Folders of images as a data set, on small ones in the form of the real ones."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -68,6 +69,19 @@ def test_images_are_decoded_once(tmp_path, monkeypatch):
     write(tmp_path / "own" / "train" / "n01" / "more.png")
     with pytest.raises(TypeError):
         data.load("folder:own", data_dir=tmp_path)
+
+
+def test_an_image_edited_at_its_size_is_read_anew(tmp_path):
+    make(tmp_path / "own", counts=((2, 2, 2), (1, 1, 1)))
+    path = tmp_path / "own" / "train" / "n01" / "edited.bmp"
+    write(path)
+    first, before = data.load("folder:own", data_dir=tmp_path), path.stat()
+    Image.new("RGB", (9, 9), (255, 255, 255)).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert path.stat().st_size == before.st_size
+    second = data.load("folder:own", data_dir=tmp_path)
+    assert first.fingerprint != second.fingerprint
+    assert (second.images == 255).all(axis=(1, 2, 3)).any()
 
 
 def test_the_middle_is_cut_and_sides_are_resized(tmp_path):

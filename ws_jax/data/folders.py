@@ -148,15 +148,17 @@ def _annotated(part: Path, number: dict[str, int]) -> list[_Item]:
 
 
 def _digest(root: Path, items: Sequence[_Item]) -> str:
-    """Tells folders apart by their files' names and sizes, not by content."""
+    """Tells folders apart by their files' names, sizes and times, not by content."""
     digest = hashlib.sha256()
     for item in items:
         try:
-            size = item.path.stat().st_size
+            stat = item.path.stat()
         except OSError as error:
             raise DataError(f"{item.path} cannot be read ({error.strerror})") from error
         name = item.path.relative_to(root)
-        digest.update(f"{name} {size} {item.label}\n".encode())
+        # Images that are edited often keep their size, as all of a bitmap format do.
+        told = f"{stat.st_size} {stat.st_mtime_ns}"
+        digest.update(f"{name} {told} {item.label}\n".encode())
     return digest.hexdigest()[:16]
 
 
