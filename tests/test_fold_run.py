@@ -71,6 +71,16 @@ def test_scores_before_are_those_of_the_results(trained, tmp_path):
     np.testing.assert_allclose(frame["val_acc"], all_tied["after"]["val_acc"])
 
 
+def test_a_table_that_a_kill_left_unwritten_is_written(trained, tmp_path):
+    workdir, name = trained
+    fold_run(workdir, name, tmp_path, [Rule(0.0)])
+    table = tmp_path / "threshold_0" / results.RESULTS_FILE
+    before = results.read_table(table)
+    table.unlink()  # as after a kill between checkpoint and table
+    fold_run(workdir, name, tmp_path, [Rule(0.0)])
+    assert results.same(results.read_table(table), before)
+
+
 @pytest.mark.slow
 def test_a_folded_network_trains_on_from_its_fold(trained, tmp_path):
     workdir, name = trained

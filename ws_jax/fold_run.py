@@ -7,10 +7,12 @@ reads it, and it trains on as any sweep goes on.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import math
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,14 +36,16 @@ from ws_jax.engine.study import (
     make_groups,
     prepare,
 )
+from ws_jax.engine.table import SweepTable
 from ws_jax.engine.train import init_run, run_masks
 from ws_jax.folding import Folded, Rule, check_foldable, fold
 from ws_jax.integrity import write_atomically
+from ws_jax.locks import Lock
 from ws_jax.metrics import epoch_metrics
 from ws_jax.optimizers import Constant
 from ws_jax.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.runs import Run, Sweep
-from ws_jax.stored import Saved, chunk_digest, chunk_folder
+from ws_jax.stored import Saved, steps
 from ws_jax.tasks import SimilarityTerm
 from ws_jax.workdir import Workdir, make_record
 
@@ -250,7 +254,7 @@ def write_begun(
 ) -> None:
     """Writes the folder of a sweep of one run that has begun, at epoch 0.
 
-    If it is there already it stays as it is.
+    If it is there already it stays as it is; its table says what its checkpoint says.
 
     Args:
       study: the sweep.
@@ -271,11 +275,9 @@ def write_begun(
         record = held.find(record, overwrite) or held.begin(
             {**record, "chunks": chunks}
         )
-        digest = chunk_digest(record, [columns["run"]])
-        place = chunk_folder(folder, group.name, 0)
-        with open_chunk(place, run.execution.keep, digest) as checkpoints:
-            if checkpoints.latest() is not None:
-                return
+        table = SweepTable(study, [chunk], record, folder, _held)
+        place, digest = table.where(chunk)
+        if not steps(place):
             _, _, state = _state(study, run, folded.variables)
             kept: Any = state
             if done:
@@ -283,8 +285,17 @@ def write_begun(
             stacked = jax.tree.map(lambda a: np.asarray(a)[None], kept)
             status = "finished" if done else "running"
             row = {**columns, **scores, "epoch": 0, "seconds": 0.0, "status": status}
-            checkpoints.save(stacked, Saved(0, done, [row]))
-        results.write(results.make_frame([row]), folder)
+            with open_chunk(place, run.execution.keep, digest) as checkpoints:
+                checkpoints.save(stacked, Saved(0, done, [row]))
+        # From the checkpoint, which may be that of a process killed before its table.
+        table.begin()
+
+
+def _held(lock: Lock) -> contextlib.AbstractContextManager[None]:
+    def waiting(holder: str) -> None:
+        logging.info("waiting for %s, which holds %s", holder, lock.path)
+
+    return lock.held(threading.Event(), waiting)
 
 
 def num_parameters(variables: Any) -> int:
