@@ -3,16 +3,19 @@
 import dataclasses
 import json
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_launch import launch
 
 from ws_jax import engine, results
+from ws_jax import fold_run as fold_module
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
-from ws_jax.fold_run import fold_run, read_rules, score
-from ws_jax.folding import Rule
+from ws_jax.fold_run import fold_run, score
+from ws_jax.folding import Rule, read_rules
+from ws_jax.integrity import WorkdirError
 from ws_jax.models import WideResNet
 from ws_jax.optimizers import SGD
 from ws_jax.results import ResultsError
@@ -79,6 +82,25 @@ def test_a_table_that_a_kill_left_unwritten_is_written(trained, tmp_path):
     table.unlink()  # as after a kill between checkpoint and table
     fold_run(workdir, name, tmp_path, [Rule(0.0)])
     assert results.same(results.read_table(table), before)
+
+
+def test_a_fold_of_other_parameters_is_refused_where_one_is(
+    trained, tmp_path, monkeypatch, caplog
+):
+    workdir, name = trained
+    first = fold_run(workdir, name, tmp_path, [Rule(0.0)])["foldings"][0]["after"]
+    assert "has not finished" not in caplog.text
+    # As if the run had gone on since.
+    other = jax.tree.map(lambda a: a * 1.5, load_run(workdir, run=name))
+    monkeypatch.setattr(fold_module, "load_run", lambda *_, **__: other)
+    monkeypatch.setattr(fold_module, "last_epoch", lambda *_, **__: (1, "running"))
+    with pytest.raises(WorkdirError, match=r"network.origin.*\n.*--overwrite"):
+        fold_run(workdir, name, tmp_path, [Rule(0.0)])
+    assert "has not finished: it is folded as it was after epoch 1" in caplog.text
+    again = fold_run(workdir, name, tmp_path, [Rule(0.0)], overwrite=True)
+    assert again["foldings"][0]["after"] != first
+    table = results.read(tmp_path)
+    assert table["val_loss"].iloc[0] == again["foldings"][0]["after"]["val_loss"]
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ import numpy as np
 from absl import logging
 
 from ws_jax import results
-from ws_jax.checkpoint import load_run, open_chunk
+from ws_jax.checkpoint import last_epoch, load_run, open_chunk
 from ws_jax.config import ConfigError, nearest, require
 from ws_jax.engine import run_sweep
 from ws_jax.engine.evaluate import evaluate
@@ -39,7 +39,7 @@ from ws_jax.engine.study import (
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.train import init_run, run_masks
 from ws_jax.folding import Folded, Rule, check_foldable, fold
-from ws_jax.integrity import write_atomically
+from ws_jax.integrity import array_sums, digest_of, write_atomically
 from ws_jax.locks import Lock
 from ws_jax.metrics import epoch_metrics
 from ws_jax.optimizers import Constant
@@ -91,7 +91,7 @@ def fold_run(
     )
     study, chosen = find_run(workdir, run, data_dir)
     network = check_foldable(chosen.network)
-    variables = load_run(workdir, run=run)
+    variables, epoch = _load(workdir, run)
     before = score(study, chosen, variables)
     size = num_parameters(variables)
     report: dict[str, Any] = {
@@ -104,9 +104,10 @@ def fold_run(
     }
     known: dict[Any, dict[str, float]] = {}
     digest = study.columns[chosen]["digest"]
+    source = f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"
     for rule in rules:
         # The same groups of layers may have other kernels.
-        origin = f"{digest}:{rule.kernel}:{rule.scale}"
+        origin = f"{source}:{rule.kernel}:{rule.scale}"
         folded = fold(network, variables, rule, origin)
         report["similarity"] = [bank.similarity.tolist() for bank in folded.banks]
         folder = Path(output) / f"threshold_{rule.threshold:g}"
@@ -126,24 +127,18 @@ def fold_run(
     return report
 
 
-def read_rules(thresholds: Sequence[str], **how: str) -> list[Rule]:
-    """Returns the rules that a person typed.
-
-    Args:
-      thresholds: their texts.
-      **how: the other fields of a `Rule`.
-    Raises:
-      ConfigError: for a text that is no number, or a rule that is not allowed.
-    """
-    found = []
-    for text in thresholds:
-        try:
-            rule = Rule(float(text), **how)
-        except ValueError:
-            raise ConfigError(f"threshold: {text!r} is no number in [0, 1]") from None
-        rule.check()
-        found.append(rule)
-    return found
+def _load(workdir: str | Path, run: str) -> tuple[Any, int]:
+    """Returns a run's variables, and after which epoch they are so."""
+    while True:
+        epoch, status = last_epoch(workdir, run=run)
+        variables = load_run(workdir, run=run)
+        if last_epoch(workdir, run=run)[0] == epoch:  # not saved anew meanwhile
+            break
+    if status == "running":
+        logging.warning(
+            "%s has not finished: it is folded as it was after epoch %d", run, epoch
+        )
+    return variables, epoch
 
 
 def find_run(
