@@ -234,7 +234,9 @@ def _folded_study(
         train=train,
         task=dataclasses.replace(run.task, terms=terms),
     )
-    sweep = Sweep(f"{study.sweep.name}_folded", base, {}).checked()
+    # One that is not trained has an epoch in its config, too: none is not allowed.
+    name = f"{study.sweep.name}_folded" + ("_trained" if epochs else "")
+    sweep = Sweep(name, base, {}).checked()
     return Study(sweep, study.dataset, study.splits, make_groups(sweep))
 
 
@@ -313,8 +315,10 @@ def _entry(
 
 
 def _last_row(folder: Path) -> dict[str, float]:
-    """Returns the metrics of a run's last epoch."""
+    """Returns the metrics of a run's last epoch; `ResultsError` if it is 0."""
     row = results.read(folder).sort_values("epoch").iloc[-1]
+    if row["epoch"] == 0:
+        raise ResultsError(f"{folder} was folded and not trained: remove it")
     names = [n for n in row.index if n.startswith(("val_", "test_"))]
     found = {name: row[name] for name in ["epoch", *names]}
     return {n: float(v) for n, v in found.items() if isinstance(v, float | np.number)}
