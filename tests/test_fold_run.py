@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import threading
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,7 @@ from ws_jax.models import WideResNet
 from ws_jax.optimizers import SGD
 from ws_jax.results import ResultsError
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
+from ws_jax.workdir import Workdir
 
 
 def study(templates=2, test="end"):
@@ -102,6 +104,11 @@ def test_a_fold_of_other_parameters_is_refused_where_one_is(
     with pytest.raises(WorkdirError, match=r"network.origin.*\n.*--overwrite"):
         fold_run(workdir, name, tmp_path, [Rule(0.0)])
     assert "has not finished: it is folded as it was after epoch 1" in caplog.text
+    with Workdir(tmp_path / "threshold_0") as user:
+        with user.planning(threading.Event()):
+            pass  # a worker of the sweep from now on
+        with pytest.raises(WorkdirError, match="is in use by another process"):
+            fold_run(workdir, name, tmp_path, [Rule(0.0)], overwrite=True)
     again = fold_run(workdir, name, tmp_path, [Rule(0.0)], overwrite=True)
     assert again["foldings"][0]["after"] != first
     table = results.read(tmp_path)

@@ -261,17 +261,17 @@ def write_begun(
       done: whether it is not to be trained.
       overwrite: whether what is there may be removed.
     Raises:
-      WorkdirError: if another sweep is there.
+      WorkdirError: if another sweep is there, or one to be removed is in use.
     """
     group = study.groups[0]
     run, chunk = group.run, Chunk(group, 0, group.runs)
     columns = study.columns[run]
     with Workdir(folder) as held:
-        record = make_record(study.sweep, study.dataset)
-        chunks = describe_chunks(study, [chunk])
-        record = held.find(record, overwrite) or held.begin(
-            {**record, "chunks": chunks}
-        )
+        new = make_record(study.sweep, study.dataset)
+        with held.planning(threading.Event(), alone=overwrite):
+            record = held.find(new, overwrite) or held.begin(
+                {**new, "chunks": describe_chunks(study, [chunk])}
+            )
         table = SweepTable(study, [chunk], record, folder, _held)
         place, digest = table.where(chunk)
         if not steps(place):
@@ -282,8 +282,12 @@ def write_begun(
             stacked = jax.tree.map(lambda a: np.asarray(a)[None], kept)
             status = "finished" if done else "running"
             row = {**columns, **scores, "epoch": 0, "seconds": 0.0, "status": status}
-            with open_chunk(place, run.execution.keep, digest) as checkpoints:
-                checkpoints.save(stacked, Saved(0, done, [row]))
+            with (
+                _held(table.chunk_lock(chunk)),
+                open_chunk(place, run.execution.keep, digest) as checkpoints,
+            ):
+                if checkpoints.latest() is None:  # no other process was faster
+                    checkpoints.save(stacked, Saved(0, done, [row]))
         # From the checkpoint, which may be that of a process killed before its table.
         table.begin()
 
