@@ -38,10 +38,10 @@ def main() -> None:
     """Folds the run."""
     workdir, run = cli.required(WORKDIR), cli.required(RUN)
     cli.setup_jax()
-    from ws_jax import fold_run
+    from ws_jax import fold_run, folding
 
     how = {"link": LINK.value, "kernel": KERNEL.value, "scale": SCALE.value}
-    rules = fold_run.read_rules(THRESHOLDS.value, **how)
+    rules = folding.read_rules(THRESHOLDS.value, **how)
     output = OUTPUT.value or f"{Path(workdir).absolute()}_folded/{run}"
     report = fold_run.fold_run(
         workdir, run, output, rules, epochs=EPOCHS.value, learning_rate=RATE.value,

@@ -2,21 +2,26 @@
 
 import dataclasses
 import json
+import threading
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_launch import launch
 
 from ws_jax import engine, results
+from ws_jax import fold_run as fold_module
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
-from ws_jax.fold_run import fold_run, read_rules, score
-from ws_jax.folding import Rule
+from ws_jax.fold_run import fold_run, score
+from ws_jax.folding import Rule, read_rules
+from ws_jax.integrity import WorkdirError
 from ws_jax.models import WideResNet
 from ws_jax.optimizers import SGD
 from ws_jax.results import ResultsError
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
+from ws_jax.workdir import Workdir
 
 
 def study(templates=2, test="end"):
@@ -69,6 +74,45 @@ def test_scores_before_are_those_of_the_results(trained, tmp_path):
     frame = results.read(tmp_path / "threshold_0")
     assert list(frame["epoch"]) == [0] and frame["status"].iloc[0] == "finished"
     np.testing.assert_allclose(frame["val_acc"], all_tied["after"]["val_acc"])
+
+
+def test_a_table_that_a_kill_left_unwritten_is_written(trained, tmp_path):
+    workdir, name = trained
+    fold_run(workdir, name, tmp_path, [Rule(0.0)])
+    table = tmp_path / "threshold_0" / results.RESULTS_FILE
+    before = results.read_table(table)
+    table.unlink()  # as after a kill between checkpoint and table
+    fold_run(workdir, name, tmp_path, [Rule(0.0)])
+    assert results.same(results.read_table(table), before)
+    # And what was folded alone is not taken for trained.
+    with pytest.raises(WorkdirError, match="small_folded -> small_folded_trained"):
+        fold_run(workdir, name, tmp_path, [Rule(0.0)], epochs=1)
+    with pytest.raises(ResultsError, match="folded and not trained"):
+        fold_module._last_row(tmp_path / "threshold_0")
+
+
+def test_a_fold_of_other_parameters_is_refused_where_one_is(
+    trained, tmp_path, monkeypatch, caplog
+):
+    workdir, name = trained
+    first = fold_run(workdir, name, tmp_path, [Rule(0.0)])["foldings"][0]["after"]
+    assert "has not finished" not in caplog.text
+    # As if the run had gone on since.
+    other = jax.tree.map(lambda a: a * 1.5, load_run(workdir, run=name))
+    monkeypatch.setattr(fold_module, "load_run", lambda *_, **__: other)
+    monkeypatch.setattr(fold_module, "last_epoch", lambda *_, **__: (1, "running"))
+    with pytest.raises(WorkdirError, match=r"network.origin.*\n.*--overwrite"):
+        fold_run(workdir, name, tmp_path, [Rule(0.0)])
+    assert "has not finished: it is folded as it was after epoch 1" in caplog.text
+    with Workdir(tmp_path / "threshold_0") as user:
+        with user.planning(threading.Event()):
+            pass  # a worker of the sweep from now on
+        with pytest.raises(WorkdirError, match="is in use by another process"):
+            fold_run(workdir, name, tmp_path, [Rule(0.0)], overwrite=True)
+    again = fold_run(workdir, name, tmp_path, [Rule(0.0)], overwrite=True)
+    assert again["foldings"][0]["after"] != first
+    table = results.read(tmp_path)
+    assert table["val_loss"].iloc[0] == again["foldings"][0]["after"]["val_loss"]
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Folders of images as a data set, on small ones in the form of the real ones."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
@@ -70,6 +71,19 @@ def test_images_are_decoded_once(tmp_path, monkeypatch):
         data.load("folder:own", data_dir=tmp_path)
 
 
+def test_an_image_edited_at_its_size_is_read_anew(tmp_path):
+    make(tmp_path / "own", counts=((2, 2, 2), (1, 1, 1)))
+    path = tmp_path / "own" / "train" / "n01" / "edited.bmp"
+    write(path)
+    first, before = data.load("folder:own", data_dir=tmp_path), path.stat()
+    Image.new("RGB", (9, 9), (255, 255, 255)).save(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert path.stat().st_size == before.st_size
+    second = data.load("folder:own", data_dir=tmp_path)
+    assert first.fingerprint != second.fingerprint
+    assert (second.images == 255).all(axis=(1, 2, 3)).any()
+
+
 def test_the_middle_is_cut_and_sides_are_resized(tmp_path):
     written = make(tmp_path / "own", shape=(9, 11, 3))
     cut = data.load("folder:own@5", data_dir=tmp_path)
@@ -108,6 +122,26 @@ def test_annotations_of_test_images_are_read(tmp_path):
         data.load("folder:own", data_dir=tmp_path)
 
 
+@pytest.mark.parametrize("file", ["../../../out.png", "{}/out.png", "..", "a\\b.png"])
+def test_annotations_lead_to_no_other_folder(tmp_path, file):
+    make(tmp_path / "own", counts=((2, 2, 2), (0, 0, 0)))
+    write(tmp_path / "out.png")
+    (tmp_path / "own" / "val" / "images").mkdir(parents=True)
+    annotations = tmp_path / "own" / "val" / "val_annotations.txt"
+    annotations.write_text(file.format(tmp_path) + "\tn01\t0")
+    with pytest.raises(data.DataError, match="is no name of a file in .*images"):
+        data.load("folder:own", data_dir=tmp_path)
+
+
+def binary_annotations(root):
+    (root / "val" / "val_annotations.txt").write_bytes(b"\xff\xfe\tn01\n")
+
+
+def huge_file(root):
+    # Packs to 49 KB; as pixels it is 1.2 GB.
+    Image.new("1", (20000, 20000)).save(root / "train" / "n02" / "n02_0.png")
+
+
 def spoil_file(root):
     (root / "train" / "n02" / "n02_0.png").write_bytes(b"no image")
 
@@ -139,6 +173,8 @@ def lose_train(root):
     [
         (spoil_file, "n02_0.png cannot be read as an image"),
         (cut_file, "n03_1.png cannot be read as an image"),
+        (huge_file, "n02_0.png cannot be read as an image .*400000000 pixels"),
+        (binary_annotations, "val_annotations.txt cannot be read .*needs lines of"),
         (resize_file, r"pixels.*folder:own@64/64, which resizes"),
         (lose_class, "val are not those of .*train: it has n04, and lacks n03"),
         (empty_class, "n02 holds no image: needs files that end in .jpeg"),

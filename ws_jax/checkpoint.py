@@ -35,6 +35,7 @@ from ws_jax.stored import (
     check_links,
     chunk_digest,
     chunk_folder,
+    glance,
     newest_sound,
     newest_step,
     read_rows,
@@ -180,15 +181,43 @@ def load_run(workdir: str | Path, **which: Any) -> dict[str, Any]:
       ResultsError: if no run or more than one fits, nothing was saved yet, or what
         was saved is damaged.
     """
+    folder, digest, index, _ = _locate(workdir, which)
+    variables = _load_variables(folder, digest)
+    return jax.tree.map(lambda a: a[index], variables)
+
+
+def last_epoch(workdir: str | Path, **which: Any) -> tuple[int, str]:
+    """Returns the epoch of a run's newest checkpoint, and how the run stood then.
+
+    Args:
+      workdir: of the sweep.
+      **which: as for `load_run`.
+    Returns:
+      Epochs trained, and `running`, `finished`, `stopped` or `diverged`.
+    Raises:
+      ResultsError: as `load_run`.
+    """
+    folder, digest, _, name = _locate(workdir, which)
+    saved = glance(folder, digest)
+    rows = [row for row in saved.rows if row["run"] == name] if saved else []
+    if not rows:
+        return 0, "running"
+    last = max(rows, key=lambda row: row["epoch"])
+    return int(last["epoch"]), last["status"]
+
+
+def _locate(
+    workdir: str | Path, which: Mapping[str, Any]
+) -> tuple[Path, str, int, str]:
+    """Returns a run's chunk: its folder and digest; its place in it, and its name."""
     path = Path(workdir) / RECORD_FILE
     if not path.exists():
         raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
     record = read_record(path)
     chunk, index = _find_run(record["chunks"], which)
+    names = [run["run"] for run in chunk["runs"]]
     folder = chunk_folder(Path(workdir), chunk["group"], chunk["index"])
-    digest = chunk_digest(record, [run["run"] for run in chunk["runs"]])
-    variables = _load_variables(folder, digest)
-    return jax.tree.map(lambda a: a[index], variables)
+    return folder, chunk_digest(record, names), index, names[index]
 
 
 def _load_variables(folder: Path, digest: str) -> dict[str, Any]:

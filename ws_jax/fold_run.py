@@ -7,10 +7,12 @@ reads it, and it trains on as any sweep goes on.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
 import math
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ import numpy as np
 from absl import logging
 
 from ws_jax import results
-from ws_jax.checkpoint import load_run, open_chunk
+from ws_jax.checkpoint import last_epoch, load_run, open_chunk
 from ws_jax.config import ConfigError, nearest, require
 from ws_jax.engine import run_sweep
 from ws_jax.engine.evaluate import evaluate
@@ -34,14 +36,16 @@ from ws_jax.engine.study import (
     make_groups,
     prepare,
 )
+from ws_jax.engine.table import SweepTable
 from ws_jax.engine.train import init_run, run_masks
 from ws_jax.folding import Folded, Rule, check_foldable, fold
-from ws_jax.integrity import write_atomically
+from ws_jax.integrity import array_sums, digest_of, write_atomically
+from ws_jax.locks import Lock
 from ws_jax.metrics import epoch_metrics
 from ws_jax.optimizers import Constant
 from ws_jax.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.runs import Run, Sweep
-from ws_jax.stored import Saved, chunk_digest, chunk_folder
+from ws_jax.stored import Saved, steps
 from ws_jax.tasks import SimilarityTerm
 from ws_jax.workdir import Workdir, make_record
 
@@ -87,7 +91,7 @@ def fold_run(
     )
     study, chosen = find_run(workdir, run, data_dir)
     network = check_foldable(chosen.network)
-    variables = load_run(workdir, run=run)
+    variables, epoch = _load(workdir, run)
     before = score(study, chosen, variables)
     size = num_parameters(variables)
     report: dict[str, Any] = {
@@ -100,9 +104,10 @@ def fold_run(
     }
     known: dict[Any, dict[str, float]] = {}
     digest = study.columns[chosen]["digest"]
+    source = f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"
     for rule in rules:
         # The same groups of layers may have other kernels.
-        origin = f"{digest}:{rule.kernel}:{rule.scale}"
+        origin = f"{source}:{rule.kernel}:{rule.scale}"
         folded = fold(network, variables, rule, origin)
         report["similarity"] = [bank.similarity.tolist() for bank in folded.banks]
         folder = Path(output) / f"threshold_{rule.threshold:g}"
@@ -122,24 +127,18 @@ def fold_run(
     return report
 
 
-def read_rules(thresholds: Sequence[str], **how: str) -> list[Rule]:
-    """Returns the rules that a person typed.
-
-    Args:
-      thresholds: their texts.
-      **how: the other fields of a `Rule`.
-    Raises:
-      ConfigError: for a text that is no number, or a rule that is not allowed.
-    """
-    found = []
-    for text in thresholds:
-        try:
-            rule = Rule(float(text), **how)
-        except ValueError:
-            raise ConfigError(f"threshold: {text!r} is no number in [0, 1]") from None
-        rule.check()
-        found.append(rule)
-    return found
+def _load(workdir: str | Path, run: str) -> tuple[Any, int]:
+    """Returns a run's variables, and after which epoch they are so."""
+    while True:
+        epoch, status = last_epoch(workdir, run=run)
+        variables = load_run(workdir, run=run)
+        if last_epoch(workdir, run=run)[0] == epoch:  # not saved anew meanwhile
+            break
+    if status == "running":
+        logging.warning(
+            "%s has not finished: it is folded as it was after epoch %d", run, epoch
+        )
+    return variables, epoch
 
 
 def find_run(
@@ -235,7 +234,9 @@ def _folded_study(
         train=train,
         task=dataclasses.replace(run.task, terms=terms),
     )
-    sweep = Sweep(f"{study.sweep.name}_folded", base, {}).checked()
+    # One that is not trained has an epoch in its config, too: none is not allowed.
+    name = f"{study.sweep.name}_folded" + ("_trained" if epochs else "")
+    sweep = Sweep(name, base, {}).checked()
     return Study(sweep, study.dataset, study.splits, make_groups(sweep))
 
 
@@ -250,7 +251,7 @@ def write_begun(
 ) -> None:
     """Writes the folder of a sweep of one run that has begun, at epoch 0.
 
-    If it is there already it stays as it is.
+    If it is there already it stays as it is; its table says what its checkpoint says.
 
     Args:
       study: the sweep.
@@ -260,22 +261,20 @@ def write_begun(
       done: whether it is not to be trained.
       overwrite: whether what is there may be removed.
     Raises:
-      WorkdirError: if another sweep is there.
+      WorkdirError: if another sweep is there, or one to be removed is in use.
     """
     group = study.groups[0]
     run, chunk = group.run, Chunk(group, 0, group.runs)
     columns = study.columns[run]
     with Workdir(folder) as held:
-        record = make_record(study.sweep, study.dataset)
-        chunks = describe_chunks(study, [chunk])
-        record = held.find(record, overwrite) or held.begin(
-            {**record, "chunks": chunks}
-        )
-        digest = chunk_digest(record, [columns["run"]])
-        place = chunk_folder(folder, group.name, 0)
-        with open_chunk(place, run.execution.keep, digest) as checkpoints:
-            if checkpoints.latest() is not None:
-                return
+        new = make_record(study.sweep, study.dataset)
+        with held.planning(threading.Event(), alone=overwrite):
+            record = held.find(new, overwrite) or held.begin(
+                {**new, "chunks": describe_chunks(study, [chunk])}
+            )
+        table = SweepTable(study, [chunk], record, folder, _held)
+        place, digest = table.where(chunk)
+        if not steps(place):
             _, _, state = _state(study, run, folded.variables)
             kept: Any = state
             if done:
@@ -283,8 +282,21 @@ def write_begun(
             stacked = jax.tree.map(lambda a: np.asarray(a)[None], kept)
             status = "finished" if done else "running"
             row = {**columns, **scores, "epoch": 0, "seconds": 0.0, "status": status}
-            checkpoints.save(stacked, Saved(0, done, [row]))
-        results.write(results.make_frame([row]), folder)
+            with (
+                _held(table.chunk_lock(chunk)),
+                open_chunk(place, run.execution.keep, digest) as checkpoints,
+            ):
+                if checkpoints.latest() is None:  # no other process was faster
+                    checkpoints.save(stacked, Saved(0, done, [row]))
+        # From the checkpoint, which may be that of a process killed before its table.
+        table.begin()
+
+
+def _held(lock: Lock) -> contextlib.AbstractContextManager[None]:
+    def waiting(holder: str) -> None:
+        logging.info("waiting for %s, which holds %s", holder, lock.path)
+
+    return lock.held(threading.Event(), waiting)
 
 
 def num_parameters(variables: Any) -> int:
@@ -307,8 +319,10 @@ def _entry(
 
 
 def _last_row(folder: Path) -> dict[str, float]:
-    """Returns the metrics of a run's last epoch."""
+    """Returns the metrics of a run's last epoch; `ResultsError` if it is 0."""
     row = results.read(folder).sort_values("epoch").iloc[-1]
+    if row["epoch"] == 0:
+        raise ResultsError(f"{folder} was folded and not trained: remove it")
     names = [n for n in row.index if n.startswith(("val_", "test_"))]
     found = {name: row[name] for name in ["epoch", *names]}
     return {n: float(v) for n, v in found.items() if isinstance(v, float | np.number)}

@@ -60,6 +60,26 @@ class Rule:
         check_name("scale", self.scale, SCALES)
 
 
+def read_rules(thresholds: Sequence[str], **how: str) -> list[Rule]:
+    """Returns the rules that a person typed.
+
+    Args:
+      thresholds: their texts.
+      **how: the other fields of a `Rule`.
+    Raises:
+      ConfigError: for a text that is no number, or a rule that is not allowed.
+    """
+    found = []
+    for text in thresholds:
+        try:
+            rule = Rule(float(text), **how)
+        except ValueError:
+            raise ConfigError(f"threshold: {text!r} is no number in [0, 1]") from None
+        rule.check()
+        found.append(rule)
+    return found
+
+
 @dataclasses.dataclass(frozen=True)
 class FoldedBank:
     """What became of a bank.
@@ -164,7 +184,7 @@ def fold(network: Network, variables: Any, rule: Rule, origin: str = "") -> Fold
       network: its config.
       variables: its collections as NumPy arrays, as `checkpoint.load_run` gives them.
       rule: how.
-      origin: of the run, its digest.
+      origin: says which parameters these are, of which run, and how they are folded.
     Raises:
       ConfigError: for a network or rule that cannot be.
     """

@@ -1,11 +1,27 @@
 """A user's own images: arrays in one `.npz` file."""
 
+import math
+import os
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 
 from ws_jax.data.dataset import DataError, Dataset
+
+_KEYS = ("images", "labels", "num_train", "num_classes")
+# Photographs pack by 2 and masks by 50; a file that unpacks to more is no data set.
+_MOST_PACKED = 100
+_ALWAYS_BYTES = 2**28  # so much may be unpacked however small the file
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# What a damaged or encrypted file can raise.
+_DAMAGE = (
+    OSError, EOFError, ValueError, MemoryError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def read(name: str) -> Dataset:
@@ -20,23 +36,13 @@ def read(name: str) -> Dataset:
       name: path of the file.
 
     Raises:
-      DataError: if there is no such file, or it holds something else.
+      DataError: if there is no such file, it holds something else, or its arrays are
+        larger than the memory, or than a file of its size has.
     """
     path = Path(name).expanduser()
     if not path.is_file():
         raise DataError(f"there is no file {name}: name one, or another data set")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {key: file[key] for key in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{name} cannot be read ({error}): save arrays of numbers with numpy.savez"
-        ) from error
-    for key in ("images", "labels"):
-        if key not in found:
-            raise DataError(
-                f"{name} has no array {key!r}: it holds {', '.join(found) or 'none'}"
-            )
+    found = _arrays(name, path)
     images, labels = found["images"], found["labels"]
     if images.ndim == 3:
         images = images[..., None]
@@ -52,6 +58,73 @@ def read(name: str) -> Dataset:
         version="npz",
         images=images,
         labels=labels.astype(np.int32),
-        num_classes=int(found.get("num_classes", labels.max(initial=0) + 1)),
-        num_train=int(found.get("num_train", max(1, len(images) * 4 // 5))),
+        num_classes=_number(name, found, "num_classes", labels.max(initial=0) + 1),
+        num_train=_number(name, found, "num_train", max(1, len(images) * 4 // 5)),
     )
+
+
+def _arrays(name: str, path: Path) -> dict[str, np.ndarray]:
+    """Reads the arrays that make a data set; what else the file holds is left alone."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = [n.removesuffix(".npy") for n in file.namelist()]
+            for key in ("images", "labels"):
+                if f"{key}.npy" not in file.namelist():
+                    raise DataError(
+                        f"{name} has no array {key!r}: it holds "
+                        f"{', '.join(names) or 'none'}"
+                    )
+            members = [key for key in _KEYS if f"{key}.npy" in file.namelist()]
+            _check_sizes(name, path, [_member_bytes(file, key) for key in members])
+            found = {}
+            for key in members:
+                with file.open(f"{key}.npy") as member:
+                    found[key] = npy.read_array(member, allow_pickle=False)
+    except DataError:
+        raise
+    except _DAMAGE as error:
+        raise DataError(
+            f"{name} cannot be read ({error}): save arrays of numbers with numpy.savez"
+        ) from error
+    return found
+
+
+def _member_bytes(file: zipfile.ZipFile, key: str) -> int:
+    """Returns how much an array takes; `ValueError` if its file has another size."""
+    with file.open(f"{key}.npy") as member:
+        version = npy.read_magic(member)
+        if version not in _HEADERS:
+            raise ValueError(f"array {key!r} is of an unknown format {version}")
+        shape, _, dtype = _HEADERS[version](member)
+        start = member.tell()
+    told = math.prod(shape) * dtype.itemsize
+    there = file.getinfo(f"{key}.npy").file_size - start
+    # Object arrays, which have other sizes, are refused when they are read.
+    if told != there and not dtype.hasobject:
+        raise ValueError(
+            f"array {key!r} of shape {shape} takes {told} bytes, and there are {there}"
+        )
+    return told
+
+
+def _check_sizes(name: str, path: Path, sizes: list[int]) -> None:
+    total, packed = sum(sizes), path.stat().st_size
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    most = min(max(_ALWAYS_BYTES, _MOST_PACKED * packed), memory)
+    if total > most:
+        raise DataError(
+            f"{name} has {packed / 2**20:.1f} MiB and would unpack to "
+            f"{total / 2**20:.0f} MiB, allowed are {most / 2**20:.0f} MiB here "
+            f"({_MOST_PACKED} times the file, and no more than the memory): save fewer "
+            "images, or with numpy.savez, which does not pack them"
+        )
+
+
+def _number(name: str, found: dict[str, np.ndarray], key: str, other: Any) -> int:
+    """Returns a whole number that the file holds, or another one if it does not."""
+    value = np.asarray(found.get(key, other))
+    if value.ndim or not np.issubdtype(value.dtype, np.integer):
+        raise DataError(
+            f"{name}: {key} is {value.dtype}{list(value.shape)}, need one whole number"
+        )
+    return int(value)

@@ -123,13 +123,24 @@ def _test_items(part: Path, classes: list[str]) -> list[_Item]:
 
 def _annotated(part: Path, number: dict[str, int]) -> list[_Item]:
     """Reads the file that says of which class each image is (TinyImageNet)."""
-    items = []
-    for line in (part / _ANNOTATIONS).read_text().splitlines():
+    path, items = part / _ANNOTATIONS, []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} cannot be read ({error}): needs lines of text, FILE, a tab, CLASS"
+        ) from error
+    for line in lines:
         file, _, rest = line.partition("\t")
+        if file in ("", ".", "..") or set(file) & set("/\\\0"):
+            raise DataError(
+                f"{path}: {file!r} is no name of a file in {part / 'images'}: allowed "
+                "are names alone, without a folder"
+            )
         word = rest.partition("\t")[0]
         if word not in number:
             raise DataError(
-                f"{part / _ANNOTATIONS}: class {word!r} is not among those to train "
+                f"{path}: class {word!r} is not among those to train "
                 f"on: {nearest(word, number, most=3)}"
             )
         items.append(_Item(part / "images" / file, number[word]))
@@ -137,15 +148,17 @@ def _annotated(part: Path, number: dict[str, int]) -> list[_Item]:
 
 
 def _digest(root: Path, items: Sequence[_Item]) -> str:
-    """Tells folders apart by their files' names and sizes, not by content."""
+    """Tells folders apart by their files' names, sizes and times, not by content."""
     digest = hashlib.sha256()
     for item in items:
         try:
-            size = item.path.stat().st_size
+            stat = item.path.stat()
         except OSError as error:
             raise DataError(f"{item.path} cannot be read ({error.strerror})") from error
         name = item.path.relative_to(root)
-        digest.update(f"{name} {size} {item.label}\n".encode())
+        # Images that are edited often keep their size, as all of a bitmap format do.
+        told = f"{stat.st_size} {stat.st_mtime_ns}"
+        digest.update(f"{name} {told} {item.label}\n".encode())
     return digest.hexdigest()[:16]
 
 
@@ -181,10 +194,12 @@ def _decode(path: Path, resize: int, crop: int) -> np.ndarray:
     """Returns the image [h, w, 3] of a file."""
     from PIL import Image, UnidentifiedImageError  # slow to import
 
+    damage = (OSError, ValueError, SyntaxError, UnidentifiedImageError)
+    damage += (Image.DecompressionBombError,)
     try:
         with Image.open(path) as file:
             image = file.convert("RGB")
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+    except damage as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}): it is damaged, or no image"
         ) from error

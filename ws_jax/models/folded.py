@@ -36,7 +36,7 @@ class FoldedWideResNet(WideNetwork):
     scaled: bool = static(
         False, "whether a layer takes its kernel times a number of its own"
     )
-    origin: str = static("", "digest of the run it was folded from; empty: none")
+    origin: str = static("", "the run, epoch and fold its kernels are of; empty: none")
 
     def check(self) -> None:
         """Every layer of a loop has a kernel, and every kernel a layer."""
