@@ -1,5 +1,7 @@
 """Shared and plain networks train alike; the similarity term makes layers alike."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,31 +11,30 @@ from ws_jax.papers.savarese2019 import runs
 from ws_jax.papers.savarese2019.presets import cifar
 
 
-def small(epochs=6, **axes):
-    """A study of seconds a run: 200 synthetic images of 8x8, no Cutout."""
-    sweep = cifar(
-        "small", widths=(1,), epochs=epochs, batch_size=16, cutout=False, **axes
-    )
+def small(**axes):
+    """A study of seconds a run: 200 synthetic images of 8x8, only normalised."""
+    sweep = cifar("small", widths=(1,), epochs=6, batch_size=16, cutout=False, **axes)
     data = {"data.name": "synthetic:250x8x8x3", "data.holdout": 0.2}
     base = sweep.base
     for path, value in data.items():
         base = replace_field(base, path, value)
-    return type(sweep)(sweep.name, base, sweep.axes)
+    base = dataclasses.replace(base, transforms=base.transforms[2:])
+    return dataclasses.replace(sweep, base=base)
 
 
 @pytest.mark.slow
 def test_shared_networks_learn_as_plain_ones_do(tmp_path):
-    sweep = small(10, depths=(16, 22), templates=(0, 2), seeds=(0, 1))
+    sweep = small(depths=(16,), templates=(0, 2), seeds=(0, 1))
     engine.run_sweep(sweep, tmp_path)
     rows = runs.select(results.read(tmp_path))
-    assert rows["title"].nunique() == 4
+    assert rows["title"].nunique() == 2
     losses = rows[rows["epoch"] > 0].groupby(["title", "epoch"])["loss"].mean()
     for title in rows["title"].unique():
-        assert losses[title][10] < losses[title][1] - 0.2
+        assert losses[title][6] < losses[title][1] - 0.3
     ends = runs.best(rows)
     assert set(ends["scored"]) == {"test_acc"}
-    # Ten classes: all are well above chance, however they share.
-    assert (ends.groupby("title")["score"].mean() > 0.25).all()
+    # Ten classes: both are above chance, however they share.
+    assert (ends.groupby("title")["score"].mean() > 0.15).all()
 
 
 @pytest.mark.slow

@@ -272,7 +272,7 @@ def write_begun(
             record = held.find(new, overwrite) or held.begin(
                 {**new, "chunks": describe_chunks(study, [chunk])}
             )
-        table = SweepTable(study, [chunk], record, folder, _held)
+        table = SweepTable(study, [chunk], record, folder, _held, held.check_there)
         place, digest = table.where(chunk)
         if not steps(place):
             _, _, state = _state(study, run, folded.variables)

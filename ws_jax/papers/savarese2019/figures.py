@@ -57,7 +57,8 @@ def size_and_accuracy(rows: pd.DataFrame) -> Figure:
     """
     ends = runs.best(rows)
     figure, axes = style.make_axes(1, 1, height=2.6)
-    panel = axes[0, 0]
+    panel, count = axes[0, 0], ends["title"].nunique()
+    shades = matplotlib.colormaps["plasma"](np.linspace(0.05, 0.8, max(count, 1)))
     with matplotlib.rc_context(style.STYLE):
         for index, (title, own) in enumerate(ends.groupby("title")):
             plain = str(title).startswith("WRN")
@@ -66,7 +67,7 @@ def size_and_accuracy(rows: pd.DataFrame) -> Figure:
                 own["score"],
                 "s" if plain else "o",
                 fillstyle="none" if plain else "full",
-                color=matplotlib.colormaps["plasma"](0.1 + 0.8 * index / 10 % 0.9),
+                color=shades[index],
                 label=f"{title}",
             )
         panel.set_xscale("log")
