@@ -8,6 +8,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from studies import tiny
 
 from ws_jax import engine, events, results
+from ws_jax.engine.progress import Progress
 
 FIELDS = {
     "Value": [("tag", 1, "STRING", 0), ("simple_value", 2, "FLOAT", 0)],
@@ -97,3 +98,13 @@ def test_a_sweep_writes_events(tmp_path):
         assert ("val_acc" in got) == (row["epoch"] > 0) and "dist_1" in got
         for name, value in got.items():
             assert value == np.float32(row[name])
+
+
+def test_events_that_cannot_be_written_stop_no_training(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(Progress, "warn", lambda self, text: said.append(text))
+    (tmp_path / events.EVENT_FOLDER).write_text("in the way")
+    sweep = tiny(sweep__levels=(0.0,), sweep__folds=(0,), sweep__sharing=("free",))
+    engine.run_sweep(sweep, tmp_path, tensorboard=True)
+    assert set(results.read(tmp_path)["status"]) == {"finished"}
+    assert len(said) == 1 and "no events for TensorBoard" in said[0]
