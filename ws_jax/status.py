@@ -159,7 +159,7 @@ def all_ended(folders: Sequence[Path]) -> bool:
 def _sweep_lines(folder: Path, time: str) -> list[tuple[str, ...]]:
     told = read(folder) or {}
     first: tuple[str, ...] = _sweep_cells(folder, told)
-    lines = []
+    lines: list[tuple[str, ...]] = []
     for name, process in _shown(told.get("processes", {})):
         lines.append((*first, name, *_process_cells(process, time)))
         first = ("", "", "", "")
