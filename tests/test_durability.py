@@ -305,6 +305,15 @@ def test_overwrite_empties_what_a_link_leads_to(sweep, tmp_path):
     assert (workdir / RESULTS_FILE).read_bytes() == before
 
 
+def test_linked_events_are_refused_before_anything_is_removed(sweep, tmp_path):
+    workdir, frame = sweep
+    (tmp_path / "elsewhere").mkdir()
+    (workdir / "tensorboard").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(WorkdirError, match="tensorboard is a link"):
+        engine.run_sweep(CONFIG, workdir, overwrite=True)
+    unharmed(frame, workdir)
+
+
 def test_a_removal_that_fails_is_an_error(sweep, monkeypatch):
     workdir, _ = sweep
 

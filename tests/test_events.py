@@ -8,15 +8,18 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from studies import tiny
 
 from ws_jax import engine, events, results
+from ws_jax.engine.progress import Progress
 
 FIELDS = {
     "Value": [("tag", 1, "STRING", 0), ("simple_value", 2, "FLOAT", 0)],
     "Summary": [("value", 1, "MESSAGE", "Value")],
+    "SessionLog": [("status", 1, "INT32", 0)],
     "Event": [
         ("wall_time", 1, "DOUBLE", 0),
         ("step", 2, "INT64", 0),
         ("file_version", 3, "STRING", 0),
         ("summary", 5, "MESSAGE", "Summary"),
+        ("session_log", 7, "MESSAGE", "SessionLog"),
     ],
 }
 
@@ -70,7 +73,8 @@ def test_scalars_are_read_back(tmp_path):
     files.add("run", 300_000, scalars)
     files.add("other", 1, {"loss": 2.0})
     (path,) = (tmp_path / "run").iterdir()
-    version, empty, event = read(path)
+    version, start, empty, event = read(path)
+    assert start.session_log.status == 1 and start.step == 0  # 1: START
     assert version.file_version == "brain.Event:2"
     assert not empty.summary.value and event.step == 300_000
     got = {value.tag: value.simple_value for value in event.summary.value}
@@ -86,7 +90,7 @@ def test_a_sweep_writes_events(tmp_path):
     frame = results.read(tmp_path)
     (path,) = (tmp_path / events.EVENT_FOLDER).rglob("events*")
     assert path.parent.name == frame["run"][0]
-    told = read(path)[1:]
+    told = read(path)[2:]
     assert [event.step for event in told] == list(frame["epoch"])
     for event, (_, row) in zip(told, frame.iterrows(), strict=True):
         got = {value.tag: value.simple_value for value in event.summary.value}
@@ -94,3 +98,13 @@ def test_a_sweep_writes_events(tmp_path):
         assert ("val_acc" in got) == (row["epoch"] > 0) and "dist_1" in got
         for name, value in got.items():
             assert value == np.float32(row[name])
+
+
+def test_events_that_cannot_be_written_stop_no_training(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(Progress, "warn", lambda self, text: said.append(text))
+    (tmp_path / events.EVENT_FOLDER).write_text("in the way")
+    sweep = tiny(sweep__levels=(0.0,), sweep__folds=(0,), sweep__sharing=("free",))
+    engine.run_sweep(sweep, tmp_path, tensorboard=True)
+    assert set(results.read(tmp_path)["status"]) == {"finished"}
+    assert len(said) == 1 and "no events for TensorBoard" in said[0]

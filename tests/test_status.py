@@ -114,6 +114,31 @@ def test_a_table_over_folders(tmp_path):
     assert not status.all_ended(found) and status.all_ended(found[1:])
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"processes": None},
+        {"processes": []},
+        {"processes": {"a": 3}},
+        {"processes": {"a": {"state": "training", "told": "yesterday"}}},
+        {"processes": {"a": {"state": "training", "told": "2026-01-01T00:00:00"}}},
+        {"processes": {"\x1b[31mx": {"state": "failed", "error": None}}},
+        {"run_epochs": "x"},
+        {"diverged": 3},
+    ],
+)
+def test_odd_statuses_are_a_line_and_are_mended(told, tmp_path):
+    write(tmp_path / "odd", **told)
+    write(tmp_path / "sound", chunks=8, chunks_done=3)
+    found = status.find([tmp_path])
+    text = status.as_table(found, NOON)
+    assert len(text.splitlines()) == 3 and "3/8" in text and "\x1b" not in text
+    status.all_ended(found)
+    with status.Status(tmp_path / "odd", Lock(tmp_path / "lock")):
+        pass
+    assert status.own_name() in status.read(tmp_path / "odd")["processes"]
+
+
 def test_the_launcher_needs_folders_and_no_jax(tmp_path):
     write(tmp_path / "a", processes={})
     script = (

@@ -40,6 +40,7 @@ class EventFiles:
         with open(path, "ab") as file:
             if not file.tell():
                 file.write(record(_double(1, now) + _bytes(3, b"brain.Event:2")))
+                file.write(record(start_event(now, step)))
             file.write(record(scalar_event(now, step, scalars)))
 
 
@@ -58,6 +59,17 @@ def scalar_event(seconds: float, step: int, scalars: Mapping[str, float]) -> byt
     return (
         _double(1, seconds) + _varint(2 << 3) + _varint(step) + _bytes(5, _join(values))
     )
+
+
+def start_event(seconds: float, step: int) -> bytes:
+    """Returns an `Event` of a start: TensorBoard drops what came from this step on.
+
+    Args:
+      seconds: since 1970.
+      step: the first that follows.
+    """
+    start = _varint(1 << 3) + _varint(1)  # SessionLog.status: START
+    return _double(1, seconds) + _varint(2 << 3) + _varint(step) + _bytes(7, start)
 
 
 def record(message: bytes) -> bytes:

@@ -108,7 +108,11 @@ def read(workdir: Path) -> dict[str, Any] | None:
         told = json.loads((Path(workdir) / STATUS_FILE).read_bytes())
     except (OSError, ValueError):
         return None
-    return told if isinstance(told, dict) else None
+    if not isinstance(told, dict):
+        return None
+    processes = told.get("processes", {})
+    entries = processes.items() if isinstance(processes, dict) else ()
+    return {**told, "processes": {n: p for n, p in entries if isinstance(p, dict)}}
 
 
 def find(folders: Sequence[str | os.PathLike]) -> list[Path]:
@@ -132,11 +136,12 @@ def as_table(folders: Sequence[Path], time: str) -> str:
     head = ("sweep", "chunks", "epochs", "diverged", "process", "does", "left", "saved")
     lines: list[tuple[str, ...]] = [head]
     for folder in folders:
-        told = read(folder) or {}
-        first: tuple[str, ...] = _sweep_cells(folder, told)
-        for name, process in _shown(told.get("processes", {})):
-            lines.append((*first, name, *_process_cells(process, time)))
-            first = ("", "", "", "")
+        try:
+            lines += _sweep_lines(folder, time)
+        except Exception:  # anyone may have written anything there
+            lines.append((str(folder), *[""] * 4, "unreadable status", "", ""))
+    # Signs that a terminal would act on are shown as spaces.
+    lines = [tuple(_printable(cell) for cell in line) for line in lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     return "\n".join(
         "  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip()
@@ -149,6 +154,20 @@ def all_ended(folders: Sequence[Path]) -> bool:
     told = [read(folder) or {} for folder in folders]
     states = [p.get("state") for t in told for p in t.get("processes", {}).values()]
     return all(state in _ENDED for state in states)
+
+
+def _sweep_lines(folder: Path, time: str) -> list[tuple[str, ...]]:
+    told = read(folder) or {}
+    first: tuple[str, ...] = _sweep_cells(folder, told)
+    lines: list[tuple[str, ...]] = []
+    for name, process in _shown(told.get("processes", {})):
+        lines.append((*first, name, *_process_cells(process, time)))
+        first = ("", "", "", "")
+    return lines
+
+
+def _printable(text: Any) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in str(text))
 
 
 def _sweep_cells(folder: Path, told: Mapping[str, Any]) -> tuple[str, ...]:

@@ -177,6 +177,7 @@ class Workdir:
 
     def _clear(self) -> None:
         checkpoints = self.path / CHECKPOINT_FOLDER
+        check_own(self.path / EVENT_FOLDER, self.path)  # before anything is removed
         if checkpoints.is_symlink():
             folders = self._linked_folders(checkpoints)
         else:

@@ -204,7 +204,15 @@ class Training:
                 for name, value in row.items()
                 if name not in told and isinstance(value, float | int)
             }
-            self.events.add(row["run"], row["epoch"], scalars)
+            try:
+                self.events.add(row["run"], row["epoch"], scalars)
+            except OSError as error:
+                self.progress.warn(
+                    f"no events for TensorBoard from here on ({error}); the training "
+                    "goes on, and its table is not touched"
+                )
+                self.events = None
+                return
 
     def _add_test(self, chunk: Chunk, rows, living: LivingRuns, examples) -> None:
         """Scores the test images, after a run's last epoch if not after every one."""
