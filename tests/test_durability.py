@@ -305,6 +305,12 @@ def test_overwrite_empties_what_a_link_leads_to(sweep, tmp_path):
     assert (workdir / RESULTS_FILE).read_bytes() == before
 
 
+def test_a_folder_that_cannot_be_made_is_not_called_a_link(tmp_path):
+    (tmp_path / "group").write_text("in the way")
+    with pytest.raises(WorkdirError, match="cannot be made .*: mend that"):
+        open_chunk(tmp_path / "group" / "chunk_000", keep=1).__enter__()
+
+
 def test_linked_events_are_refused_before_anything_is_removed(sweep, tmp_path):
     workdir, frame = sweep
     (tmp_path / "elsewhere").mkdir()

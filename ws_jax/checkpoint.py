@@ -286,9 +286,11 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        linked = any(path.is_symlink() for path in (folder, *folder.parents))
+        advice = "make the folder that the link in its path leads to"
         raise WorkdirError(
-            f"{folder} cannot be made ({error.strerror}): if it or a folder above it "
-            "is a link, make the folder that it leads to"
+            f"{folder} cannot be made ({error.strerror}): "
+            f"{advice if linked else 'mend that, or name another --workdir'}"
         ) from error
 
 
