@@ -31,10 +31,12 @@ FREE = {
     "evaluation.views.edge_noise.shuffled",
     "evaluation.measures",
     "evaluation.measures.distances.radii",
+    "evaluation.test",
     "execution.chunk",
     "execution.lowering",
     "execution.checkpoint_every",
     "execution.keep",
+    "execution.keep_state",
     "semantics",
 }
 BASE = presets.mnist("all", levels=(0.0, 0.2), semantics="released").base
