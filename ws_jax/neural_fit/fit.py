@@ -1,0 +1,250 @@
+"""A table of how well each layer of a run fits neural data."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from absl import logging
+
+from ws_jax import fold_run
+from ws_jax.checkpoint import last_epoch, load_run
+from ws_jax.config import ConfigError, check_name, require
+from ws_jax.integrity import WorkdirError, seal, seal_parquet, write_atomically
+from ws_jax.neural_fit.activations import check_layers, layer_names, record
+from ws_jax.neural_fit.ceiling import noise_ceiling
+from ws_jax.neural_fit.neural_data import NeuralData, read_neural
+from ws_jax.neural_fit.regression import Prediction, pls, ridge
+from ws_jax.neural_fit.similarity import DISTANCES, linear_cka, rsa, rsa_ceiling
+
+TABLE, RECORD = "neural_fit.parquet", "neural_fit.json"
+ACTIVATIONS = "activations.npz"
+MEASURES = ("cka", "cka_debiased", "rsa", "ridge", "pls")
+# Neurons below have too much noise for a score in units of their ceiling.
+_LEAST_CEILING = 0.3
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How layers are compared with neurons.
+
+    Attributes:
+      measures: of `MEASURES`; none only records activations.
+      folds: of images, for what is fitted.
+      seed: of the folds.
+      components: of PLS, at most.
+      distance: of RSA, `correlation` or `euclidean`.
+    """
+
+    measures: tuple[str, ...] = ("cka", "cka_debiased", "rsa", "ridge")
+    folds: int = 5
+    seed: int = 0
+    components: int = 25
+    distance: str = "correlation"
+
+    def check(self) -> None:
+        """Raises `ConfigError` for what is not known, or twice."""
+        for name in self.measures:
+            check_name("measure", name, MEASURES)
+        require(
+            len(set(self.measures)) == len(self.measures),
+            f"measures: {', '.join(self.measures)}: one is there twice",
+        )
+        check_name("distance", self.distance, DISTANCES)
+        require(self.folds >= 2, f"folds: {self.folds} must be at least 2")
+        require(
+            self.components >= 1, f"components: {self.components} must be at least 1"
+        )
+
+
+def compare(
+    activations: Mapping[str, np.ndarray], neural: NeuralData, settings: Settings
+) -> pd.DataFrame:
+    """Compares what layers make of images with neural responses to them.
+
+    Args:
+      activations: [images, …], by layer.
+      neural: of the same images.
+      settings: as said.
+    Returns:
+      A row for each layer and measure: `layer, units, measure, score, ceiling,
+      normalized, reliable`. CKA and RSA compare mean responses of all neurons at once;
+      the ceiling of RSA is its upper one. Ridge and PLS have the median over neurons of
+      the correlation with held-out mean responses, of its ceiling, and of their ratio,
+      over the `reliable` neurons whose ceiling is at least 0.3. Without repetitions
+      there is no ceiling.
+    Raises:
+      ConfigError: for other images, or too few.
+    """
+    settings.check()
+    require(
+        neural.responses.shape[2] > 0 or not settings.measures,
+        "the neural data have no responses: layers can only be recorded; leave "
+        "measures empty",
+    )
+    score = _scorer(neural, settings)
+    rows = [
+        {
+            "layer": layer,
+            "units": int(np.prod(values.shape[1:])),
+            "measure": name,
+            **score(name, values),
+        }
+        for layer, values in activations.items()
+        for name in settings.measures
+    ]
+    columns = ["layer", "units", "measure", "score", "ceiling", "normalized"]
+    return pd.DataFrame(rows, columns=[*columns, "reliable"])
+
+
+def _scorer(
+    neural: NeuralData, settings: Settings
+) -> Callable[[str, np.ndarray], dict[str, float]]:
+    """Returns what scores a layer by a measure; ceilings are found once."""
+    mean = neural.mean
+    ceilings = noise_ceiling(neural.responses) if neural.repeated else None
+    upper = np.nan
+    if neural.repeated and "rsa" in settings.measures:
+        upper = rsa_ceiling(neural.responses, settings.distance)[1]
+
+    def score(name: str, values: np.ndarray) -> dict[str, float]:
+        if name == "rsa":
+            return _row(rsa(values, mean, settings.distance), upper)
+        if name in ("cka", "cka_debiased"):
+            return _row(linear_cka(values, mean, name == "cka_debiased"), np.nan)
+        if name == "ridge":
+            found = ridge(values, mean, settings.folds, settings.seed)
+        else:
+            parts = settings.folds, settings.seed, settings.components
+            found = pls(values, mean, *parts)
+        return _of_neurons(found, ceilings)
+
+    return score
+
+
+def _row(score: float, ceiling: float) -> dict[str, float]:
+    return {
+        "score": score,
+        "ceiling": ceiling,
+        "normalized": score / ceiling if ceiling > 0 else np.nan,
+        "reliable": np.nan,
+    }
+
+
+def _of_neurons(found: Prediction, ceilings: np.ndarray | None) -> dict[str, float]:
+    """Sums up what was predicted of each neuron, by medians."""
+    row = _row(float(np.median(found.r)), np.nan)
+    if ceilings is None:
+        return row
+    kept = ceilings >= _LEAST_CEILING
+    ratio = float(np.median(found.r[kept] / ceilings[kept])) if kept.any() else np.nan
+    median = float(np.median(ceilings))
+    return {**row, "ceiling": median, "normalized": ratio, "reliable": int(kept.sum())}
+
+
+def fit_run(
+    workdir: str | Path,
+    run: str,
+    neural: str | Path,
+    output: str | Path,
+    settings: Settings | None = None,
+    *,
+    layers: Sequence[str] = (),
+    save_activations: bool = False,
+    data_dir: str | None = None,
+    overwrite: bool = False,
+) -> pd.DataFrame:
+    """Compares the layers of a trained run with neural data, and writes a table.
+
+    Args:
+      workdir: of its sweep.
+      run: its name there.
+      neural: file of `read_neural`.
+      output: folder of what is written: `neural_fit.parquet`, `neural_fit.json`, and
+        `activations.npz` if asked for, an array for each layer by its name.
+      settings: see `Settings`; None is the default.
+      layers: names of `layer_names`, or of these with `:relu`; none takes those that
+        are not within another.
+      save_activations: whether to write `activations.npz`.
+      data_dir: of the data that it was trained on.
+      overwrite: whether an earlier table in `output` may be replaced.
+    Returns:
+      The table, see `compare`.
+    Raises:
+      ConfigError: for what does not go together; nothing has been loaded then but the
+        neural data.
+      ResultsError: if there is no such run.
+      WorkdirError: if `output` holds a table, and may not be overwritten.
+    """
+    settings = settings or Settings()
+    settings.check()
+    folder = Path(output)
+    if not overwrite and (folder / RECORD).exists():
+        raise WorkdirError(f"{folder} holds a table: name another, or --overwrite")
+    data = read_neural(neural)
+    study, chosen = fold_run.find_run(workdir, run, data_dir)
+    trained, shown = study.dataset.image_shape, data.images.shape[1:]
+    if trained != shown:
+        raise ConfigError(
+            f"images of the neural data are {_times(shown)}, {run} was trained on "
+            f"{_times(trained)}: bring them to that size"
+        )
+    classes = study.dataset.num_classes
+    known = layer_names(chosen, trained, classes)
+    names = list(layers) or [name for name in known if "/" not in name]
+    check_layers(names, known)
+    epoch, _ = last_epoch(workdir, run=run)
+    found = record(chosen, load_run(workdir, run=run), data.images, classes, names)
+    logging.info("recorded %d layers, %d images", len(names), len(data.images))
+    table = compare(found, data, settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    if save_activations:
+        write_activations(found, folder / ACTIVATIONS)
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    write_atomically(folder / TABLE, seal_parquet(buffer.getvalue()))
+    text = json.dumps(_record(run, epoch, data, settings, names), indent=1)
+    write_atomically(folder / RECORD, text.encode())
+    return table
+
+
+def write_activations(activations: Mapping[str, np.ndarray], path: Path) -> None:
+    """Writes activations as an npz file: float32 [images, …] by the layer's name."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **activations)
+    write_atomically(path, buffer.getvalue())
+
+
+def _record(
+    run: str, epoch: int, data: NeuralData, settings: Settings, layers: Sequence[str]
+) -> dict[str, Any]:
+    return seal(
+        {
+            "run": run,
+            "epoch": epoch,
+            "neural": data.digest,
+            "images": len(data.images),
+            "repeats": len(data.responses),
+            "neurons": list(data.neurons),
+            "layers": list(layers),
+            "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
+        }
+    )
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+def as_text(table: pd.DataFrame) -> str:
+    """Returns a table to be read on a terminal, a line for each layer and measure."""
+    if table.empty:
+        return "no measure was asked for"
+    shown = table.assign(reliable=table["reliable"].astype("Int64"))
+    return shown.to_string(index=False, float_format="{:.3f}".format, na_rep="–")

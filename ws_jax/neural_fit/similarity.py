@@ -1,0 +1,172 @@
+"""Two representations of the same images, compared as they are: CKA and RSA."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from ws_jax.config import ConfigError, check_name
+
+DISTANCES = ("correlation", "euclidean")
+COMPARISONS = ("spearman", "pearson")
+
+
+def flat(representation: np.ndarray, what: str = "a representation") -> np.ndarray:
+    """Returns a representation as float64 [images, units].
+
+    Raises:
+      ConfigError: if it has no images or units, or a number that is not finite.
+    """
+    array = np.asarray(representation, np.float64)
+    if array.ndim < 2 or array.size == 0:
+        raise ConfigError(f"{what} must be [images, units, …], got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ConfigError(f"{what} holds numbers that are not finite")
+    return array.reshape(len(array), -1)
+
+
+def linear_cka(x: np.ndarray, y: np.ndarray, debiased: bool = False) -> float:
+    """Measures how alike two representations are: linear centred kernel alignment.
+
+    |Y^T X|^2 / (|X^T X| |Y^T Y|), in Frobenius norms, of centred units: 1 if one is the
+    other turned, shifted and scaled as a whole, and the same for units in any order.
+    With few images and many units it is high for any two; the debiased form is around 0
+    for independent ones, and may be below.
+
+    Args:
+      x: [images, …].
+      y: [images, …], of the same images; with any units.
+      debiased: whether the unbiased estimate of each product is taken, which needs four
+        images.
+    Raises:
+      ConfigError: if images differ or are too few, or a representation is constant.
+    Source: Kornblith et al. 2019, Section 3; the debiased form from Song et al. 2012.
+    """
+    x, y = _paired(x, y, least=4 if debiased else 2)
+    product = _debiased if debiased else _centred_product
+    a, b = _centred(x), _centred(y)
+    norms = product(a, a) * product(b, b)
+    if not norms > 0:
+        raise ConfigError("CKA of a representation that is the same for all images")
+    return float(product(a, b) / np.sqrt(norms))
+
+
+def _centred(x: np.ndarray) -> np.ndarray:
+    x = x - x.mean(axis=0)
+    return x @ x.T
+
+
+def _centred_product(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a * b).sum())
+
+
+def _debiased(a: np.ndarray, b: np.ndarray) -> float:
+    """Returns the unbiased estimate of the product of two Gram matrices."""
+    n = len(a)
+    a, b = (m - np.diag(np.diag(m)) for m in (a, b))
+    total = (a * b).sum() + a.sum() * b.sum() / ((n - 1) * (n - 2))
+    return float(total - 2 / (n - 2) * a.sum(axis=0) @ b.sum(axis=0)) / (n * (n - 3))
+
+
+def dissimilarities(x: np.ndarray, distance: str = "correlation") -> np.ndarray:
+    """Returns how unlike each two images are in a representation.
+
+    Args:
+      x: [images, …].
+      distance: `correlation`, 1 minus the correlation over units, or `euclidean`.
+    Returns:
+      [images (images - 1) / 2], pairs in the order (0, 1), (0, 2), …, (1, 2), ….
+    Raises:
+      ConfigError: for an unknown distance, or an image that is the same in all units,
+        which has no correlation.
+    """
+    check_name("distance", distance, DISTANCES)
+    x = flat(x)
+    if distance == "correlation":
+        x = x - x.mean(axis=1, keepdims=True)
+        norms = np.linalg.norm(x, axis=1, keepdims=True)
+        if not (norms > 0).all():
+            raise ConfigError(
+                f"image {int(np.argmin(norms))} is the same in all units, and has no "
+                "correlation with others: take the euclidean distance"
+            )
+        x = x / norms
+    upper = np.triu_indices(len(x), 1)
+    if distance == "correlation":
+        return 1 - (x @ x.T)[upper]
+    # From differences, row by row: products would cancel where images are alike.
+    rows = [np.linalg.norm(x[i + 1 :] - x[i], axis=1) for i in range(len(x) - 1)]
+    return np.concatenate(rows)
+
+
+def rsa(
+    x: np.ndarray,
+    y: np.ndarray,
+    distance: str = "correlation",
+    comparison: str = "spearman",
+) -> float:
+    """Correlates the dissimilarities of two representations of the same images.
+
+    Args:
+      x: [images, …].
+      y: [images, …].
+      distance: see `dissimilarities`.
+      comparison: `spearman`, of ranks, or `pearson`.
+    Raises:
+      ConfigError: for other images, fewer than three, or dissimilarities that are all
+        the same.
+    Source: Kriegeskorte et al. 2008.
+    """
+    x, y = _paired(x, y, least=3)
+    return _correlate(
+        dissimilarities(x, distance), dissimilarities(y, distance), comparison
+    )
+
+
+def rsa_ceiling(
+    repeats: np.ndarray, distance: str = "correlation", comparison: str = "spearman"
+) -> tuple[float, float]:
+    """Bounds the RSA that a perfect model could reach with noisy repetitions.
+
+    Args:
+      repeats: responses [repeats, images, neurons], at least two.
+      distance: see `dissimilarities`.
+      comparison: see `rsa`.
+    Returns:
+      (lower, upper): the mean correlation of each repetition's dissimilarities with the
+      mean of the others', and of all.
+    Source: Nili et al. 2014.
+    """
+    tables = np.stack([dissimilarities(own, distance) for own in repeats])
+    count = len(tables)
+    if count < 2:
+        raise ConfigError(f"a ceiling needs two repetitions, got {count}")
+    mean = tables.mean(axis=0)
+    others = (count * mean - tables) / (count - 1)
+    low = [_correlate(t, o, comparison) for t, o in zip(tables, others, strict=True)]
+    high = [_correlate(t, mean, comparison) for t in tables]
+    return float(np.mean(low)), float(np.mean(high))
+
+
+def _correlate(a: np.ndarray, b: np.ndarray, comparison: str) -> float:
+    check_name("comparison", comparison, COMPARISONS)
+    if comparison == "spearman":
+        a, b = stats.rankdata(a), stats.rankdata(b)
+    a, b = a - a.mean(), b - b.mean()
+    norms = np.linalg.norm(a) * np.linalg.norm(b)
+    if not norms > 0:
+        raise ConfigError(
+            "all pairs of images are equally unlike: nothing to correlate"
+        )
+    return float(a @ b / norms)
+
+
+def _paired(x: np.ndarray, y: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray]:
+    x, y = flat(x), flat(y)
+    if len(x) != len(y):
+        raise ConfigError(
+            f"representations of {len(x)} and {len(y)} images: they must be of the same"
+        )
+    if len(x) < least:
+        raise ConfigError(f"{len(x)} images are too few: {least} are needed")
+    return x, y
