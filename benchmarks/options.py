@@ -16,6 +16,7 @@ SECTIONS = (
     "steps",
     "lowerings",
     "sharing",
+    "residual",
     "epochs",
     "compilation",
     "compaction",

@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import jax
 
-from benchmarks import ceilings, compaction, epochs, layers, startup, steps
+from benchmarks import (
+    ceilings,
+    compaction,
+    epochs,
+    layers,
+    residual,
+    startup,
+    steps,
+)
 from benchmarks.options import SECTIONS
 from benchmarks.session import Session
 
@@ -16,6 +24,7 @@ _MEASURES: dict[str, Callable[[Session], None]] = {
     "steps": steps.measure,
     "lowerings": steps.measure_lowerings,
     "sharing": steps.measure_sharing,
+    "residual": residual.measure,
     "epochs": epochs.measure,
     "compilation": epochs.measure_compilation,
     "compaction": compaction.measure,

@@ -78,11 +78,40 @@ class Peers:
         Raises:
           PeerError: if a peer has another number of parameters.
         """
+        network = _network(benchmark)
+        kind = _KINDS[benchmark.scheme]
+        return self.prepare_network(
+            network, kind, benchmark.name, num_parameters, steps, slow, tell
+        )
+
+    def prepare_network(
+        self,
+        network: dict[str, Any],
+        kind: str,
+        called: str,
+        num_parameters: int,
+        steps: int,
+        slow: bool,
+        tell: Callable[[str, str], None],
+    ) -> list[Case]:
+        """Builds what can be timed on a network that the peers are told of.
+
+        Args:
+          network: as the peers' own classes read it.
+          kind: with which the names of its cases end, as `(cnn)`.
+          called: the network's name, for messages.
+          num_parameters: see `prepare`, as all that follow.
+          steps: as said.
+          slow: as said.
+          tell: as said.
+        Raises:
+          PeerError: if a peer has another number of parameters.
+        """
         for name, reason in self.missing.items():
             tell(name, reason)
         cases = []
-        for name in self._cases(benchmark):
-            if not name.endswith(_KINDS[benchmark.scheme]):
+        for name in self._ask(op="cases", network=network)["cases"]:
+            if not name.endswith(kind):
                 continue
             if not slow and any(mark in name for mark in _SLOW):
                 continue
@@ -92,24 +121,11 @@ class Peers:
             elif answer["parameters"] != num_parameters:
                 raise PeerError(
                     f"{name} has {answer['parameters']:,} parameters, and "
-                    f"{benchmark.name} {num_parameters:,}: not the same network"
+                    f"{called} {num_parameters:,}: not the same network"
                 )
             else:
                 cases.append(self._case(name, steps))
         return cases
-
-    def _cases(self, benchmark: Benchmark) -> list[str]:
-        net: Any = benchmark.run.network
-        network = {
-            "image": benchmark.image_shape,
-            "features": net.features,
-            "kernel_sizes": net.kernel_sizes,
-            "strides": net.strides,
-            "hidden": net.hidden,
-            "classes": NUM_CLASSES,
-            "batch": benchmark.batch,
-        }
-        return self._ask(op="cases", network=network)["cases"]
 
     def _case(self, name: str, steps: int) -> Case:
         def seconds() -> float:
@@ -133,3 +149,16 @@ class Peers:
         if not line:
             raise PeerError("the process of the peers ended without an answer")
         return json.loads(line)
+
+
+def _network(benchmark: Benchmark) -> dict[str, Any]:
+    net: Any = benchmark.run.network
+    return {
+        "image": benchmark.image_shape,
+        "features": net.features,
+        "kernel_sizes": net.kernel_sizes,
+        "strides": net.strides,
+        "hidden": net.hidden,
+        "classes": NUM_CLASSES,
+        "batch": benchmark.batch,
+    }

@@ -6,7 +6,7 @@ Nothing here needs JAX: the environment of the peers need not have it.
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -50,6 +50,9 @@ class Layer:
 @dataclasses.dataclass(frozen=True)
 class Network:
     """Convolutions with ReLU, a hidden dense layer with ReLU, a dense layer."""
+
+    # With which the names of the cases end that can build it.
+    KINDS: ClassVar[tuple[str, ...]] = ("(cnn)", "(fcn)")
 
     image: tuple[int, int, int]
     features: tuple[int, ...]

@@ -11,7 +11,9 @@ object a line on stdout for each one a line on stdin, until stdin ends:
 
 Anything that fails answers {"error": reason}. The first line, unasked, tells versions
 and what is missing. The name of a case ends in the kind of its network: "(cnn)" shares
-a kernel among all sites, "(fcn)" has an own kernel and bias at every site.
+a kernel among all sites, "(fcn)" has an own kernel and bias at every site. Residual
+networks are told with "kind": "residual"; their cases end in "(residual)" where all
+sites share a kernel, and in "(local residual)" where every one has its own.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from benchmarks.peers.network import Network, Trainer
+from benchmarks.peers.residual import Residual
 
 WARM_UP_STEPS = 3
 
@@ -42,11 +45,11 @@ def time_calls(fn: Callable[[], Any], count: int) -> float:
 class Worker:
     """Answers the requests; holds the cases that are prepared."""
 
-    def __init__(self, makers: dict[str, Callable[[Network], Trainer]]):
+    def __init__(self, makers: dict[str, Callable[[Any], Trainer]]):
         """Takes what builds each case; nothing is built before it is asked for."""
         self._makers = makers
         self._trainers: dict[str, Trainer] = {}
-        self._network: Network | None = None
+        self._network: Network | Residual | None = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Does what one request asks; a failure is an answer, too."""
@@ -67,10 +70,12 @@ class Worker:
             return {"error": describe_error(error)}
 
     def _cases(self, network: dict[str, Any]) -> dict[str, Any]:
-        self._network = Network.from_json(network)
+        fields = dict(network)
+        kind = Residual if fields.pop("kind", "") == "residual" else Network
+        self._network = kind.from_json(fields)
         self._trainers.clear()
         gc.collect()
-        return {"cases": list(self._makers)}
+        return {"cases": [n for n in self._makers if n.endswith(kind.KINDS)]}
 
     def _prepare(self, name: str) -> dict[str, Any]:
         if self._network is None:
@@ -173,9 +178,11 @@ def main() -> None:
     send(protocol, {"versions": versions, "missing": missing})
     makers = {}
     if "torch" in versions:
-        from benchmarks.peers import in_torch
+        from benchmarks.peers import in_torch, residual_in_torch
 
-        makers |= in_torch.cases(can_compile="torch.compile" not in missing)
+        can_compile = "torch.compile" not in missing
+        makers |= in_torch.cases(can_compile=can_compile)
+        makers |= residual_in_torch.cases(can_compile=can_compile)
     if "tf_keras" in versions:
         from benchmarks.peers import in_keras
 
