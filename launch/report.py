@@ -19,10 +19,8 @@ OUTPUT = flags.DEFINE_string(
 AUGMENTATIONS = flags.DEFINE_bool(
     "augmentations", False, "Show what augmentations look like, too (starts JAX)."
 )
-
-JOIN_LENGTHS = flags.DEFINE_bool(
-    "join_lengths", False, "Join and judge runs of different epochs together."
-)
+KERNELS = flags.DEFINE_bool("kernels", False, "Show kernels before and after sleep.")
+JOIN_LENGTHS = flags.DEFINE_bool("join_lengths", False, "Join runs of any epochs.")
 
 
 def main() -> None:
@@ -42,6 +40,7 @@ def main() -> None:
         image=_digit() if AUGMENTATIONS.value else None,
         papers=list(PAPERS.values()),
         join_lengths=JOIN_LENGTHS.value,
+        folders=folders if KERNELS.value else (),
     )
     print(f"report: {path}")
 

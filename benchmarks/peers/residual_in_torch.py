@@ -187,8 +187,9 @@ def make_trainer(
     torch.manual_seed(0)
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     net = Net(network).train()
-    if channels_last:
-        net = net.to(memory_format=memory_format)
+    for parameter in net.parameters():
+        if parameter.ndim == 4:  # not the templates of a bank
+            parameter.data = parameter.data.contiguous(memory_format=memory_format)
     # Before it is wrapped: templates that several layers draw from count once.
     parameters = list(net.parameters())
     images, labels = (torch.from_numpy(a) for a in network.data())

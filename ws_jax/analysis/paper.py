@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,7 @@ class Paper:
       comparisons: sets tidy results beside other numbers of the paper.
       concerns: whether it has anything to say of tidy results; if not, a page does not
         name it.
+      kernels: lists pictures of kernels in the checkpoints that folders hold.
     """
 
     name: str
@@ -67,3 +69,4 @@ class Paper:
     words: tuple[tuple[str, str], ...] = ()
     comparisons: Callable[[pd.DataFrame], list[Comparison]] = lambda rows: []
     concerns: Callable[[pd.DataFrame], bool] = lambda rows: True
+    kernels: Callable[[Sequence[str | os.PathLike]], list[Item]] = lambda folders: []

@@ -35,6 +35,7 @@ def write_report(
     image: np.ndarray | None = None,
     papers: Sequence[Paper] = (),
     join_lengths: bool = False,
+    folders: Sequence[str | os.PathLike] = (),
 ) -> Path:
     """Writes the report: one HTML file that needs no other and no network.
 
@@ -51,6 +52,7 @@ def write_report(
         of this project are `ws_jax.papers.pages.PAPERS`.
       join_lengths: whether runs that may take different numbers of epochs are joined by
         lines and judged together.
+      folders: of sweeps, whose checkpoints' kernels are drawn (this starts JAX).
 
     Returns:
       The path.
@@ -58,7 +60,8 @@ def write_report(
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(
-        make_report(frame, title, records, image, papers, join_lengths), "utf-8"
+        make_report(frame, title, records, image, papers, join_lengths, folders),
+        "utf-8",
     )
     os.replace(temporary, path)
     return path
@@ -71,6 +74,7 @@ def make_report(
     image: np.ndarray | None = None,
     papers: Sequence[Paper] = (),
     join_lengths: bool = False,
+    folders: Sequence[str | os.PathLike] = (),
 ) -> str:
     """Returns the page that `write_report` writes."""
     frame = aggregate.with_plan(frame, records)
@@ -85,6 +89,7 @@ def make_report(
         "tables": ("Tables", _tables(own, theirs, papers)),
         "comparisons": ("Beside other numbers", _comparisons(theirs, papers)),
         "figures": ("Figures", _own_figures(own) + _paper_figures(theirs, papers)),
+        "kernels": ("Kernels", _kernels(folders, papers)),
         "augmentations": ("Augmentations", _pictures(image, papers)),
         "curves": ("Learning curves", _curves(frame)),
     }
@@ -350,3 +355,8 @@ def _pictures(image: np.ndarray | None, papers: Sequence[Paper]) -> str:
     if image is None:
         return ""
     return _figures([item for paper in papers for item in paper.pictures(image)], 2000)
+
+
+def _kernels(folders: Sequence[str | os.PathLike], papers: Sequence[Paper]) -> str:
+    items = [item for paper in papers for item in paper.kernels(folders)]
+    return _figures(items, 3000) if folders else ""

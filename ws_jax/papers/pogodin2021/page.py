@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 import pandas as pd
 
+from ws_jax.analysis.gallery import Item
 from ws_jax.analysis.paper import Paper
 from ws_jax.papers.pogodin2021 import claims, figures, runs
 
 
 def _concerns(rows: pd.DataFrame) -> bool:
     return len(runs.own(rows)) > 0
+
+
+def _kernels(folders: Sequence[str | os.PathLike]) -> list[Item]:
+    # Only here, since checkpoints take JAX's seconds.
+    from ws_jax.papers.pogodin2021 import kernels
+
+    return kernels.items(folders)
 
 
 PAPER = Paper(
@@ -31,4 +42,5 @@ PAPER = Paper(
         ),
     ),
     concerns=_concerns,
+    kernels=_kernels,
 )

@@ -274,27 +274,3 @@ def reduced(
         train,
         **{"seeds": (0, 1, 2), **axes},
     )
-
-
-def digits(
-    name: str = "digits", *, epochs: int = 6, num_images: int = 1500, **axes: Sequence
-) -> Sweep:
-    """Returns the smallest study: ResNet-8, 4 channels wide, on embedded digits.
-
-    A third of the images are for validation, and those to train on are shifted by up
-    to two pixels. Two seeds.
-
-    Args:
-      name: of the sweep.
-      epochs: of training.
-      num_images: of `mnist_5k`.
-      **axes: see `make_sweep`.
-    """
-    return make_sweep(
-        name,
-        Data("mnist_5k", split="holdout", holdout=1 / 3, num_images=num_images),
-        ResNet(depth=8, width=4),
-        (Crop(padding=2),),
-        recipe(1e-2, 1e-4, 50, epochs),
-        **{"seeds": (0, 1), **axes},
-    )
