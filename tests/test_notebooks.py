@@ -23,7 +23,10 @@ PICTURES = {
     "translation": 2,
     "approximate_sharing": 2,
     "using_free_networks": 4,
+    "sharing_in_sleep": 4,
 }
+# Of another paper than the rest: with results and a study of its own.
+OTHER = "sharing_in_sleep"
 
 
 def modules():
@@ -39,6 +42,7 @@ def execute(folder, output, workdir, names=()):
     """Executes notebooks in processes of their own and returns them by name."""
     output.mkdir()
     env = {**os.environ, "WS_JAX_RESULTS": folder, "WS_JAX_WORKDIR": workdir}
+    env |= {"WS_JAX_SLEEP": output / "sleep", "WS_JAX_SLEEP_EPOCHS": "1"}
     done = subprocess.run(
         [sys.executable, "tools/notebooks.py", f"--output={output}", *names],
         cwd=ROOT,
@@ -108,15 +112,17 @@ def test_what_the_notebooks_say(executed):
     for name in PICTURES:
         said = "\n".join(outputs(executed[name], "text/markdown"))
         assert "No " not in said and "no runs" not in said
-        if name != "first_look":
+        if name not in ("first_look", OTHER):
             assert "**not enough data**" in said
+    ours = outputs(executed[OTHER], "text/markdown")
+    assert "None in these results." in "".join(ours)
 
 
 def test_what_is_missing_is_said(as_mnist, tmp_path):
     frame = results.read(as_mnist)
     bare = frame[(frame["model"] == "cnn") & (frame["aug"] == 0)]
     results.write(bare.assign(swap=float("nan")), tmp_path)
-    names = [name for name in PICTURES if name != "first_look"]
+    names = [name for name in PICTURES if name not in ("first_look", OTHER)]
     found = execute(tmp_path, tmp_path / "out", tmp_path / "nowhere", names)
     said = {k: "\n".join(outputs(v, "text/markdown")) for k, v in found.items()}
     assert "No free networks" in said["overfitting"]

@@ -98,3 +98,47 @@ def items(frame: pd.DataFrame) -> list[gallery.Item]:
             )
         )
     return found
+
+
+def against_cadence(rows: pd.DataFrame) -> Figure:
+    """Draws accuracy and the logarithm of the SNR against how often kernels are shared.
+
+    Points are seeds, averaged over the last quarter of the epochs, lines their means;
+    dashed is the convolution, which has no kernels that could differ.
+    """
+    names = [*(runs.shared(every) for every in runs.CADENCES), runs.FREE]
+    ticks = [*map(str, runs.CADENCES), "never"]
+    found = {metric: _at_end(rows, metric) for metric in ("val_acc", "snr")}
+    if not any(name in found["val_acc"] for name in names):
+        return style.message("There are no results yet.")
+    figure, axes = style.make_axes(1, 2, 2.2)
+    titles = {"val_acc": "Validation accuracy, %", "snr": "log SNR of weights"}
+    with matplotlib.rc_context(style.STYLE):
+        for panel, (metric, values) in zip(axes.flat, found.items(), strict=True):
+            shown = [(i, values[n]) for i, n in enumerate(names) if n in values]
+            for place, own in shown:
+                panel.plot(
+                    [place] * len(own), own, "o", color=style.series(0), alpha=0.5
+                )
+            means = [own.mean() for _, own in shown]
+            panel.plot([place for place, _ in shown], means, color=style.series(0))
+            if metric == "val_acc" and runs.CONV in values:
+                mean = values[runs.CONV].mean()
+                panel.axhline(mean, color=style.INK, linestyle="--", linewidth=0.8)
+            panel.set_xticks(range(len(names)), ticks)
+            panel.set_title(titles[metric])
+            panel.set_xlabel("Batches from one sharing to the next")
+        style.in_percent(axes.flat[0])
+    line = Line2D([], [], color=style.INK, linestyle="--", label=runs.CONV)
+    style.legend(figure, [line])
+    return figure
+
+
+def _at_end(rows: pd.DataFrame, metric: str) -> dict[str, pd.Series]:
+    """Returns a measure of each run over its last quarter, by condition."""
+    if rows.empty:
+        return {}
+    values = aggregate.run_values(rows, metric, "last_quarter")
+    named = values.assign(condition=rows.groupby("training")["condition"].first())
+    known = named.dropna(subset=["value"])
+    return {str(name): own["value"] for name, own in known.groupby("condition")}
