@@ -11,15 +11,20 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import epochs, products, suite
+from benchmarks import epochs, products, residual, suite
 from benchmarks.networks import make_benchmark
 from benchmarks.options import Options, read_runs
 from benchmarks.peers.client import PeerError, Peers
+from benchmarks.peers.network import Trainer
+from benchmarks.peers.residual import Residual
+from benchmarks.peers.worker import Worker
 from benchmarks.session import Session
 from benchmarks.steps import Steps
 from benchmarks.timing import Case, carry_case, time_cases
 from ws_jax.config import ConfigError
+from ws_jax.engine.describe import count_parameters
 from ws_jax.engine.mapping import RunAxis
+from ws_jax.models import ResNet
 
 
 def test_cases_take_turns_and_the_first_call_is_not_counted():
@@ -144,6 +149,81 @@ def test_runs_that_devices_cannot_share_evenly_are_timed_all_the_same():
     )
     assert told.returncode == 0, told.stderr
     assert all(float(seconds) > 0 for seconds in told.stdout.split())
+
+
+def count_of(spec):
+    """Parameters of a residual network, from what peers are told of it."""
+    sides = [spec.image[0] // 2**stage for stage in range(3)]
+
+    def layer(inputs, outputs, size, side):
+        return inputs * outputs * size**2 * (side**2 if spec.local else 1)
+
+    total, before = layer(spec.image[2], spec.stem, 3, sides[0]), spec.stem
+    for stage, side in enumerate(sides):
+        features = spec.features(stage)
+        new = stage > 0 or before != features
+        total += layer(before, features, 3, side) + layer(features, features, 3, side)
+        total += layer(before, features, 1, side) * new
+        later = 2 * (spec.blocks - 1)
+        total += (
+            (spec.templates or later) * 9 * features**2 * (side**2 if spec.local else 1)
+        )
+        total += later * spec.templates
+        # Two numbers a channel: before each layer, or after each, shortcuts included.
+        norms = (before + features) if spec.family == "wrn" else (2 + new) * features
+        total += 2 * (norms + later * features)
+        before = features
+    total += 2 * (before if spec.family == "wrn" else spec.stem)
+    return total + (before + 1) * spec.classes
+
+
+@pytest.mark.parametrize("setting", residual.SETTINGS, ids=lambda s: s.name)
+def test_peers_are_told_of_the_residual_network_that_is_timed(setting):
+    benchmark = residual.make_residual(setting, batch=4, side=32)
+    told = json.loads(json.dumps(benchmark.for_peers(setting.optimizer)))
+    assert told.pop("kind") == "residual"
+    spec = Residual.from_json(told)
+    program = benchmark.program(benchmark.dataset(2, 1))
+    assert count_of(spec) == count_parameters(program)
+    published = {"ResNet-20": 272_474, "ResNet-20 local": 40_814_762}
+    published |= {"WRN-28-2": 1_467_610}
+    assert count_of(spec) == published.get(setting.name, count_of(spec))
+
+
+def test_a_worker_has_the_cases_of_the_kind_of_network_alone():
+    def make(network):
+        return Trainer(lambda: 0.5, network.batch)
+
+    names = ["a (cnn)", "a (fcn)", "a (residual)", "a (local residual)"]
+    worker = Worker(dict.fromkeys(names, make))
+    setting = residual.SETTINGS[0]
+    told = residual.make_residual(setting, batch=4).for_peers(setting.optimizer)
+    assert worker.answer({"op": "cases", "network": told})["cases"] == names[2:]
+    answer = worker.answer({"op": "prepare", "case": "a (residual)"})
+    assert answer == {"parameters": 4, "loss": 0.5}
+    plain = {"image": (9, 9, 1), "features": [2], "kernel_sizes": [3], "strides": [1],
+             "hidden": 2, "classes": 2, "batch": 4}  # fmt: skip
+    assert worker.answer({"op": "cases", "network": plain})["cases"] == names[:2]
+
+
+@pytest.mark.slow
+def test_residual_networks_are_timed_with_what_sharing_costs():
+    setting = residual.Setting(
+        "small", ResNet(depth=8, width=2, sharing="free"), "adamw"
+    )
+    options = Options(("residual",), runs=(1, 2), rounds=2, steps=1)
+    session = Session(options, lambda text: None)
+    benchmark = residual.make_residual(setting, batch=4, side=12)
+    residual.measure_one(session, setting, benchmark, None)
+    rows = {row["name"]: row for row in session.sections["residual"]}
+    assert list(rows) == [
+        "small: ws_jax 1", "small: ws_jax 2",
+        "small: instant sharing, each 10 steps", "small: sleep, each 10 steps",
+    ]  # fmt: skip
+    assert rows["small: ws_jax 2"]["against_ours"] == 1
+    step = rows["small: ws_jax 2"]["median_s"]
+    pause = rows["small: sleep, each 10 steps"]
+    np.testing.assert_allclose(pause["of_a_step"], pause["median_s"] / 10 / step)
 
 
 @pytest.mark.slow
