@@ -342,8 +342,9 @@ def test_a_study_is_written_once_and_read_back(tmp_path):
     single_layer.write(other, tmp_path / "one", overwrite=True)
     assert set(single_layer.read(tmp_path / "one")["seed"]) == {1}
     (tmp_path / "one" / single_layer.TABLE).write_bytes(b"PAR1")
-    with pytest.raises(ResultsError, match="cannot be read"):
-        single_layer.read(tmp_path / "one")
+    for call in (single_layer.read, lambda where: single_layer.write(other, where)):
+        with pytest.raises(ResultsError, match="cannot be read"):
+            call(tmp_path / "one")
 
 
 def test_the_figure_has_a_row_for_each_rule_and_a_line_for_each_gamma():
