@@ -1,6 +1,7 @@
 """Layers beside neural data: against known answers, scipy and scikit-learn."""
 
 import dataclasses
+import functools
 
 import jax
 import numpy as np
@@ -269,6 +270,7 @@ def test_other_files_are_refused_and_good_ones_read(tmp_path):
     assert not alone.repeated and alone.responses.shape == (1, 6, 2)
 
 
+@functools.cache
 def network(sharing):
     """An untrained ResNet-8 of two channels, and its variables."""
     dataset = make_synthetic((10, 8, 8, 3))
@@ -277,7 +279,8 @@ def network(sharing):
         transforms=(Flip(), Normalize((0.4,) * 3, (0.2,) * 3)),
     )
     program = make_program(run, dataset, make_splits(dataset, Data()))
-    return run, init_variables(program, run, jax.random.key(0)), dataset
+    init = jax.jit(lambda key: init_variables(program, run, key))
+    return run, init(jax.random.key(0)), dataset
 
 
 @pytest.mark.parametrize("sharing", ["full", "free"])
