@@ -140,7 +140,7 @@ def test_data_sets_are_known_by_their_folder(name, known):
 
 def test_figures_are_drawn_of_what_there_is():
     items = figures.items(made())
-    assert len(items) == 2
+    assert len(items) == 3
     for item in items:
         assert "CIFAR-10, 20 epochs" in item.title
         panels = item.draw().axes
@@ -149,6 +149,22 @@ def test_figures_are_drawn_of_what_there_is():
     bare = made().drop(columns="snr_stem")
     assert len(figures.items(bare)[0].draw().axes) == 1
     assert figures.items(pd.DataFrame()) == []
+
+
+def test_accuracy_and_snr_are_drawn_against_the_cadence():
+    figure = figures.against_cadence(runs.own(made()))
+    accuracy, ratio = figure.axes
+    *_, line, dashed = accuracy.lines
+    np.testing.assert_allclose(line.get_ydata(), [0.78, 0.76, 0.72, 0.70], atol=1e-6)
+    np.testing.assert_allclose(dashed.get_ydata(), 0.80, atol=1e-6)
+    means = [np.log(2 + 3 / n + np.array([0, 0.01, 0.02])).mean() for n in (1, 10, 100)]
+    np.testing.assert_allclose(ratio.lines[-1].get_ydata()[:3], means, atol=1e-6)
+    ticks = [tick.get_text() for tick in accuracy.get_xticklabels()]
+    assert ticks == ["1", "10", "100", "never"]
+    some = {key: HOLDING[key] for key in (("full", 0, 1), ("full", 0, 4))}
+    rows = runs.own(made(some))
+    assert not figures.against_cadence(rows).axes
+    assert len(figures.items(made(some))) == 2
 
 
 def test_the_report_speaks_of_the_paper_only_where_it_has_runs():

@@ -97,6 +97,16 @@ def items(frame: pd.DataFrame) -> list[gallery.Item]:
                 functools.partial(by_condition, own),
             )
         )
+        if set(own["condition"]) & {runs.shared(every) for every in runs.CADENCES}:
+            found.append(
+                gallery.Item(
+                    "",
+                    f"Against how often kernels are shared. {where}",
+                    "Mean over the last quarter of the epochs: each seed, and a line "
+                    "through their means. Dashed: the convolution.",
+                    functools.partial(against_cadence, own),
+                )
+            )
     return found
 
 
