@@ -42,7 +42,7 @@ def execute(folder, output, workdir, names=()):
     """Executes notebooks in processes of their own and returns them by name."""
     output.mkdir()
     env = {**os.environ, "WS_JAX_RESULTS": folder, "WS_JAX_WORKDIR": workdir}
-    env |= {"WS_JAX_SLEEP": output / "sleep", "WS_JAX_SLEEP_EPOCHS": "1"}
+    env |= {"WS_JAX_SLEEP": output / "sleep", "WS_JAX_SLEEP_EPOCHS": "4"}
     done = subprocess.run(
         [sys.executable, "tools/notebooks.py", f"--output={output}", *names],
         cwd=ROOT,
