@@ -19,9 +19,11 @@ OUTPUT = flags.DEFINE_string(
 AUGMENTATIONS = flags.DEFINE_bool(
     "augmentations", False, "Show what augmentations look like, too (starts JAX)."
 )
-
 JOIN_LENGTHS = flags.DEFINE_bool(
     "join_lengths", False, "Join and judge runs of different epochs together."
+)
+FIGURES = flags.DEFINE_bool(
+    "figures", True, "With figures; without, words and tables come sooner."
 )
 
 
@@ -42,6 +44,7 @@ def main() -> None:
         image=_digit() if AUGMENTATIONS.value else None,
         papers=list(PAPERS.values()),
         join_lengths=JOIN_LENGTHS.value,
+        figures=FIGURES.value,
     )
     print(f"report: {path}")
 

@@ -21,8 +21,9 @@ def page_of(frame, tmp_path):
         results.read(tmp_path),
         records=results.read_records(tmp_path),
         papers=list(PAPERS.values()),
+        figures=False,
     )
-    shown = re.sub(r"<[^>]*>", " ", page.split('id="figures"')[0])
+    shown = re.sub(r"<[^>]*>", " ", page)
     return re.sub(r"\s+", " ", html.unescape(shown))
 
 

@@ -35,6 +35,7 @@ def write_report(
     image: np.ndarray | None = None,
     papers: Sequence[Paper] = (),
     join_lengths: bool = False,
+    figures: bool = True,
 ) -> Path:
     """Writes the report: one HTML file that needs no other and no network.
 
@@ -51,6 +52,7 @@ def write_report(
         of this project are `ws_jax.papers.pages.PAPERS`.
       join_lengths: whether runs that may take different numbers of epochs are joined by
         lines and judged together.
+      figures: whether there are any; words and tables alone take a fifth of the time.
 
     Returns:
       The path.
@@ -58,7 +60,8 @@ def write_report(
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(
-        make_report(frame, title, records, image, papers, join_lengths), "utf-8"
+        make_report(frame, title, records, image, papers, join_lengths, figures),
+        "utf-8",
     )
     os.replace(temporary, path)
     return path
@@ -71,6 +74,7 @@ def make_report(
     image: np.ndarray | None = None,
     papers: Sequence[Paper] = (),
     join_lengths: bool = False,
+    figures: bool = True,
 ) -> str:
     """Returns the page that `write_report` writes."""
     frame = aggregate.with_plan(frame, records)
@@ -78,22 +82,25 @@ def make_report(
     papers = [paper for paper in papers if paper.concerns(rows)]
     theirs = _of_papers(rows, papers)
     own = _own_studies(rows, papers)
+    built = [table for paper in papers for table in paper.tables(theirs)]
     sections = {
         "answer": ("In short", sweep_page.answers([found for found, _ in own])),
         "study": ("What was run", _study(frame, rows, records, papers)),
         "verdicts": ("Verdicts", _verdicts(rows, papers)),
-        "tables": ("Tables", _tables(own, theirs, papers)),
+        "tables": ("Tables", _tables(own, built)),
         "comparisons": ("Beside other numbers", _comparisons(theirs, papers)),
-        "figures": ("Figures", _own_figures(own) + _paper_figures(theirs, papers)),
-        "augmentations": ("Augmentations", _pictures(image, papers)),
-        "curves": ("Learning curves", _curves(frame)),
     }
+    if figures:
+        shown = _own_figures(own) + _paper_figures(theirs, papers)
+        sections["figures"] = ("Figures", shown)
+        sections["augmentations"] = ("Augmentations", _pictures(image, papers))
+        sections["curves"] = ("Learning curves", _curves(frame))
     said = _papers_answers(theirs, papers)
     words = glossary.words(
         rows, papers, "".join(t for _, t in sections.values()) + said
     )
     sections["answer"] = ("In short", sections["answer"][1] + said + words)
-    lacking = _tables_without_results(theirs, papers)
+    lacking = _tables_without_results(built)
     verdicts = sections.pop("verdicts")
     if theirs.empty:
         sections["verdicts"] = ("Claims of papers", verdicts[1] + lacking)
@@ -249,12 +256,10 @@ _PUBLISHED = (
 
 
 def _tables(
-    own: Sequence[tuple[question.Study, bool]],
-    theirs: pd.DataFrame,
-    papers: Sequence[Paper],
+    own: Sequence[tuple[question.Study, bool]], built: Sequence[tables.Table]
 ) -> str:
     parts = [sweep_page.settings_table(found) for found, asked in own if not asked]
-    shown = [t for paper in papers for t in paper.tables(theirs) if t.has_results]
+    shown = [table for table in built if table.has_results]
     for found, asked in own:
         shown += _level_tables(found.rows) if asked else []
     if shown:
@@ -263,9 +268,8 @@ def _tables(
     return "".join([*parts, *map(_table, shown)])
 
 
-def _tables_without_results(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
+def _tables_without_results(built: Sequence[tables.Table]) -> str:
     """Returns a paper's tables that the results do not fill, folded."""
-    built = [table for paper in papers for table in paper.tables(theirs)]
     empty = [table for table in built if not table.has_results]
     if not empty:
         return ""

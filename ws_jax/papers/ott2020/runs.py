@@ -44,7 +44,11 @@ class Selection:
 
 def select(frame: pd.DataFrame, data: str) -> Selection:
     """Picks the paper's runs on a data set; all runs where the paper has none."""
-    rows = aggregate.tidy(frame)
+    return _select(aggregate.tidy(frame), data)
+
+
+@aggregate.once_for_each
+def _select(rows: pd.DataFrame, data: str) -> Selection:
     rows = rows[rows["data"] == data]
     reasons = departures(rows, data)
     other = reasons != ""
