@@ -16,13 +16,19 @@ import pandas as pd
 import pytest
 from studies import stop_at_once, tiny
 
-from ws_jax import cli, compile_cache, engine, ledger, results
-from ws_jax.checkpoint import load_run, open_chunk
+from ws_jax import cli, compile_cache, engine
 from ws_jax.engine.chunk import LivingRuns
-from ws_jax.integrity import Damage, check_parquet, seal_parquet, write_atomically
-from ws_jax.results import RECORD_FILE, RESULTS_FILE, ResultsError
-from ws_jax.stored import Saved, chunk_folder, latest_saved
-from ws_jax.workdir import Workdir, WorkdirError
+from ws_jax.storage import ledger, results
+from ws_jax.storage.checkpoint import load_run, open_chunk
+from ws_jax.storage.integrity import (
+    Damage,
+    check_parquet,
+    seal_parquet,
+    write_atomically,
+)
+from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE, ResultsError
+from ws_jax.storage.stored import Saved, chunk_folder, latest_saved
+from ws_jax.storage.workdir import Workdir, WorkdirError
 
 ROOT = Path(__file__).parents[1]
 # When one array cannot be read, Orbax abandons the reading of the others, which tell
@@ -328,7 +334,7 @@ def test_a_removal_that_fails_is_an_error(sweep, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     with monkeypatch.context() as patch, pytest.raises(WorkdirError, match="denied"):
-        patch.setattr("ws_jax.integrity.shutil.rmtree", fail)
+        patch.setattr("ws_jax.storage.integrity.shutil.rmtree", fail)
         engine.run_sweep(CONFIG, workdir, overwrite=True)
     assert (workdir / RECORD_FILE).exists()
 

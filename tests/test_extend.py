@@ -14,8 +14,8 @@ from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
 from ws_jax.engine.chunk import LivingRuns
 from ws_jax.optimizers import Constant, Cosine, Steps
-from ws_jax.results import RECORD_FILE, RESULTS_FILE
-from ws_jax.workdir import Workdir, WorkdirError
+from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE
+from ws_jax.storage.workdir import Workdir, WorkdirError
 
 PARTS = {
     "execution__chunk": 1,

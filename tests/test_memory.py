@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from studies import one_scheme, tiny
 
-from ws_jax import engine, results
+from ws_jax import engine
 from ws_jax.config import ConfigError
 from ws_jax.engine import describe, memory
 from ws_jax.engine.mapping import MappedProgram, stack_inputs
 from ws_jax.engine.study import group_need, make_chunks, map_groups, prepare
+from ws_jax.storage import results
 from ws_jax.transforms import Noise
 
 ONE_GROUP = {

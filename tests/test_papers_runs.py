@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax import names, results
+from ws_jax import names
 from ws_jax.analysis import aggregate
 from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.config import leaves, replace_field, rules
@@ -15,6 +15,7 @@ from ws_jax.optimizers import SGD, Cosine
 from ws_jax.papers.ott2020 import axes, judge, presets, runs, tables
 from ws_jax.papers.ott2020.evidence import Evidence
 from ws_jax.phases import Couple
+from ws_jax.storage import results
 from ws_jax.tasks import LossTerm, WeightNorm
 from ws_jax.transforms import (
     VIEWS,

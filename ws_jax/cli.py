@@ -260,8 +260,8 @@ def _guard(function: Callable[[], None]) -> int:
         from ws_jax.config import ConfigError
         from ws_jax.data import DataError
         from ws_jax.engine import memory
-        from ws_jax.results import ResultsError
-        from ws_jax.workdir import Interrupted, WorkdirError
+        from ws_jax.storage.results import ResultsError
+        from ws_jax.storage.workdir import Interrupted, WorkdirError
 
         if isinstance(error, Interrupted):
             logging.info("%s", error)

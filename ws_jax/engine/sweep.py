@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ws_jax import results
 from ws_jax.config import ConfigError
 from ws_jax.engine.extend import extended
 from ws_jax.engine.mapping import MappedProgram
@@ -28,11 +27,12 @@ from ws_jax.engine.study import (
 )
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.training import Training
-from ws_jax.events import EVENT_FOLDER, EventFiles
-from ws_jax.locks import part_lock
 from ws_jax.runs import Sweep
-from ws_jax.status import Status
-from ws_jax.workdir import (
+from ws_jax.storage import results
+from ws_jax.storage.events import EVENT_FOLDER, EventFiles
+from ws_jax.storage.locks import part_lock
+from ws_jax.storage.status import Status
+from ws_jax.storage.workdir import (
     Workdir,
     WorkdirError,
     differences,

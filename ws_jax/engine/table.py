@@ -12,10 +12,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from ws_jax import ledger, results
 from ws_jax.engine.study import Chunk, Study
-from ws_jax.locks import Lock, part_lock
-from ws_jax.stored import Saved, chunk_digest, chunk_folder, glance, latest_saved, steps
+from ws_jax.storage import ledger, results
+from ws_jax.storage.locks import Lock, part_lock
+from ws_jax.storage.stored import (
+    Saved,
+    chunk_digest,
+    chunk_folder,
+    glance,
+    latest_saved,
+    steps,
+)
 
 # Of the time, at most: what it may take to let the table grow while a chunk trains.
 GROWING_SHARE = 0.02

@@ -10,8 +10,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from ws_jax import locks
-from ws_jax.checkpoint import ChunkCheckpoints, open_chunk
 from ws_jax.engine.chunk import LivingRuns
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.program import Examples
@@ -19,11 +17,13 @@ from ws_jax.engine.program import Status as RunStatus
 from ws_jax.engine.progress import Progress
 from ws_jax.engine.study import Chunk, Group, Study, map_group
 from ws_jax.engine.table import SweepTable
-from ws_jax.events import EventFiles
-from ws_jax.locks import Interrupted
 from ws_jax.metrics import Metrics, epoch_metrics
-from ws_jax.status import Status, now
-from ws_jax.stored import Saved
+from ws_jax.storage import locks
+from ws_jax.storage.checkpoint import ChunkCheckpoints, open_chunk
+from ws_jax.storage.events import EventFiles
+from ws_jax.storage.locks import Interrupted
+from ws_jax.storage.status import Status, now
+from ws_jax.storage.stored import Saved
 
 _STATUS_NAMES = {
     RunStatus.ALIVE: "running",

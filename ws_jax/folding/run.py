@@ -22,8 +22,6 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from ws_jax import results
-from ws_jax.checkpoint import last_epoch, load_run, open_chunk
 from ws_jax.config import ConfigError, nearest, require
 from ws_jax.engine import run_sweep
 from ws_jax.engine.evaluate import evaluate
@@ -38,16 +36,18 @@ from ws_jax.engine.study import (
 )
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.train import init_run, run_masks
-from ws_jax.folding import Folded, Rule, check_foldable, fold
-from ws_jax.integrity import array_sums, digest_of, write_atomically
-from ws_jax.locks import Lock
+from ws_jax.folding.loops import Folded, Rule, check_foldable, fold
 from ws_jax.metrics import epoch_metrics
 from ws_jax.optimizers import Constant
-from ws_jax.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.runs import Run, Sweep
-from ws_jax.stored import Saved, steps
+from ws_jax.storage import results
+from ws_jax.storage.checkpoint import last_epoch, load_run, open_chunk
+from ws_jax.storage.integrity import array_sums, digest_of, write_atomically
+from ws_jax.storage.locks import Lock
+from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
+from ws_jax.storage.stored import Saved, steps
+from ws_jax.storage.workdir import Workdir, make_record
 from ws_jax.tasks import SimilarityTerm
-from ws_jax.workdir import Workdir, make_record
 
 REPORT_FILE = "fold.json"
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)

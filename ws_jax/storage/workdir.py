@@ -18,19 +18,26 @@ import jax
 import ws_jax
 from ws_jax.config import differing_fields
 from ws_jax.data import Dataset
-from ws_jax.events import EVENT_FOLDER
-from ws_jax.integrity import WorkdirError, check_own, remove_folder
-from ws_jax.locks import LOCK_FILE, Interrupted, Lock, moved, open_own, part_lock
-from ws_jax.results import (
+from ws_jax.runs import Sweep
+from ws_jax.storage.events import EVENT_FOLDER
+from ws_jax.storage.integrity import WorkdirError, check_own, remove_folder
+from ws_jax.storage.locks import (
+    LOCK_FILE,
+    Interrupted,
+    Lock,
+    moved,
+    open_own,
+    part_lock,
+)
+from ws_jax.storage.results import (
     RECORD_FILE,
     RESULTS_FILE,
     ResultsError,
     read_record,
     write_record,
 )
-from ws_jax.runs import Sweep
-from ws_jax.status import STATUS_FILE
-from ws_jax.stored import CHECKPOINT_FOLDER, chunk_folder
+from ws_jax.storage.status import STATUS_FILE
+from ws_jax.storage.stored import CHECKPOINT_FOLDER, chunk_folder
 
 __all__ = ["Interrupted", "Workdir", "WorkdirError", "make_record", "stop_requests"]
 
