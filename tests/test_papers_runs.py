@@ -10,7 +10,6 @@ from ws_jax import names
 from ws_jax.analysis import aggregate
 from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.config import leaves, replace_field, rules
-from ws_jax.cuts import Centre, Cut, ResizedCut
 from ws_jax.optimizers import SGD, Cosine
 from ws_jax.papers.ott2020 import axes, judge, presets, runs, tables
 from ws_jax.papers.ott2020.evidence import Evidence
@@ -19,7 +18,9 @@ from ws_jax.storage import results
 from ws_jax.tasks import LossTerm, WeightNorm
 from ws_jax.transforms import (
     VIEWS,
+    Centre,
     Crop,
+    Cut,
     Cutout,
     EdgeNoise,
     Flip,
@@ -27,6 +28,7 @@ from ws_jax.transforms import (
     Noise,
     Normalize,
     Repeat,
+    ResizedCut,
     Rotation,
     Swap,
     Transform,

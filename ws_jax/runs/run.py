@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 
-from ws_jax import cuts, sleep  # noqa: F401 (their kinds are entered)
+from ws_jax import sleep  # noqa: F401 (its kinds are entered)
 from ws_jax.config import (
     MOST,
     Config,
