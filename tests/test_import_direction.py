@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
     "config data augment sharing winograd lowerings conv initializers schemes banks "
-    "normalization layers hebbian transforms measure optimizers phases sleep "
+    "normalization layers transforms measure optimizers phases "
     "models tasks metrics runs names storage results checkpoint engine folding search "
     "compile_cache analysis papers commandline cli"
 ).split()
