@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 from studies import stop_at_once, tiny
 
-from ws_jax import cli, compile_cache, engine
+from ws_jax import engine
+from ws_jax.cli import compile_cache, main
 from ws_jax.engine.chunk import LivingRuns
 from ws_jax.storage import ledger, results
 from ws_jax.storage.checkpoint import load_run, open_chunk
@@ -513,7 +514,7 @@ def test_interrupts_and_exhausted_memory_are_one_sentence(error, status, said, c
     def fail():
         raise error
 
-    assert cli._guard(fail) == status
+    assert main.guard(fail) == status
     assert said in capsys.readouterr().err
 
 
@@ -522,4 +523,4 @@ def test_other_errors_are_not_hidden():
         raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError, match="a bug"):
-        cli._guard(fail)
+        main.guard(fail)

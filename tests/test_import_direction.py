@@ -11,7 +11,7 @@ ORDER = (
     "config data augment sharing winograd lowerings conv initializers schemes banks "
     "normalization layers transforms measure optimizers phases "
     "models tasks metrics runs names storage results checkpoint engine folding search "
-    "compile_cache analysis papers commandline cli"
+    "analysis papers cli"
 ).split()
 # The same within the engine: from one run to many, and to the host's loop.
 ENGINE = (

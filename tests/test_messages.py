@@ -11,7 +11,7 @@ import pytest
 from absl import flags
 
 from ws_jax import cli
-from ws_jax.commandline import helptext
+from ws_jax.cli import helptext, main
 from ws_jax.config import ConfigError
 from ws_jax.engine import progress, study
 from ws_jax.runs import Data, Run, Sweep
@@ -382,4 +382,4 @@ def test_a_flag_of_another_name_is_understood_and_says_the_new_one(caplog):
 )
 def test_advice_that_nobody_can_follow_is_not_shown(text, shown):
     record = logging.LogRecord("absl", logging.WARNING, "x.py", 1, text, (), None)
-    assert cli._is_ours(record) == shown
+    assert main.is_ours(record) == shown

@@ -49,7 +49,7 @@ import os, signal, sys
 sys.path.insert(0, {str(ROOT / "tests")!r})
 import test_torture
 from ws_jax import engine
-from ws_jax.cli import _guard
+from ws_jax.cli.main import guard
 
 module, name, count = sys.argv[2:5]
 if name:
@@ -66,7 +66,7 @@ if name:
         return real(*args, **kwargs)
 
     setattr(owner, name, dying)
-sys.exit(_guard(lambda: engine.run_sweep(test_torture.CONFIG, sys.argv[1])))
+sys.exit(guard(lambda: engine.run_sweep(test_torture.CONFIG, sys.argv[1])))
 """
 # Where to kill: a function, at one of its calls.
 AIMS = [
