@@ -9,7 +9,7 @@ import pytest
 
 from ws_jax.config import replace_field
 from ws_jax.engine import sweep as engine
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.study import prepare
 from ws_jax.measure import Distances

@@ -18,7 +18,7 @@ from studies import stop_at_once, tiny
 
 from ws_jax import engine
 from ws_jax.cli import compile_cache, main
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.storage import ledger, results
 from ws_jax.storage.checkpoint import load_run, open_chunk
 from ws_jax.storage.integrity import (

@@ -19,7 +19,7 @@ import pytest
 from studies import stop_at_once, tiny
 
 from ws_jax import engine
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.measure import kernel_distance
 from ws_jax.names import run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase

@@ -14,8 +14,9 @@ from ws_jax import engine
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
 from ws_jax.folding import run as fold_module
+from ws_jax.folding.begun import score
 from ws_jax.folding.loops import Rule, read_rules
-from ws_jax.folding.run import fold_run, score
+from ws_jax.folding.run import fold_run
 from ws_jax.models import WideResNet
 from ws_jax.optimizers import SGD
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train

@@ -15,8 +15,8 @@ ORDER = (
 ).split()
 # The same within the engine: from one run to many, and to the host's loop.
 ENGINE = (
-    "program predict evaluate train fits mapping chunk memory study progress describe "
-    "extend table training sweep"
+    "program predict evaluate train fits mapping memory living study chunk progress "
+    "describe extend table training sweep"
 ).split()
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")
 

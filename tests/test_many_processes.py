@@ -18,7 +18,7 @@ from studies import tiny
 from ws_jax import engine
 from ws_jax.checkpoint import load_run
 from ws_jax.engine import table
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.progress import Progress
 from ws_jax.storage import locks, results, stored
 from ws_jax.storage.locks import Interrupted, Lock, part_lock

@@ -10,7 +10,7 @@ import pytest
 from studies import stop_at_once, tiny
 
 from ws_jax import engine
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.storage import status
 from ws_jax.storage.locks import Lock
 

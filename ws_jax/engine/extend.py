@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ws_jax.config import replace_field
+from ws_jax.engine.chunk import describe_chunks, make_chunks, recorded_chunks
 from ws_jax.engine.mapping import MappedProgram
-from ws_jax.engine.study import Study, describe_chunks, make_chunks, recorded_chunks
+from ws_jax.engine.study import Study
 from ws_jax.runs import Run
 from ws_jax.storage import results
 from ws_jax.storage.results import RESULTS_FILE
