@@ -47,6 +47,11 @@ def _momentum(value: float, of: str) -> Any:
                   open_high=True)  # fmt: skip
 
 
+def _eps_hat(value: bool) -> Any:
+    return static(value, "whether eps comes before the bias correction, as in Keras, "
+                  "or after it, as in optax and PyTorch")  # fmt: skip
+
+
 @config("sgd")
 class SGD(Optimizer):
     """Gradient descent with momentum, the decay added to the gradient."""
@@ -102,8 +107,7 @@ class Adam(_Adaptive):
     b1: float = _momentum(0.9, "the gradient")
     b2: float = _momentum(0.999, "its square")
     eps: float = static(1e-7, "added to the root", low=0, open_low=True)
-    eps_hat: bool = static(True, "whether eps comes before the bias correction, as in "
-                           "Keras, or after it, as in optax and PyTorch")  # fmt: skip
+    eps_hat: bool = _eps_hat(True)
     weight_decay: float = _decay("added to the gradient")
     decays: bool = _decays()
     no_decay: tuple[str, ...] = _no_decay()
@@ -126,8 +130,7 @@ class AdamW(_Adaptive):
     b1: float = _momentum(0.9, "the gradient")
     b2: float = _momentum(0.999, "its square")
     eps: float = static(1e-8, "added to the root", low=0, open_low=True)
-    eps_hat: bool = static(False, "whether eps comes before the bias correction, as in "
-                           "Keras, or after it, as in optax and PyTorch")  # fmt: skip
+    eps_hat: bool = _eps_hat(False)
     weight_decay: float = data(1e-2, "weight decay, decoupled", low=0)
     decays: bool = _decays()
     no_decay: tuple[str, ...] = _no_decay()
