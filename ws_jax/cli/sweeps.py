@@ -64,10 +64,10 @@ def read_run(holder: flags.FlagHolder, axes: Sequence[str], words: Mapping[str, 
     Args:
       holder: of the config.
       axes: each as `FIELD=VALUE`.
-      words: axes by the words of the first paper's presets, to the value wanted.
+      words: axes by the words of a paper's presets, to the value wanted.
     """
     from ws_jax.config import ConfigError, split_values
-    from ws_jax.papers.ott2020.presets import with_words
+    from ws_jax.papers.words import with_words
 
     sweep = read_config(holder, axes)
     for text in axes:
