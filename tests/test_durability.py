@@ -17,10 +17,11 @@ import pytest
 from studies import stop_at_once, tiny
 
 from ws_jax import engine
+from ws_jax.checkpoint import load_run
 from ws_jax.cli import compile_cache, main
 from ws_jax.engine.living import LivingRuns
 from ws_jax.storage import ledger, results
-from ws_jax.storage.checkpoint import load_run, open_chunk
+from ws_jax.storage.checkpoint import open_chunk
 from ws_jax.storage.integrity import (
     Damage,
     check_parquet,

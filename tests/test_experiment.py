@@ -19,12 +19,13 @@ import pytest
 from studies import stop_at_once, tiny
 
 from ws_jax import engine
+from ws_jax.checkpoint import load_run
 from ws_jax.engine.living import LivingRuns
 from ws_jax.measure import kernel_distance
 from ws_jax.names import run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase
 from ws_jax.storage import results
-from ws_jax.storage.checkpoint import load_run, open_chunk
+from ws_jax.storage.checkpoint import open_chunk
 from ws_jax.storage.integrity import seal, unseal
 from ws_jax.storage.results import ResultsError
 from ws_jax.storage.stored import Saved

@@ -2,13 +2,13 @@
 
 import pytest
 
+from ws_jax import checkpoint
 from ws_jax.config import config, data, replace_field, static
 from ws_jax.models import ConvNet, Network
 from ws_jax.names import column_of, group_names, run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
 from ws_jax.runs import Run, Sweep, Train
 from ws_jax.runs import run as run_module
-from ws_jax.storage import checkpoint
 from ws_jax.tasks import Segmentation
 from ws_jax.transforms import Flip, Noise, Translation
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from typing import Any
 
 import jax
@@ -16,6 +17,7 @@ from ws_jax.engine.program import Examples, Program, make_examples, make_program
 from ws_jax.names import group_names, run_columns
 from ws_jax.phases import NoPhase
 from ws_jax.runs import Run, Sweep
+from ws_jax.storage.workdir import environment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,3 +130,13 @@ def map_group(study: Study, group: Group) -> MappedProgram:
     limit = study.base.execution.chunk
     most = min(len(group.runs), limit or len(group.runs))
     return MappedProgram(study.program(group), most, jax.local_devices())
+
+
+def make_record(sweep: Sweep, dataset: Dataset) -> dict[str, Any]:
+    """Returns what a sweep says of itself, its chunks left out, fit for JSON."""
+    return {
+        # As JSON has it, so that it equals what is read back: tuples are lists.
+        "config": json.loads(json.dumps(sweep.values())),
+        "data": dataset.identity,
+        **environment(),
+    }

@@ -23,7 +23,7 @@ from ws_jax.engine.chunk import (
 from ws_jax.engine.extend import extended
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.progress import Progress, counted
-from ws_jax.engine.study import Study, map_groups, prepare
+from ws_jax.engine.study import Study, make_record, map_groups, prepare
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.training import Training
 from ws_jax.runs import Sweep
@@ -35,7 +35,6 @@ from ws_jax.storage.workdir import (
     Workdir,
     WorkdirError,
     differences,
-    make_record,
     stop_requests,
 )
 

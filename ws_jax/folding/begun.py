@@ -18,7 +18,7 @@ from ws_jax.engine.chunk import Chunk, describe_chunks
 from ws_jax.engine.evaluate import evaluate
 from ws_jax.engine.mapping import stack_inputs
 from ws_jax.engine.program import Program, RunState, make_program
-from ws_jax.engine.study import Study
+from ws_jax.engine.study import Study, make_record
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.train import init_run, run_masks
 from ws_jax.folding.loops import Folded
@@ -28,7 +28,7 @@ from ws_jax.storage.checkpoint import open_chunk
 from ws_jax.storage.locks import Lock
 from ws_jax.storage.results import ResultsError
 from ws_jax.storage.stored import Saved, steps
-from ws_jax.storage.workdir import Workdir, make_record
+from ws_jax.storage.workdir import Workdir
 
 
 def score(study: Study, run: Run, variables: Any) -> dict[str, float]:

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
+from ws_jax.checkpoint import last_epoch, load_run
 from ws_jax.config import ConfigError, nearest, require
 from ws_jax.engine import run_sweep
 from ws_jax.engine.program import make_program
@@ -28,7 +29,6 @@ from ws_jax.folding.loops import Folded, Rule, check_foldable, fold
 from ws_jax.optimizers import Constant
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
-from ws_jax.storage.checkpoint import last_epoch, load_run
 from ws_jax.storage.integrity import array_sums, digest_of, write_atomically
 from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.tasks import SimilarityTerm
