@@ -72,14 +72,12 @@ def fold_run(
     network = check_foldable(chosen.network)
     variables, epoch = _load(workdir, run)
     before, size = score(study, chosen, variables), num_parameters(variables)
-    digest = study.columns[chosen]["digest"]
-    source = f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"
+    source = _source(study, chosen, epoch, variables)
     known: dict[Any, dict[str, float]] = {}
     similarity, foldings = [], []
     for rule in rules:
         # The same groups of layers may have other kernels.
-        origin = f"{source}:{rule.kernel}:{rule.scale}"
-        folded = fold(network, variables, rule, origin)
+        folded = fold(network, variables, rule, f"{source}:{rule.kernel}:{rule.scale}")
         similarity = [bank.similarity.tolist() for bank in folded.banks]
         folder = Path(output) / f"threshold_{rule.threshold:g}"
         new = _folded_study(study, chosen, folded, epochs, learning_rate)
@@ -93,17 +91,12 @@ def fold_run(
             run_sweep(new.sweep, folder, data_dir=data_dir)
             entry["trained"] = _last_row(folder)
         foldings.append({**entry, "folder": folder.name})
-    report = {
+    about = {
         "run": run,
         "network": f"SWRN-{network.depth}-{network.width}-{network.templates}",
-        "parameters": size,
-        "before": before,
-        "similarity": similarity,
-        "foldings": foldings,
     }
-    text = json.dumps(report, indent=1, sort_keys=True)
-    write_atomically(Path(output) / REPORT_FILE, text.encode())
-    return report
+    numbers = {"parameters": size, "before": before, "similarity": similarity}
+    return _written(Path(output), {**about, **numbers, "foldings": foldings})
 
 
 def _check_rules(rules: Sequence[Rule]) -> None:
@@ -114,6 +107,18 @@ def _check_rules(rules: Sequence[Rule]) -> None:
     require(
         len(set(given)) == len(given) > 0, f"thresholds: {given} are none, or twice"
     )
+
+
+def _source(study: Study, run: Run, epoch: int, variables: Any) -> str:
+    """Returns what says of which parameters a folding is made."""
+    digest = study.columns[run]["digest"]
+    return f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"
+
+
+def _written(output: Path, report: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(report, indent=1, sort_keys=True)
+    write_atomically(output / REPORT_FILE, text.encode())
+    return report
 
 
 def _load(workdir: str | Path, run: str) -> tuple[Any, int]:
