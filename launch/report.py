@@ -32,9 +32,9 @@ def main() -> None:
     folders = [name for value in WORKDIR.value for name in value.split(",") if name]
     if not folders:
         raise ConfigError("--workdir is missing")
-    from ws_jax import results
     from ws_jax.analysis import report
     from ws_jax.papers.pages import PAPERS
+    from ws_jax.storage import results
 
     path = report.write_report(
         results.read(folders),

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax import results, standins
 from ws_jax.analysis import aggregate, curves, report, settings, statistics, study
 from ws_jax.analysis import tables as plain_tables
 from ws_jax.analysis.checks import HOLDS, UNDECIDED
@@ -16,6 +15,7 @@ from ws_jax.papers.ott2020 import gallery, judge, runs, tables
 from ws_jax.papers.ott2020.claims import CLAIMS
 from ws_jax.papers.ott2020.evidence import Evidence
 from ws_jax.papers.pages import PAPERS
+from ws_jax.storage import results, standins
 
 ALL = list(PAPERS.values())
 

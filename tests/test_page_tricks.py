@@ -6,10 +6,10 @@ import re
 import pytest
 import study_frames
 
-from ws_jax import results
 from ws_jax.analysis import report
 from ws_jax.papers.ott2020 import published
 from ws_jax.papers.pages import PAPERS
+from ws_jax.storage import results
 
 LEVELS = published.LEVELS
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from ws_jax import results
 from ws_jax.analysis import report
 from ws_jax.names import run_columns
 from ws_jax.papers.pages import PAPERS
 from ws_jax.papers.savarese2019 import claims, figures, page, runs
 from ws_jax.papers.savarese2019.presets import cifar
+from ws_jax.storage import results
 
 EPOCHS = 40
 

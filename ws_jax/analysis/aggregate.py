@@ -12,8 +12,8 @@ import pandas as pd
 
 from ws_jax.analysis import settings, watched
 from ws_jax.config import check_name
-from ws_jax.results import COLUMNS, EPOCH_COLUMNS, RUN_COLUMNS
-from ws_jax.standins import identified
+from ws_jax.storage.results import COLUMNS, EPOCH_COLUMNS, RUN_COLUMNS
+from ws_jax.storage.standins import identified
 
 # What tells cells apart; folds and seeds are pooled within a cell.
 CELL_KEYS = [*settings.USUAL, "setting", "cell"]
