@@ -19,10 +19,10 @@ from ws_jax.config import ConfigError
 from ws_jax.data import make_splits, make_synthetic
 from ws_jax.engine import predict
 from ws_jax.engine.program import init_variables, make_program
-from ws_jax.integrity import WorkdirError
 from ws_jax.models import ResNet
 from ws_jax.neural_fit import fit, regression
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
+from ws_jax.storage.integrity import WorkdirError
 from ws_jax.transforms import Flip, Normalize
 
 

@@ -15,11 +15,11 @@ import optax
 import pytest
 
 from ws_jax import engine, results
-from ws_jax.hebbian import _stray
 from ws_jax.lowerings import Geometry
 from ws_jax.papers.pogodin2021 import presets, runs
 from ws_jax.papers.pogodin2021.patterns import patterns
 from ws_jax.phases import GroupMean
+from ws_jax.phases.hebbian import _stray
 from ws_jax.sharing import full
 from ws_jax.transforms import transform_batch
 

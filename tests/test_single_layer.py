@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from test_launch import launch
 
-from ws_jax import hebbian
 from ws_jax.config import ConfigError
-from ws_jax.integrity import WorkdirError
 from ws_jax.measure import weight_snr
 from ws_jax.papers.pogodin2021 import single_layer
 from ws_jax.papers.pogodin2021.pool import draw_input, draw_start, measure, run_key
@@ -22,7 +20,9 @@ from ws_jax.papers.pogodin2021.pool_rules import (
     instant_push,
     largest_rate,
 )
-from ws_jax.results import ResultsError
+from ws_jax.phases import hebbian
+from ws_jax.storage.integrity import WorkdirError
+from ws_jax.storage.results import ResultsError
 
 FEW = {"windows": (2, 3), "gammas": (0.1, 0.01), "trials": 1, "neurons": 7, "points": 3}
 INSTANT = Instant(inputs=12, **FEW)

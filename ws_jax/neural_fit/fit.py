@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from ws_jax import fold_run
 from ws_jax.checkpoint import last_epoch, load_run
 from ws_jax.config import ConfigError, check_name, require
-from ws_jax.integrity import WorkdirError, seal, seal_parquet, write_atomically
+from ws_jax.folding.run import find_run
 from ws_jax.neural_fit.activations import check_layers, layer_names, record
 from ws_jax.neural_fit.ceiling import noise_ceiling
 from ws_jax.neural_fit.neural_data import NeuralData, read_neural
 from ws_jax.neural_fit.regression import Prediction, pls, ridge
 from ws_jax.neural_fit.similarity import DISTANCES, linear_cka, rsa, rsa_ceiling
+from ws_jax.storage.integrity import WorkdirError, seal, seal_parquet, write_atomically
 
 TABLE, RECORD = "neural_fit.parquet", "neural_fit.json"
 ACTIVATIONS = "activations.npz"
@@ -188,7 +188,7 @@ def fit_run(
     if not overwrite and (folder / RECORD).exists():
         raise WorkdirError(f"{folder} holds a table: name another, or --overwrite")
     data = read_neural(neural)
-    study, chosen = fold_run.find_run(workdir, run, data_dir)
+    study, chosen = find_run(workdir, run, data_dir)
     trained, shown = study.dataset.image_shape, data.images.shape[1:]
     if trained != shown:
         raise ConfigError(

@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ws_jax import results
 from ws_jax.analysis import gallery, style
 from ws_jax.config import ConfigError
 from ws_jax.papers.pogodin2021 import runs
-from ws_jax.results import RESULTS_FILE, ResultsError
+from ws_jax.storage.results import RESULTS_FILE, ResultsError, read_table
 
 _SITES = 9  # a side that is shown, from the upper left corner
 _MOST = 2  # conditions in a picture
@@ -62,7 +61,7 @@ def sleep(kernel: np.ndarray, seed: int = 0) -> np.ndarray:
     """
     import jax
 
-    from ws_jax import hebbian
+    from ws_jax.phases import hebbian
 
     taps = int(np.prod(kernel.shape[2:5]))
     rate = min(hebbian.RATE, float(hebbian.fastest_rate(taps)))
@@ -103,7 +102,7 @@ def trained(folder: str | os.PathLike) -> dict[str, np.ndarray]:
       where no checkpoint of such a run is left.
     """
     try:
-        rows = runs.own(results.read_table(Path(folder) / RESULTS_FILE))
+        rows = runs.own(read_table(Path(folder) / RESULTS_FILE))
     except (OSError, ResultsError):
         return {}
     free = rows[rows["condition"].str.startswith(runs.FREE)] if len(rows) else rows

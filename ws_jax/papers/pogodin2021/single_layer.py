@@ -32,7 +32,9 @@ from ws_jax.config import (
     rules,
     to_values,
 )
-from ws_jax.integrity import (
+from ws_jax.papers.pogodin2021.pool import Pool
+from ws_jax.papers.pogodin2021.pool_rules import Circuit, Instant
+from ws_jax.storage.integrity import (
     Damage,
     WorkdirError,
     check_parquet,
@@ -41,10 +43,8 @@ from ws_jax.integrity import (
     unseal,
     write_atomically,
 )
-from ws_jax.papers.pogodin2021.pool import Pool
-from ws_jax.papers.pogodin2021.pool_rules import Circuit, Instant
-from ws_jax.results import ResultsError
-from ws_jax.workdir import environment
+from ws_jax.storage.results import ResultsError
+from ws_jax.storage.workdir import environment
 
 TABLE, RECORD, PICTURE = (f"single_layer.{end}" for end in ("parquet", "json", "png"))
 POOLS: dict[str, type[Pool]] = {"instant": Instant, "circuit": Circuit}
