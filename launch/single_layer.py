@@ -26,17 +26,17 @@ OVERWRITE = cli.define_overwrite()
 def main() -> None:
     """Simulates, and writes the folder."""
     cli.setup_jax()
-    from ws_jax.papers.pogodin2021 import single_layer
+    from ws_jax.single_layer import study
 
     if "fields" in SET.value:
-        print(single_layer.fields_text(RULES.value))
+        print(study.fields_text(RULES.value))
         return
-    pools = single_layer.read_pools(RULES.value, SET.value, ALLOW_DIVERGING.value)
+    pools = study.read_pools(RULES.value, SET.value, ALLOW_DIVERGING.value)
     for pool in pools:
-        print(single_layer.describe(pool), flush=True)
+        print(study.describe(pool), flush=True)
     if DRY_RUN.value:
         return
-    folder = single_layer.write(pools, cli.required(WORKDIR), OVERWRITE.value)
+    folder = study.write(pools, cli.required(WORKDIR), OVERWRITE.value)
     print(f"single layers: {folder}")
 
 

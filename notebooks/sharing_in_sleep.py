@@ -28,8 +28,8 @@ from ws_jax.papers.pogodin2021 import (
     kernels,
     patterns,
     runs,
-    single_layer,
 )
+from ws_jax.single_layer import study as single_layer
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
 frame = results.read(ROOT / os.environ.get("WS_JAX_RESULTS", "docs/results"))
@@ -67,9 +67,9 @@ display(single_layer.draw(table))
 # %%
 folder = ROOT / os.environ.get("WS_JAX_SLEEP", "results/sharing_in_sleep")
 epochs = int(os.environ.get("WS_JAX_SLEEP_EPOCHS", "8"))
-study = patterns.patterns(folder, epochs=epochs)
+sweep = patterns.patterns(folder, epochs=epochs)
 with contextlib.redirect_stderr(io.StringIO()):  # which tells of every epoch
-    engine.run_sweep(study, folder / "sweep")
+    engine.run_sweep(sweep, folder / "sweep")
 rows = runs.own(results.read(folder / "sweep"))
 last = rows[rows["epoch"] == rows["epoch"].max()]
 summary = last.groupby("condition")[["acc", "val_acc", "snr"]].agg(["mean", "std"])

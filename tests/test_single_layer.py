@@ -11,16 +11,16 @@ from test_launch import launch
 
 from ws_jax.config import ConfigError
 from ws_jax.measure import weight_snr
-from ws_jax.papers.pogodin2021 import single_layer
-from ws_jax.papers.pogodin2021.pool import draw_input, draw_start, measure, run_key
-from ws_jax.papers.pogodin2021.pool_rules import (
+from ws_jax.phases import hebbian
+from ws_jax.single_layer import study as single_layer
+from ws_jax.single_layer.pool import draw_input, draw_start, measure, run_key
+from ws_jax.single_layer.rules import (
     Circuit,
     Instant,
     circuit_step,
     instant_push,
     largest_rate,
 )
-from ws_jax.phases import hebbian
 from ws_jax.storage.integrity import WorkdirError
 from ws_jax.storage.results import ResultsError
 

@@ -9,7 +9,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int
 
 from ws_jax.config import ConfigError, config, static
-from ws_jax.papers.pogodin2021.pool import Pool, draw_input, draw_start, watch
+from ws_jax.single_layer.pool import Pool, draw_input, draw_start, watch
 
 _HIGHEST = lax.Precision.HIGHEST
 

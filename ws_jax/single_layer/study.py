@@ -1,4 +1,4 @@
-"""The paper's studies of a single layer: how fast its kernels become alike.
+"""Studies of a single layer: how fast its kernels become alike.
 
 A study simulates pools of neurons under the instant rule and in the circuit, and leaves
 a table, a record and a picture of minus the logarithm of the SNR beside its limits.
@@ -32,8 +32,8 @@ from ws_jax.config import (
     rules,
     to_values,
 )
-from ws_jax.papers.pogodin2021.pool import Pool
-from ws_jax.papers.pogodin2021.pool_rules import Circuit, Instant
+from ws_jax.single_layer.pool import Pool
+from ws_jax.single_layer.rules import Circuit, Instant
 from ws_jax.storage.integrity import (
     Damage,
     WorkdirError,

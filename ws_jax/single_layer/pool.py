@@ -1,7 +1,7 @@
 """One layer that learns to share: a pool of neurons which all see the same input.
 
 Every neuron of the pool has a kernel of its own, which starts at 1 + N(0, 1) in every
-tap; inputs are N(0, 1). Two rules move the kernels (`pool_rules`):
+tap; inputs are N(0, 1). Two rules move the kernels (`rules`):
 
 - `Instant`: a kernel moves by what its response strays from the mean of the pool, at
   once, `w_i <- w_i - rate ((z_i - mean z) x + gamma (w_i - w_i at the start))`;
