@@ -7,6 +7,7 @@ counted, by what came of them.
 """
 
 import collections
+import functools
 import os
 import random
 import shutil
@@ -35,17 +36,19 @@ pytestmark = [
 ROUNDS = int(os.environ.get("WS_JAX_TORTURE", "1"))
 SEED = int(os.environ.get("WS_JAX_TORTURE_SEED", "0"))
 AIMED = int(os.environ.get("WS_JAX_TORTURE_AIMS", "1"))
-# Two groups of two chunks; little of the time is tracing.
+SMALL = {
+    "network": ConvNet(features=(4,), kernel_sizes=(3,), strides=(2,), hidden=8),
+    "evaluation__views": (),
+    "execution__chunk": 1,
+    "execution__keep": 2,
+    "sweep__levels": (0.3,),
+}
+# Two groups of two chunks.
 CONFIG = tiny(
-    network=ConvNet(features=(4,), kernel_sizes=(3,), strides=(2,), hidden=8),
-    evaluation__views=(),
-    execution__chunk=1,
-    execution__keep=2,
-    train__epochs=4,
-    sweep__levels=(0.3,),
-    sweep__folds=(0, 1),
-    sweep__sharing=("full", "free"),
+    **SMALL, train__epochs=4, sweep__folds=(0, 1), sweep__sharing=("full", "free")
 )
+# One of three, so that little of the time is tracing.
+QUICK = tiny(**SMALL, train__epochs=4, sweep__folds=(0, 1, 2), sweep__sharing=("full",))
 # Where to kill: a function, at one of its calls.
 AIMS = [
     ("ws_jax.results", "write", 1),  # a checkpoint is there, no table yet
@@ -67,6 +70,14 @@ def whole(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """An undisturbed sweep of random kills."""
+    workdir = tmp_path_factory.mktemp("quick")
+    engine.run_sweep(QUICK, workdir)
+    return workdir
+
+
+@pytest.fixture(scope="module")
 def stopped(tmp_path_factory):
     """A sweep that was stopped in its first chunk, after its second epoch."""
     workdir = tmp_path_factory.mktemp("stopped")
@@ -77,18 +88,20 @@ def stopped(tmp_path_factory):
     return workdir
 
 
-def table(workdir):
-    return results.read(workdir).drop(columns="seconds")
+@functools.cache
+def numbers(whole):
+    """The table of an undisturbed sweep, and the parameters of its runs."""
+    frame = results.read(whole).drop(columns="seconds")
+    return frame, {run: load_run(whole, run=run) for run in frame["run"].unique()}
 
 
 def assert_same(workdir, whole):
     """All numbers of two sweeps are equal, bit for bit."""
-    frame, other = table(workdir), table(whole)
-    pd.testing.assert_frame_equal(frame, other, check_exact=True)
-    for run in other["run"].unique():
-        chex.assert_trees_all_equal(
-            load_run(workdir, run=run), load_run(whole, run=run)
-        )
+    frame, runs = numbers(whole)
+    found = results.read(workdir).drop(columns="seconds")
+    pd.testing.assert_frame_equal(found, frame, check_exact=True)
+    for run, variables in runs.items():
+        chex.assert_trees_all_equal(load_run(workdir, run=run), variables)
 
 
 @pytest.fixture(scope="module")
@@ -102,18 +115,18 @@ def pair(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def longest(pair, whole, tmp_path_factory):
-    """The seconds that a whole sweep takes."""
-    finish(pair[:1], tmp_path_factory.mktemp("compiled"), whole)
+def longest(pair, quick, tmp_path_factory):
+    """The seconds that a sweep of random kills takes."""
+    finish(pair[:1], tmp_path_factory.mktemp("compiled"), quick, "QUICK")
     began = time.monotonic()
-    finish(pair[:1], tmp_path_factory.mktemp("timed"), whole)
+    finish(pair[:1], tmp_path_factory.mktemp("timed"), quick, "QUICK")
     return time.monotonic() - began
 
 
-def finish(forks, workdir, whole):
+def finish(forks, workdir, whole, config="CONFIG"):
     """Starts one or both again; they end with the numbers of an undisturbed sweep."""
     for one in forks:
-        one.start(workdir)
+        one.start(workdir, config)
     for one in forks:
         status, errors = one.wait()
         assert status == 0 and "Traceback" not in errors, errors
@@ -156,27 +169,27 @@ def send(chance, forks, counts, kill=False):
     return status
 
 
-def test_random_kills(pair, whole, longest, tmp_path):
+def test_random_kills(pair, quick, longest, tmp_path):
     chance, counts, number = random.Random(SEED), collections.Counter(), 0
     while counts["killed"] < 6 * ROUNDS:
         workdir, number = tmp_path / str(number), number + 1
         for _ in range(chance.randint(1, 3)):  # in a row
-            pair[0].start(workdir)
+            pair[0].start(workdir, "QUICK")
             time.sleep(chance.uniform(0.1, 1.0) * longest)
             if send(chance, pair[0], counts) == 0:
                 break
-        finish(pair[:1], workdir, whole)
+        finish(pair[:1], workdir, quick, "QUICK")
         shutil.rmtree(workdir)
     print(f"\n{number} sweeps: {dict(counts)}")
 
 
-def test_random_kills_of_two_processes_on_one_workdir(pair, whole, longest, tmp_path):
+def test_random_kills_of_two_processes_on_one_workdir(pair, quick, longest, tmp_path):
     chance, counts, number = random.Random(SEED), collections.Counter(), 0
     while counts["killed"] < 6 * ROUNDS:
         workdir, number = tmp_path / str(number), number + 1
         first, second = chance.sample(pair, 2)
         for forks in pair:
-            forks.start(workdir)
+            forks.start(workdir, "QUICK")
             time.sleep(chance.uniform(0, 0.2) * longest)
         time.sleep(chance.uniform(0, 0.8) * longest)
         send(chance, first, counts)
@@ -186,9 +199,9 @@ def test_random_kills_of_two_processes_on_one_workdir(pair, whole, longest, tmp_
         else:  # the other takes up what is left undone
             status, errors = second.wait()
             assert status == 0 and "Traceback" not in errors, errors
-            assert_same(workdir, whole)
+            assert_same(workdir, quick)
             counts["the other ended it"] += 1
-        finish(pair[: chance.randint(1, 2)], workdir, whole)
+        finish(pair[: chance.randint(1, 2)], workdir, quick, "QUICK")
         shutil.rmtree(workdir)
     print(f"\n{number} sweeps: {dict(counts)}")
 
