@@ -12,7 +12,7 @@ ORDER = (
     "initializers schemes banks normalization layers hebbian transforms cuts measure "
     "optimizers phases sleep models grouping folding tasks metrics runs names standins "
     "results stored ledger checkpoint workdir engine search fold_run compile_cache "
-    "analysis papers commandline cli"
+    "cluster analysis papers commandline cli"
 ).split()
 # The same within the engine: from one run to many, and to the host's loop.
 ENGINE = (

@@ -83,6 +83,12 @@ def read_config(holder: flags.FlagHolder, axes: Sequence[str] = ()) -> Sweep:
     return change_sweep(files.load_sweep(holder.value), dict(_overrides), axes)
 
 
+def typed_config(config: flags.FlagHolder, axes: flags.FlagHolder) -> list[str]:
+    """Returns the flags of a config as they were typed, for another process."""
+    fields = [f"--config.{name}={value}" for name, value in _overrides]
+    return [f"--config={config.value}", *fields, *(f"--axis={a}" for a in axes.value)]
+
+
 def load_sweep(name: str) -> Sweep:
     """Returns the sweep of a config file, see `commandline.files.load_sweep`."""
     from ws_jax.commandline import files
