@@ -373,6 +373,14 @@ def test_a_flag_of_another_name_is_understood_and_says_the_new_one(caplog):
         cli.either(flag("vcp", 0.1), flag("severing", 0.2))
 
 
+def test_tracebacks_of_a_library_are_not_shown_before_its_error():
+    failed = (OSError, OSError("no room"), None)
+    record = logging.LogRecord("absl", logging.ERROR, "x.py", 1, "raised", (), failed)
+    assert not cli._is_ours(record)
+    own = logging.LogRecord("absl", logging.ERROR, cli.__file__, 1, "", (), failed)
+    assert cli._is_ours(own)
+
+
 @pytest.mark.parametrize(
     "text, shown",
     [

@@ -252,7 +252,9 @@ def _is_ours(record: logging_levels.LogRecord) -> bool:
         return False
     own = (Path(__file__).parent, Path(__file__).parents[1] / "launch")
     ours = any(Path(record.pathname).is_relative_to(folder) for folder in own)
-    return ours or record.levelno > logging_levels.INFO
+    # What a library's thread logs with a traceback is raised once more where its end
+    # is waited for, and told there.
+    return ours or (record.levelno > logging_levels.INFO and not record.exc_info)
 
 
 def _guard(function: Callable[[], None]) -> int:
