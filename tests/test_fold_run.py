@@ -17,6 +17,7 @@ from ws_jax.config import ConfigError
 from ws_jax.fold_run import fold_run, score
 from ws_jax.folding import Rule, read_rules
 from ws_jax.integrity import WorkdirError
+from ws_jax.locks import part_lock
 from ws_jax.models import WideResNet
 from ws_jax.optimizers import SGD
 from ws_jax.results import ResultsError
@@ -178,6 +179,20 @@ def test_the_launcher_folds_and_refuses_in_one_line(trained, tmp_path):
         refused = launch("fold", *flags, *bad)
         assert refused.returncode == 1 and message in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+def test_reports_are_written_one_at_a_time(tmp_path, monkeypatch):
+    real, free = fold_module.write_atomically, []
+
+    def write(path, content):
+        with part_lock(tmp_path, "report").tried() as taken:
+            free.append(taken)
+        real(path, content)
+
+    monkeypatch.setattr(fold_module, "write_atomically", write)
+    fold_module._write_report({"run": "r"}, tmp_path)
+    assert free == [False]
+    assert json.loads((tmp_path / "fold.json").read_text()) == {"run": "r"}
 
 
 def test_parameters_of_another_network_are_not_scored(trained):

@@ -40,7 +40,7 @@ from ws_jax.engine.table import SweepTable
 from ws_jax.engine.train import init_run, run_masks
 from ws_jax.folding import Folded, Rule, check_foldable, fold
 from ws_jax.integrity import array_sums, digest_of, write_atomically
-from ws_jax.locks import Lock
+from ws_jax.locks import Lock, part_lock
 from ws_jax.metrics import epoch_metrics
 from ws_jax.optimizers import Constant
 from ws_jax.results import RECORD_FILE, ResultsError, read_record
@@ -122,9 +122,14 @@ def fold_run(
             run_sweep(new.sweep, folder, data_dir=data_dir)
             entry["trained"] = _last_row(folder)
         report["foldings"].append({**entry, "folder": folder.name})
-    text = json.dumps(report, indent=1, sort_keys=True)
-    write_atomically(Path(output) / REPORT_FILE, text.encode())
+    _write_report(report, Path(output))
     return report
+
+
+def _write_report(report: dict[str, Any], folder: Path) -> None:
+    text = json.dumps(report, indent=1, sort_keys=True)
+    with _held(part_lock(folder, "report")):  # another process may fold beside
+        write_atomically(folder / REPORT_FILE, text.encode())
 
 
 def _load(workdir: str | Path, run: str) -> tuple[Any, int]:
