@@ -29,13 +29,7 @@ from ws_jax.engine import run_sweep
 from ws_jax.engine.evaluate import evaluate
 from ws_jax.engine.mapping import stack_inputs
 from ws_jax.engine.program import Program, RunState, make_program
-from ws_jax.engine.study import (
-    Chunk,
-    Study,
-    describe_chunks,
-    make_groups,
-    prepare,
-)
+from ws_jax.engine.study import Chunk, Study, describe_chunks, make_groups, prepare
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.train import init_run, run_masks
 from ws_jax.folding import Folded, Rule, check_foldable, fold
