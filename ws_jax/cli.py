@@ -144,7 +144,8 @@ def required(holder: flags.FlagHolder) -> str:
     from ws_jax.config import ConfigError
 
     if not holder.value:
-        raise ConfigError(f"--{holder.name} is missing: --{holder.name}=DIR")
+        value = "DIR" if holder.name.endswith("dir") else "NAME"
+        raise ConfigError(f"--{holder.name} is missing: --{holder.name}={value}")
     return holder.value
 
 
@@ -340,6 +341,10 @@ def split_overrides(
 def _flag_error(error: flags.Error) -> str:
     """Says what is wrong with a flag; one that is a field gets its right form."""
     name = getattr(error, "flagname", "")
+    if isinstance(error, flags.IllegalFlagValueError):
+        # What Python says of a word that is no number, and absl of one that is no bool.
+        text = re.sub(r"\('Non-boolean.*", "needs true or false", str(error))
+        return re.sub(r"(invalid literal for int|could not conv).*", "no number", text)
     if (
         not isinstance(error, flags.UnrecognizedFlagError)
         or "config" not in flags.FLAGS

@@ -153,6 +153,11 @@ def find_run(
     if not path.exists():
         raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
     record = read_record(path)
+    if "base" not in record["config"]:
+        raise ResultsError(
+            f"the sweep in {workdir} was recorded by a version of ws_jax from before "
+            "folding: train it anew in another --workdir"
+        )
     study = prepare(Sweep.from_values(record["config"]), data_dir)
     if study.dataset.identity != record["data"]:
         raise ConfigError(

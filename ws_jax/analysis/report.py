@@ -24,6 +24,8 @@ from ws_jax.analysis import (
     verdict_cards,
 )
 from ws_jax.analysis.paper import Paper
+from ws_jax.config import ConfigError
+from ws_jax.integrity import write_atomically
 
 
 def write_report(
@@ -54,13 +56,17 @@ def write_report(
 
     Returns:
       The path.
+    Raises:
+      ConfigError: if the path is a folder, or in none.
     """
     path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(
-        make_report(frame, title, records, image, papers, join_lengths), "utf-8"
-    )
-    os.replace(temporary, path)
+    if path.is_dir() or not path.parent.is_dir():  # before the time that it takes
+        raise ConfigError(
+            f"{path} cannot be the page: name a file in a folder that is there, with "
+            "--output"
+        )
+    text = make_report(frame, title, records, image, papers, join_lengths)
+    write_atomically(path, text.encode())
     return path
 
 
