@@ -19,6 +19,7 @@ SECTIONS = (
     "epochs",
     "compilation",
     "compaction",
+    "saving",
     "startup",
 )
 

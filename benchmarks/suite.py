@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import jax
 
-from benchmarks import ceilings, compaction, epochs, layers, startup, steps
+from benchmarks import ceilings, compaction, epochs, layers, saving, startup, steps
 from benchmarks.options import SECTIONS
 from benchmarks.session import Session
 
@@ -19,6 +19,7 @@ _MEASURES: dict[str, Callable[[Session], None]] = {
     "epochs": epochs.measure,
     "compilation": epochs.measure_compilation,
     "compaction": compaction.measure,
+    "saving": saving.measure,
     "startup": startup.measure,
 }
 
