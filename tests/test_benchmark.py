@@ -176,7 +176,8 @@ def test_what_saving_costs_is_told_of_a_whole_epoch(monkeypatch):
     monkeypatch.setattr(saving, "Epochs", Epochs)
     options = Options(("saving",), networks=("mnist",), runs=(8,), rounds=2)
     measured = Session(options, lambda line: None)
-    times = {"epochs": Timing(2.0, 2.0, 2.0, 2), "saved": Timing(2.5, 2.5, 2.5, 2)}
+    taken = {"epochs": 2.0, "saved": 2.5, "alone": 1.0}
+    times = {name: Timing(t, t, t, 2) for name, t in taken.items()}
 
     def time_once(cases):
         assert all(case.measure() > 0 for case in cases)
@@ -190,6 +191,7 @@ def test_what_saving_costs_is_told_of_a_whole_epoch(monkeypatch):
     # 16 batches of 256 took 2 s, 56,000 images take 27.34; saving takes .5 of them.
     assert row["whole_epoch_s"] == pytest.approx(27.34375)
     assert row["of_whole_epoch"] == pytest.approx(0.5 / 27.34375)
+    assert row["at_most"] == pytest.approx(1 / 27.34375)
     assert row["state_MB"] == 1.0
 
 
