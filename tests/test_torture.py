@@ -235,7 +235,7 @@ def test_flipped_bits(whole, stopped, tmp_path, state):
             engine.run_sweep(CONFIG, workdir)
             assert_same(workdir, whole)
             healed = any(workdir.rglob("*.damaged"))
-            counts[kind, "an older one was taken" if healed else "no harm"] += 1
+            counts[kind, "set aside" if healed else "no harm"] += 1
         except (WorkdirError, ResultsError) as error:
             assert "\n" not in str(error) and str(tmp_path) in str(error), error
             counts[kind, "refused"] += 1
