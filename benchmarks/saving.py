@@ -14,8 +14,8 @@ from benchmarks.epochs import TRAIN_BATCHES, Epochs
 from benchmarks.networks import make_benchmark
 from benchmarks.session import Session, timed_row
 from benchmarks.timing import Case
-from ws_jax.checkpoint import open_chunk
-from ws_jax.stored import Saved
+from ws_jax.storage.checkpoint import open_chunk
+from ws_jax.storage.stored import Saved
 
 # An epoch of the benchmark is short. What a save costs does not hang on its length,
 # until it is too short to write in the background.

@@ -136,15 +136,16 @@ def _run(module: Any, request: dict[str, Any]) -> None:
         null = os.open(os.devnull, os.O_RDONLY)
         for old, new in ((null, 0), (said, 1), (said, 2)):
             os.dup2(old, new)
-        from ws_jax import compile_cache, engine
-        from ws_jax.cli import _guard
+        from ws_jax import engine
+        from ws_jax.cli import compile_cache
+        from ws_jax.cli.main import guard
 
         # As a launcher does: a process that was killed may have cut an entry off.
         compile_cache.remove_damaged(Path(os.environ["JAX_COMPILATION_CACHE_DIR"]))
         if request["aim"][0]:
             _take_aim(*request["aim"])
         config = getattr(module, request["config"])
-        status = _guard(lambda: engine.run_sweep(config, request["workdir"]))
+        status = guard(lambda: engine.run_sweep(config, request["workdir"]))
     except BaseException:
         import traceback
 

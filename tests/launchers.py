@@ -8,6 +8,8 @@ from unittest import mock
 from absl import flags
 
 from ws_jax import cli
+from ws_jax.cli import main as runner
+from ws_jax.cli import options
 
 
 def launched(name, *args):
@@ -22,17 +24,17 @@ def launched(name, *args):
     try:
         main = importlib.import_module(module).main
         with (
-            mock.patch.object(cli.app, "run", run),
+            mock.patch.object(runner.app, "run", run),
             # Of the whole process: devices are asked for already, and the log is read.
             mock.patch.object(cli, "setup_jax"),
-            mock.patch.object(cli, "_set_up_log"),
+            mock.patch.object(runner, "_set_up_log"),
         ):
             cli.run(main, takes_words=name == "status")
     except SystemExit as ended:
         return ended.code
     finally:
         signal.signal(signal.SIGINT, interrupt)
-        cli._overrides.clear()
+        options.overrides.clear()
         for flag in set(flags.FLAGS) - known:
             delattr(flags.FLAGS, flag)
         sys.modules.pop(module, None)

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from studies import tiny
 
-from ws_jax import cluster, engine, results
+from ws_jax import cluster, engine
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
+from ws_jax.storage import results
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """

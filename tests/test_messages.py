@@ -1,5 +1,6 @@
 """What a person is told on the command line, mistake by mistake."""
 
+import dataclasses
 import json
 import logging
 import re
@@ -14,16 +15,19 @@ import pytest
 from absl import flags
 from launchers import launched
 
-from ws_jax import cli, results
-from ws_jax.checkpoint import open_chunk
-from ws_jax.commandline import helptext
-from ws_jax.config import ConfigError
-from ws_jax.engine import progress, study
-from ws_jax.engine.chunk import LivingRuns
-from ws_jax.integrity import seal, unseal
+from ws_jax import cli
+from ws_jax.cli import helptext, main
+from ws_jax.config import ConfigError, replace_field
+from ws_jax.engine import chunk, progress, study
+from ws_jax.engine.living import LivingRuns
+from ws_jax.papers import words
+from ws_jax.papers.vocabulary import Vocabulary
 from ws_jax.runs import Data, Run, Sweep
-from ws_jax.stored import Saved, chunk_digest, chunk_folder
-from ws_jax.workdir import Workdir, make_record
+from ws_jax.storage import results
+from ws_jax.storage.checkpoint import open_chunk
+from ws_jax.storage.integrity import seal, unseal
+from ws_jax.storage.stored import Saved, chunk_digest, chunk_folder
+from ws_jax.storage.workdir import Workdir
 
 ROOT = Path(__file__).parents[1]
 
@@ -362,9 +366,9 @@ def test_a_flag_of_another_name_is_understood_and_says_the_new_one(caplog):
 def test_tracebacks_of_a_library_are_not_shown_before_its_error():
     failed = (OSError, OSError("no room"), None)
     record = logging.LogRecord("absl", logging.ERROR, "x.py", 1, "raised", (), failed)
-    assert not cli._is_ours(record)
-    own = logging.LogRecord("absl", logging.ERROR, cli.__file__, 1, "", (), failed)
-    assert cli._is_ours(own)
+    assert not main.is_ours(record)
+    own = logging.LogRecord("absl", logging.ERROR, main.__file__, 1, "", (), failed)
+    assert main.is_ours(own)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +380,7 @@ def test_tracebacks_of_a_library_are_not_shown_before_its_error():
 )
 def test_advice_that_nobody_can_follow_is_not_shown(text, shown):
     record = logging.LogRecord("absl", logging.WARNING, "x.py", 1, text, (), None)
-    assert cli._is_ours(record) == shown
+    assert main.is_ours(record) == shown
 
 
 # What a person types after the name of a launcher, and what is said. In braces: a place
@@ -499,10 +503,10 @@ def kept(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kept")
     (folder / "tiny.py").write_text(TINY)
     ready = study.prepare(cli.load_sweep(str(folder / "tiny.py")))
-    chunks = study.make_chunks(ready, study.map_groups(ready))
+    chunks = chunk.make_chunks(ready, study.map_groups(ready))
     record = {
-        **make_record(ready.sweep, ready.dataset),
-        "chunks": study.describe_chunks(ready, chunks),
+        **study.make_record(ready.sweep, ready.dataset),
+        "chunks": chunk.describe_chunks(ready, chunks),
     }
     workdir = folder / "sweep"
     Workdir(workdir).begin(record)
@@ -620,3 +624,20 @@ def test_whatever_is_typed_wrong_is_one_clear_sentence(
     error = capsys.readouterr().err
     *_, last = re.split("^error: ", error, flags=re.MULTILINE)
     assert sentence in last and "Traceback" not in error, error
+
+
+def test_words_of_a_paper_are_told_from_fields(monkeypatch):
+    said = "semantics sweep.levels semantics.init evaluation.radii".split()
+    assert all(words.vocabulary(name) for name in said)
+    assert not any(map(words.vocabulary, ("train.epochs", "level", "evaluation")))
+
+    def epochs(sweep, said):
+        base = replace_field(sweep.base, "train.epochs", said["pages.read"])
+        return dataclasses.replace(sweep, base=base)
+
+    own = Vocabulary("pages.read".__eq__, lambda name, text: {name: int(text)}, epochs)
+    monkeypatch.setattr(words, "VOCABULARIES", (*words.VOCABULARIES, own))
+    asked = {"pages.read": "7", "sweep.levels": "(0.5,)"}
+    sweep = cli.change_sweep(SMALL, asked)
+    assert sweep.base.train.epochs == 7
+    assert sweep.axes["transforms.level"] == (0.5,)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from studies import tiny
 
-from ws_jax import engine, results
+from ws_jax import engine
+from ws_jax.storage import results
 from ws_jax.transforms import VIEWS
 
 pytestmark = pytest.mark.slow

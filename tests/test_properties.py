@@ -10,7 +10,6 @@ import pytest
 from studies import mapped_group, one_scheme, tiny
 
 from ws_jax import sharing
-from ws_jax.checkpoint import open_chunk
 from ws_jax.config import (
     ConfigError,
     check_config,
@@ -23,14 +22,15 @@ from ws_jax.config import (
     to_values,
 )
 from ws_jax.data import SPLITS, DataError, Dataset, folds, make_splits
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.program import draw_masks
-from ws_jax.integrity import digest_of, seal, unseal
 from ws_jax.models import ConvNet, WideResNet
 from ws_jax.optimizers import SGD
 from ws_jax.phases import Couple
 from ws_jax.runs import Data, Run, Train
-from ws_jax.stored import Saved
+from ws_jax.storage.checkpoint import open_chunk
+from ws_jax.storage.integrity import digest_of, seal, unseal
+from ws_jax.storage.stored import Saved
 from ws_jax.transforms import Flip, Noise
 
 pytest.importorskip("hypothesis", reason="needs the extra `test`")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from jax import lax
 
-from ws_jax import hebbian
 from ws_jax.config import MOST, ConfigError, essence, from_values
 from ws_jax.conv import local_conv, shared_conv
 from ws_jax.data import make_splits, make_synthetic
@@ -16,10 +15,9 @@ from ws_jax.engine.program import make_program
 from ws_jax.layers import Layer
 from ws_jax.lowerings import Geometry
 from ws_jax.models import ResNet, ResNet18
-from ws_jax.phases import GroupMean, Moment, Phase, hebbian_sleep
+from ws_jax.phases import GroupMean, Hebbian, Moment, Phase, hebbian, hebbian_sleep
 from ws_jax.runs import Data, Run
 from ws_jax.sharing import free, periodic
-from ws_jax.sleep import Hebbian
 
 BORDER = (slice(None),) * 2
 

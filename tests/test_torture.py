@@ -21,11 +21,12 @@ import pytest
 from forks import Forks
 from studies import stop_at_once, tiny
 
-from ws_jax import engine, results
+from ws_jax import engine
 from ws_jax.checkpoint import load_run
 from ws_jax.models import ConvNet
-from ws_jax.results import ResultsError
-from ws_jax.workdir import WorkdirError
+from ws_jax.storage import results
+from ws_jax.storage.results import ResultsError
+from ws_jax.storage.workdir import WorkdirError
 
 pytestmark = [
     pytest.mark.slow,
@@ -51,13 +52,13 @@ CONFIG = tiny(
 QUICK = tiny(**SMALL, train__epochs=4, sweep__folds=(0, 1, 2), sweep__sharing=("full",))
 # Where to kill: a function, at one of its calls.
 AIMS = [
-    ("ws_jax.results", "write", 1),  # a checkpoint is there, no table yet
+    ("ws_jax.storage.results", "write", 1),  # a checkpoint is there, no table yet
     ("ws_jax.engine.table", "SweepTable.write", 3),  # somewhere in the middle
     ("ws_jax.engine.progress", "Progress.close", 1),  # the last table is written
-    ("ws_jax.checkpoint", "ChunkCheckpoints.close", 2),  # while it saves
-    ("ws_jax.checkpoint", "sync_folder", 1),
+    ("ws_jax.storage.checkpoint", "ChunkCheckpoints.close", 2),  # while it saves
+    ("ws_jax.storage.checkpoint", "sync_folder", 1),
     ("os", "replace", 2),  # the table lies beside the one that it replaces
-    ("ws_jax.workdir", "write_record", 1),  # at the start
+    ("ws_jax.storage.workdir", "write_record", 1),  # at the start
 ]
 
 

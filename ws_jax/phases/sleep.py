@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from ws_jax.config import ConfigError, config, data, static
-from ws_jax.hebbian import (
+from ws_jax.layers import Layer
+from ws_jax.phases.hebbian import (
     BATCH,
     GAMMA,
     ITERATIONS,
@@ -19,8 +20,7 @@ from ws_jax.hebbian import (
     largest_rate,
     shrink_factor,
 )
-from ws_jax.layers import Layer
-from ws_jax.phases import (
+from ws_jax.phases.periodic import (
     Periodically,
     check_period,
     count_field,
