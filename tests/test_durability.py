@@ -536,7 +536,7 @@ def test_a_program_that_was_cut_off_is_compiled_and_kept_anew(tmp_path):
         assert len(entry.read_bytes()) < len(whole)
         assert compile_cache.remove_damaged(tmp_path) == [entry.name]
         assert compile_anew() == 7.5
-        assert len(entry.read_bytes()) == len(whole)
+        assert entry.exists() and compile_cache.remove_damaged(tmp_path) == []
     finally:
         for name, value in before.items():
             jax.config.update(name, value)
