@@ -160,6 +160,7 @@ def get_config():
     """
 FILES = {
     "return Run(train=Train(epochs=-3))": "mine.py: train.epochs: -3 must be at",
+    "return Run(epochs=3)": "mine.py:5: Run has no 'epochs': it is train.epochs",
     "return Run(train=Train(epoch=3))": "mine.py:5: Train has no 'epoch': did you mean "
     "'epochs'",
     "return Run(network=ConvNet(features='32'))": "network.features is '32', needs a "

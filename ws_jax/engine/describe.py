@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from absl import logging
 
 from ws_jax.engine import memory
 from ws_jax.engine.chunk import group_need, make_chunks
@@ -17,9 +18,10 @@ from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.mapping import MappedProgram, over_runs, stack_inputs
 from ws_jax.engine.program import Program, RunInputs, forward
 from ws_jax.engine.progress import format_seconds
-from ws_jax.engine.study import Group, Study, map_groups
+from ws_jax.engine.study import Group, Study, map_groups, prepare
 from ws_jax.engine.train import Batch, init_run, run_masks, train_step
 from ws_jax.phases import Moment
+from ws_jax.runs import Sweep
 from ws_jax.transforms import num_copies
 
 
@@ -65,6 +67,12 @@ def count_parameters(program: Program) -> int:
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
+def plan(sweep: Sweep, data_dir: str | None = None, timed: bool = False) -> str:
+    """Returns `plan_text` of a sweep, and logs what is being done for it meanwhile."""
+    logging.info("loading the data %s", sweep.base.data.name)
+    return plan_text(prepare(sweep, data_dir), timed)
+
+
 def plan_text(study: Study, timed: bool = False) -> str:
     """Returns the plan of a sweep for a person to read.
 
@@ -79,7 +87,9 @@ def plan_text(study: Study, timed: bool = False) -> str:
     mapped = map_groups(study)
     chunks = make_chunks(study, mapped)
     costs = []
-    for group in study.groups:
+    for number, group in enumerate(study.groups, 1):
+        count = f"group {number} of {len(study.groups)}"
+        logging.info("compiling %s (%s), to tell what it takes", count, group.name)
         largest = max(len(c.runs) for c in chunks if c.group == group)
         costs.append(group_cost(study, group, mapped[group.name], largest))
     width = max(len(cost.name) for cost in costs)
@@ -139,6 +149,7 @@ def time_lines(study: Study, costs: Sequence[GroupCost]) -> list[str]:
     compiling = training = 0.0
     lines = ["", "estimated from two steps of each group on this device:"]
     for group, cost in zip(study.groups, costs, strict=True):
+        logging.info("timing %s", cost.name)
         first, epoch = time_epoch(study, group, cost)
         chunks = -(-cost.num_runs // cost.at_once)
         longest = chunks * group.run.train.epochs * epoch

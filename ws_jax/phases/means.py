@@ -179,7 +179,8 @@ def map_fields(
     """Applies `function` to every kernel and bias field, with the layer it is of.
 
     Of layers that mix their kernels from a bank it takes the templates, each as a field
-    and once for all these layers: what is linear does the same to the kernels.
+    and once for all these layers, and where every site mixes its own from the layer's
+    templates, the mixing [oh, ow, k]: what is linear does the same to the kernels.
     """
     for layer in {layer.bank: layer for layer in layers if layer.bank}.values():
         templates = layer.template_fields(params)
@@ -187,7 +188,7 @@ def map_fields(
             new = vmap(lambda field, layer=layer: function(field, layer))(templates)
             params = layer.replace_templates(params, new)
     for layer in layers:
-        for name in ("kernel", "bias"):
+        for name in ("kernel", "mixing", "bias"):
             field = layer.field(params, name)
             if field is not None and field.shape[:2] == layer.sharing.shape:
                 params = layer.replace(params, function(field, layer), name)

@@ -59,7 +59,15 @@ class Hebbian(Periodically):
     def check_layers(self, layers):
         """Every layer must have room for a window, and a rate below its bound."""
         super().check_layers(layers)
-        for layer in free_layers(layers):
+        own = [one for one in free_layers(layers) if one.stores_field and not one.bank]
+        if not own:
+            raise ConfigError(
+                f"phase {self.kind} would do nothing: it changes kernels that are "
+                "stored for every site, and here every site's are mixed from "
+                "templates; set network.sharing to free, without templates, or "
+                "train.phase to none"
+            )
+        for layer in own:
             check_period(self.kind, layer, layer.geometry.window)
             if self.diverging == "refused" and not self.adapt:
                 self._check_rate(layer)
