@@ -8,9 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
-    "config integrity status events locks data augment sharing winograd lowerings conv "
-    "initializers schemes banks normalization layers hebbian transforms cuts measure "
-    "optimizers phases sleep models grouping folding tasks metrics runs names standins "
+    "config integrity status events locks grids data augment sharing winograd "
+    "lowerings conv initializers schemes banks normalization layers hebbian transforms "
+    "cuts path_transforms measure optimizers phases sleep models grouping folding "
+    "tasks metrics runs names standins "
     "results stored ledger checkpoint workdir engine search fold_run compile_cache "
     "analysis papers commandline cli"
 ).split()

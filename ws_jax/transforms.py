@@ -34,10 +34,11 @@ Shape = tuple[int, int, int]
 
 
 class Place(NamedTuple):
-    """Where an image stands among those that are changed together."""
+    """Where an image stands among those that are changed together, and when."""
 
     index: Array | int  # in its batch
     size: int  # of the batch
+    epoch: Array | int = 0  # epochs of training done before this one
 
 
 class Transform(Config):
@@ -47,11 +48,14 @@ class Transform(Config):
       draws: whether it is random: then it acts in training only.
       moves: whether it moves pixels; what is true of single pixels moves with them.
       copies: how often an image stands in the batch afterwards.
+      makes: whether it makes images anew, whatever there was. A view that does takes
+        the place of those of the run's transforms that do.
     """
 
     kinds: ClassVar[dict] = {}
     draws: ClassVar[bool] = True
     moves: ClassVar[bool] = False
+    makes: ClassVar[bool] = False
 
     @property
     def copies(self) -> int:
@@ -330,6 +334,7 @@ def transform_batch(
     dense: bool = False,
     start: int | Int[Array, ""] = 0,
     batch_size: int | None = None,
+    epoch: int | Int[Array, ""] = 0,
 ) -> tuple[Float[Array, "m oh ow c"], Array]:
     """Changes every image of a batch by the transforms in turn, each with own draws.
 
@@ -344,6 +349,7 @@ def transform_batch(
       dense: whether targets are images [n, h, w], which move as theirs do.
       start: place of the first image in the set that `key` serves.
       batch_size: into which batches that set is cut; None takes it as one batch.
+      epoch: of training, from 0.
     Returns:
       Images [m, oh, ow, c] and targets, m = n times what `Repeat` asks for; copies
       stand side by side. Their size is that of `images` but for what is cut.
@@ -357,7 +363,7 @@ def transform_batch(
             batch_size = batch_size and batch_size * transform.copies
             continue
         size = batch_size or images.shape[0]
-        args = (key, transform, stream_of(label), alone, start, size)
+        args = (key, transform, stream_of(label), alone, start, size, epoch)
         images = _change(images, *args)
         if dense and transform.moves:
             targets = _change(targets[..., None], *args)[..., 0]
@@ -372,7 +378,7 @@ def _draws_alone(transforms: tuple[Transform, ...]) -> bool | Array:
     return sum(jnp.where(t.acts(), 1, 0) for t in drawing) < 2
 
 
-def _change(images, key, transform, stream, alone, start, size):
+def _change(images, key, transform, stream, alone, start, size, epoch):
     index = start + jnp.arange(images.shape[0])
 
     def change(index, image):
@@ -381,7 +387,7 @@ def _change(images, key, transform, stream, alone, start, size):
         if alone is not True:
             own = jax.random.fold_in(draw_key, stream)
             draw_key = jnp.where(alone, draw_key, own)
-        return transform.apply(draw_key, image, Place(index % size, size))
+        return transform.apply(draw_key, image, Place(index % size, size, epoch))
 
     return jax.vmap(change)(index, images)
 
@@ -389,6 +395,18 @@ def _change(images, key, transform, stream, alone, start, size):
 def stream_of(name: str) -> int:
     """Returns 32 bits that stand for a name, to fold a key with."""
     return zlib.crc32(name.encode())
+
+
+def fixed_transforms(
+    transforms: tuple[Transform, ...], makes: bool = False
+) -> tuple[Transform, ...]:
+    """Returns the transforms that act in evaluations, too, where nothing draws.
+
+    Args:
+      transforms: of a run.
+      makes: whether those that make images anew are among them.
+    """
+    return tuple(t for t in transforms if not t.draws and (makes or not t.makes))
 
 
 def check_transforms(transforms: tuple[Transform, ...], shape: Shape) -> None:
