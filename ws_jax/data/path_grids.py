@@ -2,6 +2,7 @@
 
 import functools
 import re
+from typing import Any
 
 import jax
 import numpy as np
@@ -48,7 +49,7 @@ def from_name(name: str) -> Dataset:
 
 
 def _read(name: str, words: list[str]) -> dict:
-    found = {}
+    found: dict[str, Any] = {}
     for word in words:
         field, _, value = word.partition("=")
         check_name(f"word of {name!r}", field, [*_NUMBERS, "label"])
