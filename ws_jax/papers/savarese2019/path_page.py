@@ -79,7 +79,7 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     ones = path_runs.by_seed(rows, "val_ones_f1", late=True)
     if len(ones):
         plain = {"network": "all cells", "seeds": "–", "all epochs": "–"}
-        mean = f"{100 * ones.to_numpy().mean():.1f}"
+        mean = f"{100 * ones.stack().mean():.1f}"
         lines.append(plain | dict.fromkeys(values, "–") | {"trained on": mean})
         nothing = {**plain, "network": "no cell"}
         empty = {name: "0.0" for name in values}

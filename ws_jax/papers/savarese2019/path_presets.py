@@ -70,6 +70,7 @@ def shortest_paths(
         **asked, shortest=shortest, longest=first, growth=growth, every=every,
         limit=last,
     )  # fmt: skip
+    shared = [count for count in templates if count] or [0]
     within = {**asked, "shortest": shortest, "longest": last}
     far, farther = ({**asked, "shortest": a, "longest": b} for a, b in beyond)
     views = (
@@ -80,7 +81,7 @@ def shortest_paths(
     )
     base = Run(
         data=Data(f"paths:{num_grids}x{size}", split="published"),
-        network=GridNet(depth=depth, width=width, templates=max(templates)),
+        network=GridNet(depth=depth, width=width, templates=shared[0]),
         task=ShortestPaths(terms=(SimilarityTerm(),)),
         transforms=(draw,),
         train=Train(
