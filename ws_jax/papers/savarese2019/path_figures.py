@@ -153,8 +153,11 @@ def pictures(drawn: Any, predicted: dict[str, np.ndarray]) -> Figure:
     """
     obstacles, ends = np.asarray(drawn.obstacles), np.asarray(drawn.ends)
     columns = {"label": np.asarray(drawn.path, float), **predicted}
-    figure, axes = style.make_axes(len(obstacles), len(columns), height=1.6)
+    count = len(obstacles), len(columns)
     with matplotlib.rc_context(style.STYLE):
+        size = (style.WIDTH, 0.35 + 1.05 * style.WIDTH * count[0] / count[1])
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(*count, squeeze=False)
         for grid, panels in enumerate(axes):
             for panel, (name, shades) in zip(panels, columns.items(), strict=True):
                 panel.imshow(shades[grid], cmap="Blues", vmin=0, vmax=1.2)
@@ -166,6 +169,6 @@ def pictures(drawn: Any, predicted: dict[str, np.ndarray]) -> Figure:
                 panel.set(xticks=[], yticks=[])
                 panel.spines[:].set_visible(True)
                 if grid == 0:
-                    panel.set_title(name)
+                    panel.set_title(name.replace(", ", "\n"), fontsize=8.5)
             panels[0].set_ylabel(f"{int(drawn.distance[grid])} steps")
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -20,11 +21,12 @@ _FURTHER = """F1 in the second half of training, means over seeds with 95 % inte
 The first point of each panel is what was trained on."""
 _MAPS = """Absolute cosine of the coefficients of each two layers, in the network’s
 order; means over seeds. Epoch 0 is before training."""
-_BESIDE = """Percent, in the second half of training; means over seeds with 95 %
+BESIDE = """Percent, in the second half of training; means over seeds with 95 %
 intervals. All cells: F1 of saying yes everywhere."""
 
 
-def _parts(frame: pd.DataFrame):
+def parts(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Parts results on shortest paths by data set and length: a title, and rows."""
     rows = path_runs.select(frame)
     for (data, epochs), own in rows.groupby(["data", "epochs"]) if len(rows) else ():
         yield f"{labels.data(data)}, {labels.epochs(int(epochs))}", own
@@ -33,7 +35,7 @@ def _parts(frame: pd.DataFrame):
 def items(frame: pd.DataFrame) -> list[Item]:
     """Lists the figures of shortest paths that results can fill."""
     found = []
-    for where, own in _parts(frame):
+    for where, own in parts(frame):
         drawn = (
             ("Shortest paths while training", _CURVES, path_figures.training_curves),
             ("Beyond what was trained on", _FURTHER, path_figures.extrapolation),
@@ -51,9 +53,9 @@ def items(frame: pd.DataFrame) -> list[Item]:
 def comparisons(frame: pd.DataFrame) -> list[Comparison]:
     """Sets F1 of each network beside that of saying yes everywhere, and no."""
     found = []
-    for where, own in _parts(frame):
+    for where, own in parts(frame):
         cells = table(own)
-        found.append(Comparison(f"Shortest paths. {where}", _BESIDE, cells))
+        found.append(Comparison(f"Shortest paths. {where}", BESIDE, cells))
     return found
 
 
