@@ -103,7 +103,7 @@ def _points(panel, rows, metrics, net: str, index: int, count: int) -> None:
         if net not in table.columns:
             continue
         found = statistics.corrected_t_test(table[net], 0.0)
-        places.append(place + 0.12 * (index - (count - 1) / 2))
+        places.append(place + 0.08 * (index - (count - 1) / 2))
         means.append(found.mean)
         lows.append(found.mean - found.low)
         highs.append(found.high - found.mean)
@@ -125,8 +125,10 @@ def similarity_maps(rows: pd.DataFrame) -> Figure:
         return style.message("No similarities were measured.")
     places = np.linspace(0, len(epochs) - 1, min(len(epochs), _MOST_EPOCHS))
     shown = [epochs[round(place)] for place in places]
-    figure, axes = style.make_axes(len(nets), len(shown), height=1.15)
     with matplotlib.rc_context(style.STYLE):
+        size = (style.WIDTH, 0.8 + 1.25 * len(nets))
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(len(nets), len(shown), squeeze=False)
         for row, (net, bank) in enumerate(zip(nets, banks, strict=True)):
             for panel, epoch in zip(axes[row], shown, strict=True):
                 panel.grid(visible=False)
@@ -136,11 +138,12 @@ def similarity_maps(rows: pd.DataFrame) -> Figure:
                 if row == 0:
                     panel.set_title(f"epoch {epoch}")
             axes[row, 0].set_ylabel(net.replace(", ", "\n"))
-        bar = figure.add_axes((0.3, 0.12, 0.4, 0.03))
         shades = matplotlib.cm.ScalarMappable(
             matplotlib.colors.Normalize(0, 1), "viridis"
         )
-        figure.colorbar(shades, cax=bar, orientation="horizontal")
+        figure.colorbar(
+            shades, ax=axes, orientation="horizontal", shrink=0.5, aspect=40
+        )
     return figure
 
 
