@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ws_jax import results
-from ws_jax.analysis import report
+from ws_jax.analysis import aggregate, report
 from ws_jax.names import run_columns
+from ws_jax.papers.ott2020 import runs
 from ws_jax.papers.pages import PAPERS
 from ws_jax.papers.savarese2019 import path_claims, path_page, path_runs
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
@@ -90,6 +91,15 @@ def test_the_table_has_what_is_said_without_a_network():
 def test_the_figures_can_be_drawn():
     drawn = [item.draw() for item in path_page.items(made_up())]
     assert [len(figure.axes) for figure in drawn] == [6, 2, 13]
+
+
+def test_other_papers_leave_the_rows_alone():
+    rows, papers = aggregate.tidy(made_up()), list(PAPERS.values())
+    shown = {paper.name: len(paper.rows_of(rows, papers)) > 0 for paper in papers}
+    assert shown == {"ott2020": False, "pogodin2021": False, "savarese2019": True}
+    mnist = rows.assign(data="mnist")
+    assert all(len(paper.rows_of(mnist, papers)) for paper in papers)
+    assert runs.select(rows, rows["data"].iloc[0]).rows.empty
 
 
 @pytest.mark.slow

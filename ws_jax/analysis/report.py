@@ -152,8 +152,9 @@ def _papers_answers(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
     """Returns what papers ask, and what the results say to that."""
     parts = []
     for paper in papers if len(theirs) else ():
-        if paper.question:
-            told = " ".join(paper.answer(theirs))
+        own = paper.rows_of(theirs, papers)
+        if paper.question and len(own):
+            told = " ".join(paper.answer(own))
             parts.append(
                 f"<p><strong>{page.escape(paper.question)}</strong> "
                 f"{page.escape(told)}</p>"
@@ -254,7 +255,8 @@ def _tables(
     papers: Sequence[Paper],
 ) -> str:
     parts = [sweep_page.settings_table(found) for found, asked in own if not asked]
-    shown = [t for paper in papers for t in paper.tables(theirs) if t.has_results]
+    built = [paper.tables(paper.rows_of(theirs, papers)) for paper in papers]
+    shown = [table for found in built for table in found if table.has_results]
     for found, asked in own:
         shown += _level_tables(found.rows) if asked else []
     if shown:
@@ -277,7 +279,7 @@ def _tables_without_results(theirs: pd.DataFrame, papers: Sequence[Paper]) -> st
 def _comparisons(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
     parts = []
     for paper in papers:
-        for found in paper.comparisons(theirs):
+        for found in paper.comparisons(paper.rows_of(theirs, papers)):
             parts.append(f"<h3>{page.escape(found.title)}</h3>")
             parts.append(f'<p class="note">{page.escape(found.note)}</p>')
             parts.append(page.words_table(found.cells, list(found.cells)[2:]))
@@ -313,8 +315,9 @@ def _figures(items: Sequence[gallery.Item], start: int) -> str:
 
 
 def _paper_figures(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
-    items = [item for paper in papers for item in paper.figures(rows)]
-    lacking = [name for paper in papers for name in paper.without_figures(rows)]
+    shown = [(paper, paper.rows_of(rows, papers)) for paper in papers]
+    items = [item for paper, own in shown for item in paper.figures(own)]
+    lacking = [name for paper, own in shown for name in paper.without_figures(own)]
     text = f"Shown in the learning curves of their sweeps only: {'; '.join(lacking)}."
     note = f'<p class="note">{page.escape(text)}</p>' if lacking and items else ""
     return note + _figures(items, 100)

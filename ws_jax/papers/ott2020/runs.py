@@ -43,9 +43,14 @@ class Selection:
 
 
 def select(frame: pd.DataFrame, data: str) -> Selection:
-    """Picks the paper's runs on a data set; all runs where the paper has none."""
+    """Picks the paper's runs on a data set; all runs where the paper has none.
+
+    Networks that have no scheme of sharing over space are nothing that it compares.
+    """
     rows = aggregate.tidy(frame)
     rows = rows[rows["data"] == data]
+    if "network" in rows.columns:  # such a network's kind stands for its scheme
+        rows = rows[rows["network"] != rows["sharing"]]
     reasons = departures(rows, data)
     other = reasons != ""
     kept = rows[~other]
