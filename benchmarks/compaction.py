@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.networks import Benchmark, make_benchmark
 from benchmarks.session import Session
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.mapping import MappedProgram
 
 

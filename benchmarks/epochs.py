@@ -11,7 +11,7 @@ from benchmarks.networks import Benchmark
 from benchmarks.session import Session, timed_row
 from benchmarks.steps import Steps
 from benchmarks.timing import Case
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.mapping import MappedProgram
 
 # An epoch of the benchmark: four to one, as in five folds.

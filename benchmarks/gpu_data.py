@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ws_jax.data import DATASETS, DataError, Dataset
-from ws_jax.integrity import write_atomically
+from ws_jax.storage.integrity import write_atomically
 
 PARTS = {"mnist": 1, "cifar10": 10}
 _FIELDS = ("name", "version", "num_classes", "num_train", "fingerprint")

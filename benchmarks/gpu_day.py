@@ -25,7 +25,7 @@ from benchmarks import gpu_data, gpu_home
 from benchmarks.gpu_steps import Context, Step, steps
 from ws_jax import cli
 from ws_jax.config import check_name
-from ws_jax.integrity import write_atomically
+from ws_jax.storage.integrity import write_atomically
 
 _WORKDIR = cli.define_workdir()
 _DATA_DIR = cli.define_data_dir()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ws_jax import results
+from ws_jax.storage import results
 
 _FILES = ("record.json", "measured.json", "machine.json", "log.txt")
 _ENDS = {"finished", "stopped", "diverged"}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ws_jax.integrity import write_atomically
+from ws_jax.storage.integrity import write_atomically
 
 # Of a sweep: the runs of a chunk are lost with the machine until all have ended.
 CHUNK = 11

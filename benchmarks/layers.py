@@ -8,7 +8,7 @@ from benchmarks.networks import Benchmark, Layer
 from benchmarks.session import Session, timed_row
 from benchmarks.timing import Case, call_case, repeated
 from ws_jax.conv import shared_conv
-from ws_jax.engine.mapping import RunAxis, chunk_sizes
+from ws_jax.engine.mapping import RunAxis, place_counts
 from ws_jax.lowerings import LOWERINGS, natural_layout
 
 _REPEATS = 4
@@ -66,7 +66,7 @@ def layer_case(
         return y, pull(g)
 
     axis = RunAxis(jax.local_devices()[:num_runs])
-    places = chunk_sizes(num_runs, len(axis.devices))[0]
+    places = place_counts(num_runs, len(axis.devices))[0]
     arrays = [
         axis.place(jax.random.normal(jax.random.key(i), (places, *shape)))
         for i, shape in enumerate((x, bank, g))

@@ -17,7 +17,7 @@ from benchmarks.timing import Case, Timing, time_cases
 from ws_jax.cli import num_cores
 from ws_jax.engine.describe import count_parameters
 from ws_jax.engine.memory import available_bytes
-from ws_jax.workdir import environment
+from ws_jax.storage.workdir import environment
 
 Row = dict[str, Any]
 _STATE_WORDS = 3  # a parameter and its two moments

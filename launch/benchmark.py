@@ -41,7 +41,7 @@ def main() -> None:
         raise ConfigError(f"{output} exists: name another --output, or remove it")
     cli.setup_jax()
     from benchmarks import session, suite
-    from ws_jax.integrity import write_atomically
+    from ws_jax.storage.integrity import write_atomically
 
     measured = session.Session(options, lambda line: print(line, flush=True))
     print(json.dumps(session.describe_machine(), indent=1))

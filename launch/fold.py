@@ -38,17 +38,18 @@ def main() -> None:
     """Folds the run."""
     workdir, run = cli.required(WORKDIR), cli.required(RUN)
     cli.setup_jax()
-    from ws_jax import fold_run, folding
+    from ws_jax.folding import loops
+    from ws_jax.folding.run import entry_text, fold_run
 
     how = {"link": LINK.value, "kernel": KERNEL.value, "scale": SCALE.value}
-    rules = folding.read_rules(THRESHOLDS.value, **how)
+    rules = loops.read_rules(THRESHOLDS.value, **how)
     output = OUTPUT.value or f"{Path(workdir).absolute()}_folded/{run}"
-    report = fold_run.fold_run(
+    report = fold_run(
         workdir, run, output, rules, epochs=EPOCHS.value, learning_rate=RATE.value,
         data_dir=DATA_DIR.value, overwrite=OVERWRITE.value,
     )  # fmt: skip
     for entry in report["foldings"]:
-        print(fold_run.entry_text(entry, report["before"]))
+        print(entry_text(entry, report["before"]))
     print(f"foldings: {output}")
 
 

@@ -37,13 +37,13 @@ def main() -> None:
     }
     cli.setup_jax()
     from ws_jax import engine
-    from ws_jax.engine import describe, study
+    from ws_jax.engine import describe
 
     for name, sweep in sweeps.items():
         logging.info("study %s", name)
         if DRY_RUN.value:
-            plan = study.prepare(sweep, DATA_DIR.value)
-            print(describe.plan_text(plan, TIME.value), end="\n\n", flush=True)
+            plan = describe.plan(sweep, DATA_DIR.value, TIME.value)
+            print(plan, end="\n\n", flush=True)
             continue
         path = engine.run_sweep(sweep, workdir / name, data_dir=DATA_DIR.value)
         print(f"results: {path}")

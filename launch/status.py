@@ -8,7 +8,8 @@ from pathlib import Path
 
 from absl import flags
 
-from ws_jax import cli, status
+from ws_jax import cli
+from ws_jax.storage import status
 
 WATCH = flags.DEFINE_bool("watch", False, "Show it again and again, until all ended.")
 

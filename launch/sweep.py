@@ -30,10 +30,10 @@ def main() -> None:
     workdir = None if DRY_RUN.value else cli.required(WORKDIR)
     cli.setup_jax()
     from ws_jax import engine
-    from ws_jax.engine import describe, study
+    from ws_jax.engine import describe
 
     if workdir is None:
-        print(describe.plan_text(study.prepare(sweep, DATA_DIR.value), TIME.value))
+        print(describe.plan(sweep, DATA_DIR.value, TIME.value))
         return
     path = engine.run_sweep(
         sweep,

@@ -9,15 +9,15 @@ import pytest
 
 from ws_jax.config import replace_field
 from ws_jax.engine import sweep as engine
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.study import prepare
-from ws_jax.locks import Interrupted
 from ws_jax.measure import Distances
 from ws_jax.models import ConvNet
 from ws_jax.papers.ott2020.presets import axis_values
 from ws_jax.papers.ott2020.semantics import with_semantics
 from ws_jax.runs import Data, Evaluation, Execution, Run, Sweep, Train
+from ws_jax.storage.locks import Interrupted
 from ws_jax.transforms import VIEWS
 
 TINY_NETWORK = ConvNet(features=(4, 6), kernel_sizes=(3, 3), strides=(2, 1), hidden=16)

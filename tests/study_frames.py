@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ws_jax.papers.ott2020 import published
-from ws_jax.results import COLUMNS, RUN_COLUMNS, make_frame
+from ws_jax.storage.results import COLUMNS, RUN_COLUMNS, make_frame
 
 MODELS = (("cnn", "paper"), ("fcn", "released"))
 # Fields of the config that are not at the engine's defaults.

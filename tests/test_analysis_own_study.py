@@ -92,8 +92,10 @@ def test_no_letter_is_beyond_z():
     assert axes[-1, -1].get_title().strip() == "(ad)"
 
 
-def own_page(frame, records=()):
-    text = report.make_report(frame, "mine", records, papers=list(PAPERS.values()))
+def own_page(frame, records=(), figures=False):
+    text = report.make_report(
+        frame, "mine", records, papers=list(PAPERS.values()), figures=figures
+    )
     body = text.split("</style>", 1)[1]
     return re.sub(r"\s+", " ", re.sub(r"<svg.*?</svg>", "", body, flags=re.DOTALL))
 
@@ -146,7 +148,7 @@ def swept():
 
 def test_the_first_words_answer_the_sweeps_own_question():
     frame = swept()
-    text = own_page(frame)
+    text = own_page(frame, figures=True)
     first = section(text, "answer")
     assert "Swept: network (CNN, FCN, rings); learning rate" in first
     assert "The best of 9 settings" in first and "rings, learning rate 0.01" in first
@@ -202,7 +204,7 @@ def many():
 def test_many_settings_are_columns_figures_and_a_folded_list():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        text = own_page(many())
+        text = own_page(many(), figures=True)
     heads = re.findall(r"<th[^>]*>([^<]*)</th>", section(text, "tables"))
     fields = ["batch size", "weight decay", "amount", "spread"]
     assert heads[:6] == [*fields, "Validation, best", "Training, best"]

@@ -339,7 +339,7 @@ def test_reports_do_not_wait_for_what_trains():
 
 @pytest.mark.slow
 def test_the_launcher(smoke, tmp_path):
-    from ws_jax import results
+    from ws_jax.storage import results
 
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

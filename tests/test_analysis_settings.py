@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax import results, standins
 from ws_jax.analysis import aggregate, curves, report, settings, statistics, study
 from ws_jax.analysis import tables as plain_tables
 from ws_jax.analysis.checks import HOLDS, UNDECIDED
@@ -16,6 +15,7 @@ from ws_jax.papers.ott2020 import gallery, judge, runs, tables
 from ws_jax.papers.ott2020.claims import CLAIMS
 from ws_jax.papers.ott2020.evidence import Evidence
 from ws_jax.papers.pages import PAPERS
+from ws_jax.storage import results, standins
 
 ALL = list(PAPERS.values())
 
@@ -54,7 +54,8 @@ def test_cells_of_differing_configs_are_not_pooled(fields):
 
 
 def test_a_page_keeps_them_apart_and_says_what_differs():
-    text = report.make_report(two_sweeps(**{"train.batch_size": 32}), papers=ALL)
+    frame = two_sweeps(**{"train.batch_size": 32})
+    text = report.make_report(frame, papers=ALL, figures=False)
     assert "these settings are kept apart everywhere" in text
     assert "CNN, train.batch_size 32" in text
     assert "CNN, train.batch_size by default" in text
@@ -92,7 +93,7 @@ def test_equal_digests_are_one_training_and_the_other_is_named():
     frame = two_sweeps()
     assert len(values(frame, model="cnn", aug=0.2)) == 1
     assert aggregate.repeats(frame) == ["sweep second, 8 runs: the same as in first"]
-    text = report.make_report(frame)
+    text = report.make_report(frame, figures=False)
     assert "Left out: sweep second, 8 runs: the same as in first." in text
 
 
@@ -222,7 +223,7 @@ def test_unequal_training_is_not_judged_together_unless_asked():
     ]
     assert one.outcome == UNDECIDED
     assert any("2 epochs are too few" in check.sentence for check in one.checks)
-    text = report.make_report(frame, papers=ALL)
+    text = report.make_report(frame, papers=ALL, figures=False)
     assert "runs of at most 2 and 8 epochs" in text
     assert "not joined by a line" in text
     rows = aggregate.tidy(frame, join_lengths=True)

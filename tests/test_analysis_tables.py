@@ -196,6 +196,20 @@ def test_repeated_runs_count_once_and_the_longest_counts():
     assert len(aggregate.tidy(pd.concat([long, long]))) == len(long)
 
 
+def test_a_measure_that_only_the_copy_left_out_has_is_kept():
+    long = study_frames.study(levels=(0.0,), epochs=4, sweep="a", folds=(0,))
+    short = study_frames.study(levels=(0.0,), epochs=2, sweep="b", folds=(0,))
+    both = pd.concat([long.assign(rotation=np.nan), short.assign(extra=1.0)])
+    rows = aggregate.tidy(both)
+    assert set(rows["sweep"]) == {"a"}
+    late = rows["epoch"] > 2
+    assert rows.loc[late, ["rotation", "extra"]].isna().all(axis=None)
+    assert (rows.loc[~late, "extra"] == 1).all()
+    assert sorted(rows["rotation"].dropna()) == sorted(short["rotation"].dropna())
+    # What the copy that counts measured itself is its own.
+    assert sorted(rows["val_acc"].dropna()) == sorted(long["val_acc"].dropna())
+
+
 def test_levels_that_went_through_float32_are_one():
     frame = study_frames.study(levels=(0.2,), epochs=2)
     frame["aug"] = frame["aug"].astype("float32").astype("float64")

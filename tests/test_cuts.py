@@ -9,16 +9,18 @@ import pytest
 
 from ws_jax import engine, results
 from ws_jax.config import ConfigError
-from ws_jax.cuts import Centre, Cut, ResizedCut
 from ws_jax.data import make_splits, make_synthetic
 from ws_jax.engine.program import make_program
 from ws_jax.models import ConvNet, ResNet
 from ws_jax.runs import Data, Run, Sweep, Train
 from ws_jax.transforms import (
+    Centre,
     Crop,
+    Cut,
     Flip,
     Normalize,
     Repeat,
+    ResizedCut,
     check_transforms,
     output_shape,
     transform_batch,

@@ -16,13 +16,21 @@ import pandas as pd
 import pytest
 from studies import stop_at_once, tiny
 
-from ws_jax import cli, compile_cache, engine, ledger, results
-from ws_jax.checkpoint import load_run, open_chunk
-from ws_jax.engine.chunk import LivingRuns
-from ws_jax.integrity import Damage, check_parquet, seal_parquet, write_atomically
-from ws_jax.results import RECORD_FILE, RESULTS_FILE, ResultsError
-from ws_jax.stored import Saved, chunk_folder, latest_saved
-from ws_jax.workdir import Workdir, WorkdirError
+from ws_jax import engine
+from ws_jax.checkpoint import load_run
+from ws_jax.cli import compile_cache, main
+from ws_jax.engine.living import LivingRuns
+from ws_jax.storage import ledger, results
+from ws_jax.storage.checkpoint import open_chunk
+from ws_jax.storage.integrity import (
+    Damage,
+    check_parquet,
+    seal_parquet,
+    write_atomically,
+)
+from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE, ResultsError
+from ws_jax.storage.stored import Saved, chunk_folder, latest_saved
+from ws_jax.storage.workdir import Workdir, WorkdirError
 
 ROOT = Path(__file__).parents[1]
 # When one array cannot be read, Orbax abandons the reading of the others, which tell
@@ -328,7 +336,7 @@ def test_a_removal_that_fails_is_an_error(sweep, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     with monkeypatch.context() as patch, pytest.raises(WorkdirError, match="denied"):
-        patch.setattr("ws_jax.integrity.shutil.rmtree", fail)
+        patch.setattr("ws_jax.storage.integrity.shutil.rmtree", fail)
         engine.run_sweep(CONFIG, workdir, overwrite=True)
     assert (workdir / RECORD_FILE).exists()
 
@@ -507,7 +515,7 @@ def test_interrupts_and_exhausted_memory_are_one_sentence(error, status, said, c
     def fail():
         raise error
 
-    assert cli._guard(fail) == status
+    assert main.guard(fail) == status
     assert said in capsys.readouterr().err
 
 
@@ -516,4 +524,4 @@ def test_other_errors_are_not_hidden():
         raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError, match="a bug"):
-        cli._guard(fail)
+        main.guard(fail)

@@ -7,8 +7,9 @@ import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from studies import tiny
 
-from ws_jax import engine, events, results
+from ws_jax import engine, results
 from ws_jax.engine.progress import Progress
+from ws_jax.storage import events
 
 FIELDS = {
     "Value": [("tag", 1, "STRING", 0), ("simple_value", 2, "FLOAT", 0)],

@@ -18,16 +18,18 @@ import pandas as pd
 import pytest
 from studies import stop_at_once, tiny
 
-from ws_jax import engine, results
-from ws_jax.checkpoint import load_run, open_chunk
-from ws_jax.engine.chunk import LivingRuns
-from ws_jax.integrity import seal, unseal
+from ws_jax import engine
+from ws_jax.checkpoint import load_run
+from ws_jax.engine.living import LivingRuns
 from ws_jax.measure import kernel_distance
 from ws_jax.names import run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase
-from ws_jax.results import ResultsError
-from ws_jax.stored import Saved
-from ws_jax.workdir import Workdir, WorkdirError
+from ws_jax.storage import results
+from ws_jax.storage.checkpoint import open_chunk
+from ws_jax.storage.integrity import seal, unseal
+from ws_jax.storage.results import ResultsError
+from ws_jax.storage.stored import Saved
+from ws_jax.storage.workdir import Workdir, WorkdirError
 
 YOUNG = ("optimizer", "phase", "coupling")
 ROOT = Path(__file__).parents[1]
@@ -384,7 +386,7 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path, monkeypatch)
         return real(path)._replace(free=100) if full else real(path)
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="disk is full"):
-        patch.setattr("ws_jax.checkpoint.shutil.disk_usage", nearly_full)
+        patch.setattr("ws_jax.storage.checkpoint.shutil.disk_usage", nearly_full)
         engine.run_sweep(config, tmp_path)
     engine.run_sweep(config, tmp_path)
     assert len(results.read(tmp_path)) == 2 * 2 + 2 * 3

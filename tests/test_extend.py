@@ -12,10 +12,10 @@ from studies import stop_at_once, tiny
 from ws_jax import engine, results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.optimizers import Constant, Cosine, Steps
-from ws_jax.results import RECORD_FILE, RESULTS_FILE
-from ws_jax.workdir import Workdir, WorkdirError
+from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE
+from ws_jax.storage.workdir import Workdir, WorkdirError
 
 PARTS = {
     "execution__chunk": 1,

@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 from test_launch import launch
 
-from ws_jax import engine, results
-from ws_jax import fold_run as fold_module
+from ws_jax import engine
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
-from ws_jax.fold_run import fold_run, score
-from ws_jax.folding import Rule, read_rules
-from ws_jax.integrity import WorkdirError
+from ws_jax.folding import run as fold_module
+from ws_jax.folding.begun import score
+from ws_jax.folding.loops import Rule, read_rules
+from ws_jax.folding.run import fold_run
 from ws_jax.models import WideResNet
 from ws_jax.optimizers import SGD
-from ws_jax.results import ResultsError
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
-from ws_jax.workdir import Workdir
+from ws_jax.storage import results
+from ws_jax.storage.integrity import WorkdirError
+from ws_jax.storage.results import ResultsError
+from ws_jax.storage.workdir import Workdir
 
 
 def study(templates=2, test="end"):
@@ -181,7 +183,7 @@ def test_the_launcher_folds_and_refuses_in_one_line(trained, tmp_path):
 
 
 def test_parameters_of_another_network_are_not_scored(trained):
-    from ws_jax.fold_run import find_run
+    from ws_jax.folding.run import find_run
 
     ready, run = find_run(*trained)
     variables = load_run(trained[0], run=trained[1])

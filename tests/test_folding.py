@@ -10,8 +10,8 @@ import pytest
 from test_wide_resnet import count, drawn, shapes
 
 from ws_jax.config import ConfigError, check_config
-from ws_jax.folding import Rule, fold, tie
-from ws_jax.grouping import group_layers, similarity
+from ws_jax.folding.grouping import group_layers, similarity
+from ws_jax.folding.loops import Rule, fold, tie
 from ws_jax.measure import layer_similarity
 from ws_jax.models import Arithmetic, ConvNet, FoldedWideResNet, WideResNet
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from benchmarks import gpu_data, gpu_home, gpu_steps
-from ws_jax import cli, engine, results
+from ws_jax import cli, engine
 from ws_jax.data import DataError, Dataset, load, make_synthetic
 from ws_jax.runs import Data
+from ws_jax.storage import results
 
 ROOT = Path(__file__).parents[1]
 # What a machine with a GPU may lack; the code must do without.

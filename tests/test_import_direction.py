@@ -5,21 +5,29 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
-    "config integrity status events locks grids data augment sharing winograd "
-    "lowerings conv initializers schemes banks normalization layers hebbian transforms "
-    "cuts path_transforms measure optimizers phases sleep models grouping folding "
-    "tasks metrics runs names standins "
-    "results stored ledger checkpoint workdir engine search fold_run compile_cache "
-    "analysis papers commandline cli"
+    "config grids storage results data augment sharing winograd lowerings conv "
+    "initializers schemes banks normalization layers transforms measure optimizers "
+    "phases models tasks metrics runs names checkpoint engine folding search "
+    "analysis papers cli"
 ).split()
-# The same within the engine: from one run to many, and to the host's loop.
-ENGINE = (
-    "program predict evaluate train fits mapping chunk memory study progress describe "
-    "extend table training sweep"
-).split()
+# The same within folders, whose `__init__` is what others see of them. In the engine:
+# from one run to many, and to the host's loop.
+WITHIN = {
+    "engine": "program predict evaluate train fits mapping memory living study chunk "
+    "progress describe extend table training sweep",
+    "storage": "integrity status events locks standins results stored ledger "
+    "checkpoint workdir",
+    "transforms": "transform leveled usual batch cuts paths views",
+    "phases": "phase periodic means hebbian sleep",
+    "optimizers": "schedules optimizer kinds",
+    "folding": "grouping loops begun run",
+    "cli": "compile_cache machine options helptext files typed sweeps main",
+}
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")
 
 
@@ -44,34 +52,52 @@ def imports(name, text):
     return found
 
 
+def against(order, files, depth):
+    """What imports something that comes after it, or is not in the order at all.
+
+    Args:
+      order: of names.
+      files: as `sources` gives them.
+      depth: of these names in dotted ones: 1 for parts of the package.
+    """
+    wrong = []
+    for name, text in files.items():
+        path = name.removesuffix(".py").split("/")
+        package, own = path[:depth], path[depth]
+        parts = [n.split(".") for n in imports(name, text)]
+        used = {p[depth] for p in parts if p[:depth] == package and len(p) > depth}
+        for other in sorted(used - {own}) if own != "__init__" else ():
+            missing = {own, other} - set(order)
+            assert not missing, f"{name}: add {missing} to the order, and to the map"
+            if order.index(other) > order.index(own):
+                wrong.append(f"{name} imports {other}, which comes after {own}")
+    return wrong
+
+
 def test_imports_go_down_the_module_map():
-    wrong = []
-    for name, text in sources("ws_jax").items():
-        own = name.removesuffix(".py").split("/")[1]
-        parts = [n.split(".") for n in imports(name, text)]
-        used = {p[1] for p in parts if p[0] == "ws_jax" and len(p) > 1} - {own}
-        if own == "__init__":
-            assert not used, f"ws_jax/__init__.py imports {used}, and must stay light"
-            continue
-        unknown = ({own} | used) - set(ORDER)
-        assert not unknown, f"{name}: add {unknown} to ORDER, and to the module map"
-        later = [n for n in used if ORDER.index(n) > ORDER.index(own)]
-        wrong += [f"{name} imports {n}, which comes after {own}" for n in later]
-    assert not wrong
+    assert not against(ORDER, sources("ws_jax"), 1)
 
 
-def test_the_way_from_a_sweep_to_a_step_goes_down():
-    wrong = []
-    for name, text in sources("ws_jax/engine").items():
-        own = Path(name).stem
-        parts = [n.split(".") for n in imports(name, text)]
-        used = {p[2] for p in parts if p[:2] == ["ws_jax", "engine"]} - {own}
-        if own == "__init__":
-            continue
-        unknown = ({own} | used) - set(ENGINE)
-        assert not unknown, f"{name}: add {unknown} to ENGINE"
-        later = [n for n in used if ENGINE.index(n) > ENGINE.index(own)]
-        wrong += [f"{name} imports {n}, which comes after {own}" for n in later]
+@pytest.mark.parametrize("folder", WITHIN)
+def test_imports_go_down_within_a_folder(folder):
+    assert not against(WITHIN[folder].split(), sources(f"ws_jax/{folder}"), 2)
+
+
+def test_the_package_itself_is_light():
+    text = (ROOT / "ws_jax" / "__init__.py").read_text()
+    assert not {n for n in imports("ws_jax/__init__.py", text) if "ws_jax" in n}
+
+
+def test_no_paper_is_known_outside_papers():
+    papers = {path.name for path in (ROOT / "ws_jax/papers").iterdir() if path.is_dir()}
+    wrong = [
+        f"{name} imports {module}"
+        for name, text in sources("ws_jax", "launch").items()
+        for module in imports(name, text)
+        if not name.startswith("ws_jax/papers/")
+        and module.startswith("ws_jax.papers.")
+        and module.split(".")[2] in papers
+    ]
     assert not wrong
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ws_jax import cli, results
+from ws_jax import cli
 from ws_jax.config import ConfigError
+from ws_jax.storage import results
 
 ROOT = Path(__file__).parents[1]
 TINY = [

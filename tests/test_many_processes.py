@@ -15,14 +15,15 @@ import pandas as pd
 import pytest
 from studies import tiny
 
-from ws_jax import engine, locks, results, stored
+from ws_jax import engine
 from ws_jax.checkpoint import load_run
 from ws_jax.engine import table
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.progress import Progress
-from ws_jax.locks import Interrupted, Lock, part_lock
-from ws_jax.results import RESULTS_FILE
-from ws_jax.workdir import Workdir, WorkdirError
+from ws_jax.storage import locks, results, stored
+from ws_jax.storage.locks import Interrupted, Lock, part_lock
+from ws_jax.storage.results import RESULTS_FILE
+from ws_jax.storage.workdir import Workdir, WorkdirError
 
 ROOT = Path(__file__).parents[1]
 GROUP = "full-paper-2layers-translation"

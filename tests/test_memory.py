@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from studies import one_scheme, tiny
 
-from ws_jax import engine, results
+from ws_jax import engine
 from ws_jax.config import ConfigError
 from ws_jax.engine import describe, memory
+from ws_jax.engine.chunk import group_need, make_chunks
 from ws_jax.engine.mapping import MappedProgram, stack_inputs
-from ws_jax.engine.study import group_need, make_chunks, map_groups, prepare
+from ws_jax.engine.study import map_groups, prepare
+from ws_jax.storage import results
 from ws_jax.transforms import Noise
 
 ONE_GROUP = {
@@ -156,16 +158,16 @@ def test_what_the_process_itself_is_yet_to_take(tmp_path):
 
 
 def test_one_run_a_device_on_a_cpu_and_all_runs_elsewhere():
-    assert memory.default_chunk(10, "cpu", 1) == 1
-    assert memory.default_chunk(10, "cpu", 4) == 4
-    assert memory.default_chunk(3, "cpu", 4) == 3
-    assert memory.default_chunk(10, "gpu", 4) == 10
+    assert memory.default_runs(10, "cpu", 1) == 1
+    assert memory.default_runs(10, "cpu", 4) == 4
+    assert memory.default_runs(3, "cpu", 4) == 3
+    assert memory.default_runs(10, "gpu", 4) == 10
 
 
 @pytest.fixture
 def all_at_once(monkeypatch):
     """As on an accelerator; returns a function that sets the memory there is."""
-    monkeypatch.setattr(memory, "default_chunk", lambda num_runs, *_: num_runs)
+    monkeypatch.setattr(memory, "default_runs", lambda num_runs, *_: num_runs)
     return lambda available: monkeypatch.setattr(
         memory, "available_bytes", lambda devices: available
     )
@@ -257,7 +259,7 @@ def test_cores_share_the_memory_so_that_fewer_of_them_train(monkeypatch):
 
     def chunk(total):
         monkeypatch.setattr(memory, "available_bytes", lambda d: total / len(d))
-        return memory.fitting_chunk("g", mapped, 9, study.examples, inputs)
+        return memory.fitting_runs("g", mapped, 9, study.examples, inputs)
 
     # Four runs, one on each device, need 100 on each.
     monkeypatch.setattr(memory, "epoch_need", lambda mapped, size, *_: 25.0 * size)

@@ -1,5 +1,6 @@
 """What a person is told on the command line, mistake by mistake."""
 
+import dataclasses
 import logging
 import re
 import subprocess
@@ -11,9 +12,11 @@ import pytest
 from absl import flags
 
 from ws_jax import cli
-from ws_jax.commandline import helptext
-from ws_jax.config import ConfigError
+from ws_jax.cli import helptext, main
+from ws_jax.config import ConfigError, replace_field
 from ws_jax.engine import progress, study
+from ws_jax.papers import words
+from ws_jax.papers.vocabulary import Vocabulary
 from ws_jax.runs import Data, Run, Sweep
 
 ROOT = Path(__file__).parents[1]
@@ -147,6 +150,7 @@ def get_config():
     """
 FILES = {
     "return Run(train=Train(epochs=-3))": "mine.py: train.epochs: -3 must be at",
+    "return Run(epochs=3)": "mine.py:5: Run has no 'epochs': it is train.epochs",
     "return Run(train=Train(epoch=3))": "mine.py:5: Train has no 'epoch': did you mean "
     "'epochs'",
     "return Run(network=ConvNet(features='32'))": "network.features is '32', needs a "
@@ -382,4 +386,21 @@ def test_a_flag_of_another_name_is_understood_and_says_the_new_one(caplog):
 )
 def test_advice_that_nobody_can_follow_is_not_shown(text, shown):
     record = logging.LogRecord("absl", logging.WARNING, "x.py", 1, text, (), None)
-    assert cli._is_ours(record) == shown
+    assert main.is_ours(record) == shown
+
+
+def test_words_of_a_paper_are_told_from_fields(monkeypatch):
+    said = "semantics sweep.levels semantics.init evaluation.radii".split()
+    assert all(words.vocabulary(name) for name in said)
+    assert not any(map(words.vocabulary, ("train.epochs", "level", "evaluation")))
+
+    def epochs(sweep, said):
+        base = replace_field(sweep.base, "train.epochs", said["pages.read"])
+        return dataclasses.replace(sweep, base=base)
+
+    own = Vocabulary("pages.read".__eq__, lambda name, text: {name: int(text)}, epochs)
+    monkeypatch.setattr(words, "VOCABULARIES", (*words.VOCABULARIES, own))
+    asked = {"pages.read": "7", "sweep.levels": "(0.5,)"}
+    sweep = cli.change_sweep(SMALL, asked)
+    assert sweep.base.train.epochs == 7
+    assert sweep.axes["transforms.level"] == (0.5,)

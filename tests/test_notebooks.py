@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from studies import tiny
 
-from ws_jax import engine, results
+from ws_jax import engine
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
+from ws_jax.storage import results
 from ws_jax.transforms import VIEWS
 
 pytestmark = pytest.mark.slow

@@ -6,10 +6,10 @@ import re
 import pytest
 import study_frames
 
-from ws_jax import results
 from ws_jax.analysis import report
 from ws_jax.papers.ott2020 import published
 from ws_jax.papers.pages import PAPERS
+from ws_jax.storage import results
 
 LEVELS = published.LEVELS
 
@@ -21,8 +21,9 @@ def page_of(frame, tmp_path):
         results.read(tmp_path),
         records=results.read_records(tmp_path),
         papers=list(PAPERS.values()),
+        figures=False,
     )
-    shown = re.sub(r"<[^>]*>", " ", page.split('id="figures"')[0])
+    shown = re.sub(r"<[^>]*>", " ", page)
     return re.sub(r"\s+", " ", html.unescape(shown))
 
 

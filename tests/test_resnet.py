@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from plain_layers import conv, flat
 from studies import stop_at_once
 
 from ws_jax import engine, results
@@ -50,11 +51,6 @@ class Plain(nn.Module):
 
     @nn.compact
     def __call__(self, x, train):
-        def conv(features, window, stride, name):
-            pads = ((window // 2, window // 2),) * 2
-            return nn.Conv(features, (window,) * 2, stride, pads, use_bias=False,
-                           name=name, precision="highest")  # fmt: skip
-
         def norm(name):
             return nn.BatchNorm(not train, momentum=0.9, name=name)
 
@@ -73,17 +69,6 @@ class Plain(nn.Module):
                     x = norm(f"{name}/shortcut_norm")(x)
                 x = nn.relu(x + y)
         return nn.Dense(10, name="output", precision="highest")(x.mean(axis=(1, 2)))
-
-
-def flat(tree):
-    """Nested blocks' names joined, as `Plain` has them."""
-    found = {}
-    for name, value in tree.items():
-        if name.startswith("stage"):
-            found |= {f"{name}/{inner}": part for inner, part in value.items()}
-        else:
-            found[name] = value
-    return found
 
 
 @pytest.mark.parametrize("train", [False, True])

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from ws_jax import results
 from ws_jax.analysis import aggregate, report
 from ws_jax.names import run_columns
 from ws_jax.papers.ott2020 import runs
 from ws_jax.papers.pages import PAPERS
 from ws_jax.papers.savarese2019 import path_claims, path_page, path_runs
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
+from ws_jax.storage import results
 
 EPOCHS = 12
 NETS = ["CNN", "2 templates", "2 templates, term 0.01"]

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from studies import tiny
 
-from ws_jax import results
 from ws_jax import search as search_module
 from ws_jax.config import ConfigError, replace_field
 from ws_jax.engine import training
@@ -18,6 +17,7 @@ from ws_jax.names import run_columns
 from ws_jax.phases import Couple
 from ws_jax.runs import Sweep
 from ws_jax.search import _train, read_space, search
+from ws_jax.storage import results
 
 CONFIG = tiny(
     train__epochs=1,

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ws_jax import engine, results
+from ws_jax import engine
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError, check_config, get_field, replace_field
 from ws_jax.engine import predict
@@ -19,9 +19,10 @@ from ws_jax.metrics import Total
 from ws_jax.models import Arithmetic, GridNet
 from ws_jax.models.grid_net import count_parameters
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
-from ws_jax.path_transforms import DrawPaths, Far, Larger
+from ws_jax.storage import results
 from ws_jax.tasks import ShortestPaths
 from ws_jax.transforms import fixed_transforms, stream_of, transform_batch
+from ws_jax.transforms.paths import DrawPaths, Far, Larger
 
 KEY = jax.random.key(3)
 GROWING = DrawPaths(shortest=2, longest=3, growth=2, every=2, limit=6)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from jax import lax
 
-from ws_jax import hebbian
 from ws_jax.config import MOST, ConfigError, essence, from_values
 from ws_jax.conv import local_conv, shared_conv
 from ws_jax.data import make_splits, make_synthetic
@@ -16,10 +15,17 @@ from ws_jax.engine.program import make_program
 from ws_jax.layers import Layer
 from ws_jax.lowerings import Geometry
 from ws_jax.models import ResNet, ResNet18
-from ws_jax.phases import GroupMean, Moment, Phase, hebbian_sleep
+from ws_jax.phases import (
+    Couple,
+    GroupMean,
+    Hebbian,
+    Moment,
+    Phase,
+    hebbian,
+    hebbian_sleep,
+)
 from ws_jax.runs import Data, Run
 from ws_jax.sharing import free, periodic
-from ws_jax.sleep import Hebbian
 
 BORDER = (slice(None),) * 2
 
@@ -354,11 +360,34 @@ def test_a_rate_of_its_own_where_the_given_one_is_too_large():
         (GroupMean(sharing="periodic:10"), [layer()], "10x10 is larger than the 9x9"),
         (GroupMean(sharing="periodic:window"), [layer((2, 9))], "3x3 is larger than"),
         (Hebbian(), [], "phase hebbian would do nothing.*network.sharing to free"),
+        (Hebbian(), [dataclasses.replace(layer(), stores_field=False)],
+         "hebbian would do nothing.*mixed from templates"),
+        (Hebbian(), [dataclasses.replace(layer(), bank=("bank",))],
+         "hebbian would do nothing.*mixed from templates"),
     ],
 )  # fmt: skip
 def test_phases_that_cannot_be_are_refused(phase, layers, message):
     with pytest.raises(ConfigError, match=message):
         phase.check_layers(layers)
+
+
+def test_means_of_mixed_kernels_are_means_of_their_mixing():
+    one = dataclasses.replace(layer(), stores_field=False)
+    templates, mixing = draw(4, 3, 3, 4, 2), draw(9, 9, 4, seed=1)
+    params = {"one": {"kernel": templates, "mixing": mixing, "bias": draw(9, 9, 2)}}
+    phase = Couple(sharing="periodic:3", strength=0.4)
+
+    def field(params):
+        mixing, kernel = params["one"]["mixing"], params["one"]["kernel"]
+        return np.einsum("hwj,jabco->hwabco", mixing, kernel)
+
+    new = phase.act(None, [one], params)
+    want = np.float64(field(params))
+    for h in range(3):
+        for w in range(3):
+            want[h::3, w::3] += 0.4 * (want[h::3, w::3].mean((0, 1)) - want[h::3, w::3])
+    np.testing.assert_allclose(field(new), want, atol=1e-5)
+    np.testing.assert_array_equal(new["one"]["kernel"], templates)
 
 
 @pytest.mark.parametrize(

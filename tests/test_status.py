@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from studies import stop_at_once, tiny
 
-from ws_jax import engine, status
-from ws_jax.engine.chunk import LivingRuns
-from ws_jax.locks import Lock
+from ws_jax import engine
+from ws_jax.engine.living import LivingRuns
+from ws_jax.storage import status
+from ws_jax.storage.locks import Lock
 
 ROOT = Path(__file__).parents[1]
 CONFIG = tiny(

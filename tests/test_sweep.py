@@ -11,10 +11,11 @@ from studies import make_mapped, mapped_group, tiny
 
 from ws_jax import engine, results
 from ws_jax.engine import train
-from ws_jax.engine.chunk import LivingRuns
-from ws_jax.engine.mapping import chunk_sizes, over_runs, stack_inputs
+from ws_jax.engine.chunk import split_runs
+from ws_jax.engine.living import LivingRuns
+from ws_jax.engine.mapping import over_runs, place_counts, stack_inputs
 from ws_jax.engine.program import Status
-from ws_jax.engine.study import make_groups, split_runs
+from ws_jax.engine.study import make_groups
 from ws_jax.names import augmentation
 from ws_jax.phases import Couple, NoPhase
 
@@ -302,8 +303,8 @@ def test_every_training_image_is_seen_once_an_epoch():
 def test_chunks_are_of_nearly_equal_size():
     run = make_groups(tiny().checked())[0].runs[0]
     assert [len(c) for c in split_runs([run] * 55, 16)] == [14, 14, 14, 13]
-    assert chunk_sizes(1, 1) == (1,)
-    assert chunk_sizes(8, 2) == (8, 4, 2)
+    assert place_counts(1, 1) == (1,)
+    assert place_counts(8, 2) == (8, 4, 2)
 
 
 @pytest.mark.parametrize("chunk", [1, 3])

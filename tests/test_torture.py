@@ -20,10 +20,11 @@ import pandas as pd
 import pytest
 from studies import stop_at_once, tiny
 
-from ws_jax import engine, results
+from ws_jax import engine
 from ws_jax.checkpoint import load_run
-from ws_jax.results import ResultsError
-from ws_jax.workdir import WorkdirError
+from ws_jax.storage import results
+from ws_jax.storage.results import ResultsError
+from ws_jax.storage.workdir import WorkdirError
 
 pytestmark = [
     pytest.mark.slow,
@@ -48,7 +49,7 @@ import os, signal, sys
 sys.path.insert(0, {str(ROOT / "tests")!r})
 import test_torture
 from ws_jax import engine
-from ws_jax.cli import _guard
+from ws_jax.cli.main import guard
 
 module, name, count = sys.argv[2:5]
 if name:
@@ -65,17 +66,17 @@ if name:
         return real(*args, **kwargs)
 
     setattr(owner, name, dying)
-sys.exit(_guard(lambda: engine.run_sweep(test_torture.CONFIG, sys.argv[1])))
+sys.exit(guard(lambda: engine.run_sweep(test_torture.CONFIG, sys.argv[1])))
 """
 # Where to kill: a function, at one of its calls.
 AIMS = [
-    ("ws_jax.results", "write", 1),  # a checkpoint is there, no table yet
+    ("ws_jax.storage.results", "write", 1),  # a checkpoint is there, no table yet
     ("ws_jax.engine.table", "SweepTable.write", 3),  # somewhere in the middle
     ("ws_jax.engine.progress", "Progress.close", 1),  # the last table is written
-    ("ws_jax.checkpoint", "ChunkCheckpoints.close", 2),  # while it saves
-    ("ws_jax.checkpoint", "sync_folder", 1),
+    ("ws_jax.storage.checkpoint", "ChunkCheckpoints.close", 2),  # while it saves
+    ("ws_jax.storage.checkpoint", "sync_folder", 1),
     ("os", "replace", 2),  # the table lies beside the one that it replaces
-    ("ws_jax.workdir", "write_record", 1),  # at the start
+    ("ws_jax.storage.workdir", "write_record", 1),  # at the start
 ]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 from absl import logging
+from plain_layers import conv, flat
 
 from ws_jax.banks import COEFFICIENTS
 from ws_jax.config import ConfigError, check_config
@@ -102,11 +103,6 @@ class Plain(nn.Module):
 
     @nn.compact
     def __call__(self, x, train):
-        def conv(features, window, stride, name):
-            pads = ((window // 2, window // 2),) * 2
-            return nn.Conv(features, (window,) * 2, stride, pads, use_bias=False,
-                           name=name, precision="highest")  # fmt: skip
-
         def norm(name, x):
             return nn.relu(nn.BatchNorm(not train, momentum=0.9, name=name)(x))
 
@@ -124,17 +120,6 @@ class Plain(nn.Module):
                 x = x + conv(features, 3, 1, f"{name}/conv_1")(y)
         x = norm("norm", x).mean(axis=(1, 2))
         return nn.Dense(10, name="output", precision="highest")(x)
-
-
-def flat(tree):
-    """Nested blocks' names joined, as `Plain` has them."""
-    found = {}
-    for name, value in tree.items():
-        if name.startswith("stage"):
-            found |= {f"{name}/{inner}": part for inner, part in value.items()}
-        else:
-            found[name] = value
-    return found
 
 
 def drawn(network, side=8, seed=0):
@@ -174,9 +159,9 @@ def unshared(params, network):
         templates = params[f"stage_{stage}_bank"]["templates"]
         for block in range(1, network.num_blocks):
             own = found[f"stage_{stage}_block_{block}"]
-            for conv in ("conv_0", "conv_1"):
-                alpha = own[conv]["coefficients"]
-                own[conv] = {"kernel": jnp.tensordot(alpha, templates, axes=1)}
+            for layer in ("conv_0", "conv_1"):
+                alpha = own[layer]["coefficients"]
+                own[layer] = {"kernel": jnp.tensordot(alpha, templates, axes=1)}
     return found
 
 

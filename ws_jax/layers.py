@@ -40,6 +40,8 @@ class Layer:
       features: output channels.
       bank: names of the modules down to the template bank that it draws from; empty if
         its kernels are its own.
+      stores_field: whether what it stores of kernels is one for every site, where the
+        sites share none: not so if they are mixed from templates.
     """
 
     path: tuple[str, ...]
@@ -48,6 +50,7 @@ class Layer:
     inputs: tuple[int, int, int]
     features: int
     bank: tuple[str, ...] = ()
+    stores_field: bool = True
 
     @property
     def name(self) -> str:
@@ -221,11 +224,13 @@ class SharedConv(nn.Module):
         )
         sharing = self.scheme.sharing(geometry.sites((h, w)))
         bank = () if self.bank is None else self.bank.path
+        one = (*self.window, channels, self.features)
+        inputs = (h, w, channels)
+        own = len(self.scheme.stored_shape(sharing, one)) == 2 + len(one)
         self._enter(
-            Layer(self.path, sharing, geometry, (h, w, channels), self.features, bank)
+            Layer(self.path, sharing, geometry, inputs, self.features, bank, own)
         )
         dtype = self.dtype or x.dtype
-        one = (*self.window, channels, self.features)
         bank, acting = self.scheme.kernels(self, sharing, one, self.kernel_init)
         kernel_mask, input_mask = self._masks(sharing, one, (h, w, channels))
         if kernel_mask is not None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ws_jax import results
 from ws_jax.config import (
     ConfigError,
     find_field,
@@ -30,6 +29,7 @@ from ws_jax.engine import run_sweep
 from ws_jax.engine.study import make_groups
 from ws_jax.names import in_name, run_columns
 from ws_jax.runs import Sweep
+from ws_jax.storage import results
 
 if TYPE_CHECKING:
     import optuna

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import settings, watched
 from ws_jax.config import check_name
-from ws_jax.results import COLUMNS, EPOCH_COLUMNS, RUN_COLUMNS
-from ws_jax.standins import identified
+from ws_jax.storage.results import COLUMNS, EPOCH_COLUMNS, RUN_COLUMNS
+from ws_jax.storage.standins import identified
 
 # What tells cells apart; folds and seeds are pooled within a cell.
 CELL_KEYS = [*settings.USUAL, "setting", "cell"]
@@ -28,7 +30,8 @@ def tidy(frame: pd.DataFrame, join_lengths: bool = False) -> pd.DataFrame:
     transform that has levels counts as `none`, and a severing probability of 0 as not
     severed, whatever sweep they come from. A training that stands in several sweeps
     (its `digest` does) is kept once: the longest, and the first by the sweep's name
-    among equals (`repeats` names what is left out).
+    among equals (`repeats` names what is left out). What that copy did not measure at
+    all, another copy's epochs give.
 
     Args:
       frame: one row per run and epoch, as `ws_jax.results.read` gives it. It may lack
@@ -47,7 +50,7 @@ def tidy(frame: pd.DataFrame, join_lengths: bool = False) -> pd.DataFrame:
     if "training" in frame.columns:
         return frame
     frame = _normalised(frame)
-    frame = frame[_chosen(frame)].drop_duplicates(["training", "epoch"])
+    frame = _filled(frame)
     if join_lengths:
         alike = [k for k in TRAINING_KEYS if k not in ("epochs", "cell")]
         longest = frame.groupby(alike)["epochs"].transform("max")
@@ -89,6 +92,20 @@ def _chosen(frame: pd.DataFrame) -> pd.Series:
     return (frame["sweep"] == sweep) & (frame["run"] == run)
 
 
+def _filled(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the chosen copies, with measures that only another copy has."""
+    key, chosen = ["training", "epoch"], _chosen(frame)
+    kept = frame[chosen].drop_duplicates(key)
+    if chosen.all():
+        return kept
+    others = frame[~chosen].groupby(key).first()  # the first value that is there
+    others = others.reindex(pd.MultiIndex.from_frame(kept[key])).set_index(kept.index)
+    measured = [name for name in others if name not in RUN_COLUMNS]
+    lacking = kept[measured].isna().groupby(kept["training"]).transform("all")
+    filled = kept[measured].mask(lacking, others[measured])
+    return kept.assign(**{name: filled[name] for name in measured})
+
+
 def repeats(frame: pd.DataFrame) -> list[str]:
     """Names the runs that `tidy` leaves out since another sweep holds them too."""
     if frame.empty:
@@ -102,6 +119,32 @@ def repeats(frame: pd.DataFrame) -> list[str]:
     ):
         count = "1 run" if len(own) == 1 else f"{len(own)} runs"
         found.append(f"sweep {sweep}, {count}: the same as in {other}")
+    return found
+
+
+Found = TypeVar("Found")
+
+
+def once_for_each(
+    find: Callable[[pd.DataFrame, str], Found],
+) -> Callable[[pd.DataFrame, str], Found]:
+    """Remembers what a function finds in tidy rows, for as long as these rows live.
+
+    A page asks the same of its rows in every table, figure and verdict. Rows that
+    `tidy` returned are never changed in place.
+    """
+    known: dict[int, dict[str, Found]] = {}
+
+    @functools.wraps(find)
+    def found(rows: pd.DataFrame, name: str) -> Found:
+        if id(rows) not in known:
+            known[id(rows)] = {}
+            weakref.finalize(rows, known.pop, id(rows), None)
+        answers = known[id(rows)]
+        if name not in answers:
+            answers[name] = find(rows, name)
+        return answers[name]
+
     return found
 
 

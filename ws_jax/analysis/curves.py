@@ -42,7 +42,9 @@ def draw_epochs(axes: Axes, rows: pd.DataFrame, metric: str, **line) -> None:
     known = rows.dropna(subset=[metric])
     if known.empty:
         return
-    epochs = known.groupby("epoch")[metric].agg(["median", "min", "max", "size"])
+    by_epoch = known.groupby("epoch")[metric]
+    named = {name: getattr(by_epoch, name)() for name in ("median", "min", "max")}
+    epochs = pd.DataFrame({**named, "size": by_epoch.size()})
     step = -(-len(epochs) // _POINTS)
     whole = epochs[epochs["size"] == epochs["size"].max()].index.max()
     keep = np.arange(len(epochs)) % step == 0

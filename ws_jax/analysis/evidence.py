@@ -9,6 +9,8 @@ import pandas as pd
 from ws_jax.analysis import aggregate, checks, labels, statistics
 from ws_jax.analysis.checks import Check, Sample
 
+_CELL = ["model", "aug", "aug_type", "vcp", "severing"]
+
 
 class Evidence:
     """The runs on one data set under one semantics and initialisation.
@@ -33,7 +35,8 @@ class Evidence:
         self.init = init
         cuts = self.rows["num_folds"].unique()
         self.num_folds = int(cuts[0]) if len(cuts) == 1 else 0
-        self._read: dict[tuple[str, str], pd.DataFrame] = {}
+        self._read: dict[tuple[str, str], dict[tuple, pd.DataFrame]] = {}
+        self._samples: dict[tuple, Sample] = {}
 
     @property
     def settled(self) -> int:
@@ -63,8 +66,15 @@ class Evidence:
         what training arrives at, without hanging on one epoch; `second_quarter` and
         `last_quarter` are such means, too; `start` is before training.
         """
-        runs = self._run_values(metric, reading)
-        runs = self._find(runs, model, kind, level, vcp)
+        asked = (model, metric, kind, level, vcp, reading)
+        if asked not in self._samples:
+            self._samples[asked] = self._sample(*asked)
+        return self._samples[asked]
+
+    def _sample(
+        self, model: str, metric: str, kind: str, level: float, vcp: float, reading: str
+    ) -> Sample:
+        runs = self._runs_of(metric, reading, model, kind, level, vcp)
         name = _cell_name(model, kind, level, vcp)
         where, last = name.rpartition(" ")[0], vcp or level
         amiss = tuple(checks.Amiss(where, last, text) for text in self._amiss(runs))
@@ -97,22 +107,23 @@ class Evidence:
             found.append(f"{lacking} of {self.num_folds} folds not trained")
         return found
 
-    def _find(self, rows, model, kind, level, vcp) -> pd.DataFrame:
-        return aggregate.matching(
-            rows,
-            model=model,
-            aug=level,
-            aug_type=kind if level else "none",
-            vcp=vcp,
-            severing=self.semantics if vcp else "none",
-        )
-
-    def _run_values(self, metric: str, reading: str) -> pd.DataFrame:
-        """Returns one number a run, read from the rows once."""
-        key = (metric, reading)
-        if key not in self._read:
-            self._read[key] = aggregate.run_values(self.rows, metric, reading)
-        return self._read[key]
+    def _runs_of(
+        self,
+        metric: str,
+        reading: str,
+        model: str,
+        kind: str,
+        level: float,
+        vcp: float,
+    ) -> pd.DataFrame:
+        """Returns one number a run of a cell; the rows are read and parted once."""
+        if (metric, reading) not in self._read:
+            runs = aggregate.run_values(self.rows, metric, reading)
+            parts = dict(iter(runs.groupby(_CELL)))
+            self._read[metric, reading] = {**parts, (): runs.iloc[:0]}
+        cells = self._read[metric, reading]
+        kind, severing = kind if level else "none", self.semantics if vcp else "none"
+        return cells.get((model, level, kind, vcp, severing), cells[()])
 
     def check(
         self,

@@ -18,10 +18,10 @@ from ws_jax.analysis import (
     page,
     question,
     render,
-    study,
     sweep_page,
     tables,
     verdict_cards,
+    what_was_run,
 )
 from ws_jax.analysis.paper import Paper
 
@@ -35,6 +35,7 @@ def write_report(
     image: np.ndarray | None = None,
     papers: Sequence[Paper] = (),
     join_lengths: bool = False,
+    figures: bool = True,
 ) -> Path:
     """Writes the report: one HTML file that needs no other and no network.
 
@@ -51,6 +52,7 @@ def write_report(
         of this project are `ws_jax.papers.pages.PAPERS`.
       join_lengths: whether runs that may take different numbers of epochs are joined by
         lines and judged together.
+      figures: whether there are any; words and tables alone take a fifth of the time.
 
     Returns:
       The path.
@@ -58,7 +60,8 @@ def write_report(
     path = Path(path)
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(
-        make_report(frame, title, records, image, papers, join_lengths), "utf-8"
+        make_report(frame, title, records, image, papers, join_lengths, figures),
+        "utf-8",
     )
     os.replace(temporary, path)
     return path
@@ -71,6 +74,7 @@ def make_report(
     image: np.ndarray | None = None,
     papers: Sequence[Paper] = (),
     join_lengths: bool = False,
+    figures: bool = True,
 ) -> str:
     """Returns the page that `write_report` writes."""
     frame = aggregate.with_plan(frame, records)
@@ -78,22 +82,32 @@ def make_report(
     papers = [paper for paper in papers if paper.concerns(rows)]
     theirs = _of_papers(rows, papers)
     own = _own_studies(rows, papers)
+    built = [
+        table
+        for paper in papers
+        for table in paper.tables(paper.rows_of(theirs, papers))
+    ]
     sections = {
         "answer": ("In short", sweep_page.answers([found for found, _ in own])),
-        "study": ("What was run", _study(frame, rows, records, papers)),
+        "study": (
+            "What was run",
+            what_was_run.section(frame, rows, records, not theirs.empty),
+        ),
         "verdicts": ("Verdicts", _verdicts(rows, papers)),
-        "tables": ("Tables", _tables(own, theirs, papers)),
+        "tables": ("Tables", _tables(own, built)),
         "comparisons": ("Beside other numbers", _comparisons(theirs, papers)),
-        "figures": ("Figures", _own_figures(own) + _paper_figures(theirs, papers)),
-        "augmentations": ("Augmentations", _pictures(image, papers)),
-        "curves": ("Learning curves", _curves(frame)),
     }
+    if figures:
+        shown = _own_figures(own) + _paper_figures(theirs, papers)
+        sections["figures"] = ("Figures", shown)
+        sections["augmentations"] = ("Augmentations", _pictures(image, papers))
+        sections["curves"] = ("Learning curves", _curves(frame))
     said = _papers_answers(theirs, papers)
     words = glossary.words(
         rows, papers, "".join(t for _, t in sections.values()) + said
     )
     sections["answer"] = ("In short", sections["answer"][1] + said + words)
-    lacking = _tables_without_results(theirs, papers)
+    lacking = _tables_without_results(built)
     verdicts = sections.pop("verdicts")
     if theirs.empty:
         sections["verdicts"] = ("Claims of papers", verdicts[1] + lacking)
@@ -162,80 +176,6 @@ def _papers_answers(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
     return "".join(parts)
 
 
-def _study(
-    frame: pd.DataFrame,
-    rows: pd.DataFrame,
-    records: Sequence[Mapping[str, Any]],
-    papers: Sequence[Paper],
-) -> str:
-    lines = study.summary(frame, records)
-    if lines.empty:
-        return "<p>No run has finished an epoch.</p>"
-    if (lines["severing"] == "none").all():
-        lines = lines.drop(columns="severing")
-    if _of_papers(rows, papers).empty and lines["semantics"].nunique() == 1:
-        lines = lines.drop(columns="semantics")
-    lines = lines.assign(hours=[f"{hours:.2f}" for hours in lines["hours"]])
-    lines.columns = [name.capitalize() for name in lines.columns]
-    parts = [page.words_table(lines, numbers=("Hours",))]
-    again = aggregate.repeats(frame)
-    if again:
-        parts.append(
-            '<p class="note">Runs that stand in more than one sweep count once, the '
-            f"longest of each. Left out: {page.escape('; '.join(again))}.</p>"
-        )
-    parts += _apart(rows)
-    parts += [f'<p class="note">{page.escape(_made_with(r))}</p>' for r in records]
-    return "".join(parts)
-
-
-_FEW = 3  # settings that one sentence can name
-
-
-def _apart(rows: pd.DataFrame) -> list[str]:
-    """Says of each data set what its runs differ in, and that this keeps them apart."""
-    found = []
-    for data, own in rows.groupby("data"):
-        name = labels.data(str(data))
-        limits = sorted(own["epochs"].unique().tolist())
-        if len(limits) > 1:
-            listed = ", ".join(map(str, limits[:-1])) + f" and {limits[-1]}"
-            found.append(
-                f"{name}: runs of at most {listed} epochs. Those of "
-                "different length are not joined by a line, nor judged together."
-            )
-        names = sorted(set(own["setting"]) - {""})
-        if 0 < len(names) <= _FEW:
-            found.append(
-                f"{name}: these settings are kept apart everywhere, since "
-                f"their numbers differ: {'; '.join(names)}."
-            )
-    notes = [f'<p class="note">{page.escape(text)}</p>' for text in found]
-    return notes + _folded_settings(rows)
-
-
-def _folded_settings(rows: pd.DataFrame) -> list[str]:
-    """Lists the settings that are too many for a sentence, folded."""
-    parts = []
-    for data, own in rows.groupby("data"):
-        names = sorted(set(own["setting"]) - {""})
-        if len(names) > _FEW:
-            items = "".join(f"<li>{page.escape(name)}</li>" for name in names)
-            head = f"{labels.data(str(data))}: {len(names)} settings are kept apart "
-            head += "everywhere, since their numbers differ"
-            parts.append(page.folded(head, f'<ul class="note">{items}</ul>'))
-    return parts
-
-
-def _made_with(record: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
-    device = record["device"]
-    return (
-        f"{record['config']['name']}: {device['count']} x {device['kind']} "
-        f"({device['platform']}); {versions}."
-    )
-
-
 _READ = (
     "Shares (accuracies, F1) in percent. All epochs: the median over all epochs of all "
     "runs together. Best and last: one epoch of each run, the best by the validation "
@@ -250,13 +190,10 @@ _PUBLISHED = (
 
 
 def _tables(
-    own: Sequence[tuple[question.Study, bool]],
-    theirs: pd.DataFrame,
-    papers: Sequence[Paper],
+    own: Sequence[tuple[question.Study, bool]], built: Sequence[tables.Table]
 ) -> str:
     parts = [sweep_page.settings_table(found) for found, asked in own if not asked]
-    built = [paper.tables(paper.rows_of(theirs, papers)) for paper in papers]
-    shown = [table for found in built for table in found if table.has_results]
+    shown = [table for table in built if table.has_results]
     for found, asked in own:
         shown += _level_tables(found.rows) if asked else []
     if shown:
@@ -265,9 +202,8 @@ def _tables(
     return "".join([*parts, *map(_table, shown)])
 
 
-def _tables_without_results(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
+def _tables_without_results(built: Sequence[tables.Table]) -> str:
     """Returns a paper's tables that the results do not fill, folded."""
-    built = [table for paper in papers for table in paper.tables(theirs)]
     empty = [table for table in built if not table.has_results]
     if not empty:
         return ""

@@ -58,8 +58,17 @@ def describe(rows: pd.DataFrame) -> pd.Series:
     that are alike in all usual columns never have.
 
     Args:
-      rows: with the columns `USUAL`, `cell`, `sweep` and any dotted ones.
+      rows: with the columns `USUAL`, `digest`, `cell`, `sweep`, `run` and any dotted
+        ones, each the same in all rows of a run.
     """
+    runs = ["digest", "sweep", "run"]
+    words = _describe(rows[~rows.duplicated(runs)])
+    number = rows.groupby(runs, sort=False, dropna=False).ngroup()
+    return pd.Series(words.to_numpy()[number.to_numpy()], rows.index, dtype="str")
+
+
+def _describe(rows: pd.DataFrame) -> pd.Series:
+    """The same for one row of each run."""
     parts = [_fields_in_words(own) for _, own in rows.groupby("data")]
     words = pd.concat(parts) if parts else pd.Series(dtype="str")
     words = words.reindex(rows.index).astype("str")

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, settings, varying, watched
-from ws_jax.results import COLUMNS
-from ws_jax.standins import IDENTITY_COLUMNS
+from ws_jax.storage.results import COLUMNS
+from ws_jax.storage.standins import IDENTITY_COLUMNS
 
 READINGS = tuple(labels.READINGS)
 _COUNTS = ["runs", "folds", "seeds", "diverged", "running", "shortest", "longest"]

@@ -10,7 +10,7 @@ import re
 
 import pandas as pd
 
-from ws_jax.results import COLUMNS
+from ws_jax.storage.results import COLUMNS
 
 USUAL = "acc"
 VIEWS = ("translation", "rotation", "noise", "edge_noise", "swap")

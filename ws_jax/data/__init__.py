@@ -8,7 +8,7 @@ from ws_jax.data.dataset import (
     folds,
     published_split,
 )
-from ws_jax.data.sources import DATASETS, load
+from ws_jax.data.sources import DATASETS, example, load
 from ws_jax.data.splits import SPLITS, Split, make_splits
 from ws_jax.data.synthetic import make_synthetic
 
@@ -20,6 +20,7 @@ __all__ = [
     "Fold",
     "NotFoundError",
     "Split",
+    "example",
     "folds",
     "load",
     "make_splits",

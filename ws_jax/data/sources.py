@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from ws_jax.config import nearest
 from ws_jax.data import (
     arrays,
@@ -82,6 +84,12 @@ def load(
     if name not in raw.ORIGINALS and not (data_path / name).is_dir():
         raise _unknown(name, data_path)
     raise _nowhere(name, reasons)
+
+
+def example(name: str, label: int) -> np.ndarray:
+    """Returns the first image [h, w, c] of a class, in [0, 1]."""
+    found = load(name)
+    return found.images[int((found.labels == label).argmax())] / 255
 
 
 def _finders(name: str, data_dir: Path) -> list[Callable[[], cache.Source]]:

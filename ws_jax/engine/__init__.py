@@ -1,7 +1,7 @@
 """The engine: from a sweep to results.
 
-One run: `program`, `train`, `evaluate`. Many: `mapping`, `memory`, `chunk`. The host's
-side: `study`, which makes a sweep ready, and `sweep`, the loop that trains it;
+One run: `program`, `train`, `evaluate`. Many: `mapping`, `memory`, `living`. The host's
+side: `study`, which makes a sweep ready, `chunk`, and `sweep`, which trains it;
 `predict`, which asks a trained network for outputs.
 """
 

@@ -1,155 +1,140 @@
-"""Runs that train in step: started, resumed, told apart, and compacted.
+"""Chunks: runs of a group that train in step, how they are cut and where they are kept.
 
-When runs of a chunk have stopped, the living are gathered into a smaller program out
-of a short list of sizes, each of which is compiled at most once.
+All that is asked of one, but for the states of its runs (`living`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ws_jax.engine.mapping import (
-    MappedProgram,
-    gather_rows,
-    over_runs,
-    stack_inputs,
-)
-from ws_jax.engine.program import Examples, RunState, Status
-from ws_jax.engine.train import init_run
-from ws_jax.metrics import Metrics
+from ws_jax.engine.mapping import MappedProgram, place_counts, stack_inputs
+from ws_jax.engine.memory import epoch_need, fitting_runs
+from ws_jax.engine.study import Group, Study
 from ws_jax.runs import Run
+from ws_jax.storage.locks import Lock, part_lock
+from ws_jax.storage.stored import chunk_folder
 
 
-class LivingRuns:
-    """The runs of a chunk that still train, and the states of those that do not.
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Runs of a group that train in step."""
 
-    Runs are named by their index in the chunk.
+    group: Group
+    index: int
+    runs: tuple[Run, ...]
 
-    Attributes:
-      alive: the runs that train on.
-      trained: the runs that trained in the epoch before, or are about to begin.
-      status: of the runs in `trained`, after that epoch.
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells a chunk from others of its sweep."""
+        return self.group.name, self.index
+
+    @property
+    def run(self) -> Run:
+        """Any of its runs, for what all have in common."""
+        return self.group.run
+
+    @property
+    def epochs(self) -> int:
+        """The longest that its runs train."""
+        return self.run.train.epochs
+
+    def folder(self, workdir: Path) -> Path:
+        """Returns where its checkpoints are kept in the folder of a sweep."""
+        return chunk_folder(workdir, *self.key)
+
+    def lock(self, workdir: Path) -> Lock:
+        """Returns its lock, which whoever trains it holds."""
+        return part_lock(workdir, self.group.name, self.folder(workdir).name)
+
+
+def make_chunks(
+    study: Study,
+    mapped: Mapping[str, MappedProgram],
+    compiling: Callable[[str], AbstractContextManager] = contextlib.nullcontext,
+    begun: Sequence[Chunk] = (),
+) -> list[Chunk]:
+    """Cuts each group of a sweep into chunks of runs that train in step.
+
+    Unless the config says how many runs those are, it compiles the epoch of each
+    group, to learn how many fit the memory.
+
+    Args:
+      study: the sweep.
+      mapped: its groups, mapped; what compiles stays in them.
+      compiling: entered with a group's name while its epoch compiles.
+      begun: chunks of runs that need none any more; others of their groups are as large
+        as they are, at most.
+    Raises:
+      ConfigError: if the memory does not suffice for one run a device.
     """
-
-    def __init__(self, mapped: MappedProgram, runs: Sequence[Run]):
-        """Takes the runs of a chunk; `start` or `resume` gives them their states."""
-        self._mapped = mapped
-        self._inputs = stack_inputs(runs)
-        self._num_runs = len(runs)
-        self._host: RunState | None = None  # all runs, as of the last compaction
-        self.alive = self.trained = list(range(len(runs)))
-        self.status = np.full(len(runs), Status.ALIVE)
-
-    def start(self) -> Metrics:
-        """Draws the initial states; returns what is measured on them."""
-        self._hold(self.alive)
-        state, metrics = self._mapped.init(self._placed)
-        self._state = idle_after(state, len(self._held))
-        return self._rows_of(self.trained, jax.device_get(metrics))
-
-    def resume(self, load: Callable[[RunState], RunState]) -> None:
-        """Goes on from saved states of all runs of the chunk.
-
-        Args:
-          load: from the shapes of the states to the states, as NumPy arrays.
-        """
-        # Not by the mapped program: it wants as many runs as its devices can share.
-        init = over_runs(functools.partial(init_run, self._mapped.program), 0)
-        like = jax.eval_shape(init, self._inputs)[0]
-        self._host = load(like)
-        status = self._host.status
-        self.alive = np.flatnonzero(status == Status.ALIVE).tolist()
-        self._gather()
-
-    def compile(self, examples: Examples) -> Any:
-        """Compiles the next epoch's program unless it is, so that epochs tell times."""
-        args = (examples, np.int32(0), self._placed, self._state)
-        return self._mapped.compile(*args)
-
-    @property
-    def is_compiled(self) -> bool:
-        """Whether the next epoch's program is compiled."""
-        return self._mapped.is_compiled(self.places)
-
-    @property
-    def places(self) -> int:
-        """Runs that the program of the next epoch has room for."""
-        return self._state.status.shape[0]
-
-    def stop(self, runs: Sequence[int]) -> None:
-        """Stops runs: in the next epoch they are left as they are, then done with."""
-        status = np.array(self._state.status)
-        status[[self._held.index(run) for run in runs]] = Status.STOPPED
-        placed = self._mapped.axis.place(jnp.asarray(status))
-        self._state = dataclasses.replace(self._state, status=placed)
-
-    def test(self, examples: Examples) -> Metrics:
-        """Scores the runs that trained last on the test images."""
-        totals = self._mapped.test(examples, self._placed, self._state)
-        return self._rows_of(self.trained, jax.device_get(totals))
-
-    def train_epoch(self, examples: Examples, epoch: int) -> Metrics:
-        """Trains the living runs for one epoch; returns its metrics, on the host."""
-        self._state, metrics = self._mapped.epoch(
-            examples, self._placed, self._state, epoch
-        )
-        metrics, status = jax.device_get((metrics, self._state.status))
-        self.trained = self.alive
-        metrics, self.status = self._rows_of(self.trained, (metrics, status))
-        still = self.status == Status.ALIVE
-        self.alive = [run for run, s in zip(self.trained, still, strict=True) if s]
-        return metrics
-
-    def compact(self) -> None:
-        """Gathers the living runs into a smaller program, where there is one for them.
-
-        What is asked of the runs that have just ended (`test`) is asked before.
-        """
-        if self.alive and self._mapped.size_for(len(self.alive)) < self.places:
-            self._host = self.all_states()
-            self._gather()
-
-    def all_states(self) -> RunState:
-        """Returns the states of all runs of the chunk, in order."""
-        if len(self._held) == self._num_runs == len(self._state.status):
-            return self._state
-        held, number = np.array(self._held), len(self._held)
-        ended = self._host or self._state  # before any compaction, fillers are last
-
-        def merge(old, new):
-            merged = np.array(old[: self._num_runs])
-            merged[held] = np.asarray(new)[:number]
-            return merged
-
-        return jax.tree.map(merge, ended, self._state)
-
-    def _gather(self) -> None:
-        self._hold(self.alive)
-        state = gather_rows(self._host, self._held, len(self._placed.key))
-        self._state = self._mapped.axis.place(
-            jax.tree.map(np.asarray, idle_after(state, len(self._held)))
-        )
-
-    def _hold(self, runs: list[int]) -> None:
-        size = self._mapped.size_for(len(runs))
-        self._held = runs
-        self._placed = self._mapped.axis.place(gather_rows(self._inputs, runs, size))
-
-    def _rows_of(self, runs: list[int], tree: Any) -> Any:
-        rows = [self._held.index(run) for run in runs]
-        return jax.tree.map(lambda a: np.asarray(a)[rows], tree)
+    chunks = []
+    known = {run for chunk in begun for run in chunk.runs}
+    for group in study.groups:
+        runs = [run for run in group.runs if run not in known]
+        others = [chunk for chunk in begun if chunk.group is group]
+        first = 1 + max((chunk.index for chunk in others), default=-1)
+        limit = max((len(chunk.runs) for chunk in others), default=0)
+        limit = study.base.execution.chunk or limit
+        if not runs:
+            continue
+        if not limit:
+            with compiling(group.name):
+                limit = fitting_runs(
+                    group.name,
+                    mapped[group.name],
+                    len(group.runs),
+                    study.examples,
+                    _any_inputs(group),
+                )
+        for index, part in enumerate(split_runs(runs, limit), first):
+            chunks.append(Chunk(group, index, part))
+    return chunks
 
 
-def idle_after(state: RunState, num_runs: int) -> RunState:
-    """Marks the places of a chunk past its `num_runs` runs as IDLE."""
-    place = np.arange(state.status.shape[0])
-    idle = jnp.int32(Status.IDLE)
-    status = jnp.where(place < num_runs, state.status, idle)
-    return dataclasses.replace(state, status=status)
+def split_runs(runs: Sequence[Run], most: int) -> list[tuple[Run, ...]]:
+    """Cuts the runs of a group into parts of nearly equal size, at most `most`."""
+    number = -(-len(runs) // most)
+    parts = np.array_split(np.arange(len(runs)), number)
+    return [tuple(runs[i] for i in part) for part in parts]
+
+
+def group_need(study: Study, group: Group, mapped: MappedProgram, runs: int) -> float:
+    """Returns the bytes that an epoch of so many runs needs on each device.
+
+    Infinite if the compiler gives up for want of memory.
+    """
+    size = place_counts(runs, len(mapped.axis.devices))[0]
+    return epoch_need(mapped, size, study.examples, _any_inputs(group))
+
+
+def _any_inputs(group: Group):
+    return jax.eval_shape(lambda: stack_inputs(group.runs[:1]))
+
+
+def describe_chunks(study: Study, chunks: Sequence[Chunk]) -> list[dict[str, Any]]:
+    """Returns what the record of a sweep says of its chunks, fit for JSON."""
+    described = []
+    for chunk in chunks:
+        runs = [study.columns[run] for run in chunk.runs]
+        entry = {"group": chunk.group.name, "index": chunk.index, "runs": runs}
+        described.append(entry)
+    return described
+
+
+def recorded_chunks(study: Study, record: Mapping[str, Any]) -> list[Chunk]:
+    """Rebuilds the chunks as the sweep was begun, maybe on another machine."""
+    groups = {group.name: group for group in study.groups}
+    names = {study.columns[run]["run"]: run for g in study.groups for run in g.runs}
+    chunks = []
+    for entry in record["chunks"]:
+        chosen = tuple(names[described["run"]] for described in entry["runs"])
+        chunks.append(Chunk(groups[entry["group"]], entry["index"], chosen))
+    return chunks

@@ -10,15 +10,18 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from absl import logging
 
 from ws_jax.engine import memory
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.chunk import group_need, make_chunks
+from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.mapping import MappedProgram, over_runs, stack_inputs
 from ws_jax.engine.program import Program, RunInputs, forward
 from ws_jax.engine.progress import format_seconds
-from ws_jax.engine.study import Group, Study, group_need, make_chunks, map_groups
+from ws_jax.engine.study import Group, Study, map_groups, prepare
 from ws_jax.engine.train import Batch, init_run, run_masks, train_step
 from ws_jax.phases import Moment
+from ws_jax.runs import Sweep
 from ws_jax.transforms import num_copies
 
 
@@ -28,19 +31,19 @@ class GroupCost:
 
     name: str
     num_runs: int
-    chunk: int  # runs that train in one program
+    at_once: int  # runs that train in one program
     num_parameters: int  # of one run
     steps_per_epoch: int
     flops_per_epoch: float  # of one run: steps, and all evaluations
-    memory_bytes: float  # of one chunk's epoch, on each device; inf if too much
+    memory_bytes: float  # of an epoch of those, on each device; inf if too much
 
 
 def group_cost(
-    study: Study, group: Group, mapped: MappedProgram, chunk: int
+    study: Study, group: Group, mapped: MappedProgram, at_once: int
 ) -> GroupCost:
     """Computes what a group costs: shapes traced, an epoch compiled, nothing run."""
     program = study.program(group)
-    inputs = jax.eval_shape(lambda: stack_inputs(group.runs[:chunk]))
+    inputs = jax.eval_shape(lambda: stack_inputs(group.runs[:at_once]))
     init = over_runs(lambda i: init_run(program, i)[0], 0)
     state = jax.eval_shape(init, inputs)
     step = jax.jit(over_runs(lambda i, s: _step(program, i, s), 0), donate_argnums=1)
@@ -48,11 +51,11 @@ def group_cost(
     return GroupCost(
         name=group.name,
         num_runs=len(group.runs),
-        chunk=chunk,
+        at_once=at_once,
         num_parameters=count_parameters(program),
         steps_per_epoch=program.steps_per_epoch,
-        flops_per_epoch=_flops_per_epoch(program, lowered, chunk),
-        memory_bytes=group_need(study, group, mapped, chunk),
+        flops_per_epoch=_flops_per_epoch(program, lowered, at_once),
+        memory_bytes=group_need(study, group, mapped, at_once),
     )
 
 
@@ -62,6 +65,12 @@ def count_parameters(program: Program) -> int:
         lambda i: init_run(program, i)[0].params, _one_input(program)
     )
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
+
+
+def plan(sweep: Sweep, data_dir: str | None = None, timed: bool = False) -> str:
+    """Returns `plan_text` of a sweep, and logs what is being done for it meanwhile."""
+    logging.info("loading the data %s", sweep.base.data.name)
+    return plan_text(prepare(sweep, data_dir), timed)
 
 
 def plan_text(study: Study, timed: bool = False) -> str:
@@ -78,7 +87,9 @@ def plan_text(study: Study, timed: bool = False) -> str:
     mapped = map_groups(study)
     chunks = make_chunks(study, mapped)
     costs = []
-    for group in study.groups:
+    for number, group in enumerate(study.groups, 1):
+        count = f"group {number} of {len(study.groups)}"
+        logging.info("compiling %s (%s), to tell what it takes", count, group.name)
         largest = max(len(c.runs) for c in chunks if c.group == group)
         costs.append(group_cost(study, group, mapped[group.name], largest))
     width = max(len(cost.name) for cost in costs)
@@ -138,12 +149,13 @@ def time_lines(study: Study, costs: Sequence[GroupCost]) -> list[str]:
     compiling = training = 0.0
     lines = ["", "estimated from two steps of each group on this device:"]
     for group, cost in zip(study.groups, costs, strict=True):
+        logging.info("timing %s", cost.name)
         first, epoch = time_epoch(study, group, cost)
-        chunks = -(-cost.num_runs // cost.chunk)
+        chunks = -(-cost.num_runs // cost.at_once)
         longest = chunks * group.run.train.epochs * epoch
         compiling, training = compiling + first, training + longest
         lines.append(
-            f"{cost.name}: {epoch:.3g} s an epoch of {cost.chunk} runs, at most "
+            f"{cost.name}: {epoch:.3g} s an epoch of {cost.at_once} runs, at most "
             f"{format_seconds(longest)} after {format_seconds(first)} of compiling"
         )
     whole = format_seconds(compiling + training)
@@ -167,8 +179,8 @@ def time_epoch(study: Study, group: Group, cost: GroupCost) -> tuple[float, floa
     )
     small = dataclasses.replace(study, splits=splits)
     devices = jax.local_devices()
-    mapped = MappedProgram(small.program(group), cost.chunk, devices)
-    living = LivingRuns(mapped, group.runs[: cost.chunk])
+    mapped = MappedProgram(small.program(group), cost.at_once, devices)
+    living = LivingRuns(mapped, group.runs[: cost.at_once])
     start = time.monotonic()
     living.start()
     examples = mapped.axis.replicate(small.examples)
@@ -180,13 +192,13 @@ def time_epoch(study: Study, group: Group, cost: GroupCost) -> tuple[float, floa
             start = time.monotonic()
             living.train_epoch(examples, epoch)
             seconds.append(time.monotonic() - start)
-    part = group_cost(small, group, mapped, cost.chunk).flops_per_epoch
+    part = group_cost(small, group, mapped, cost.at_once).flops_per_epoch
     return compiling, min(seconds) * cost.flops_per_epoch / part
 
 
 def _cost_line(cost: GroupCost, width: int) -> str:
     return (
-        f"{cost.name:{width}}  {cost.num_runs:4d}  {cost.chunk:6d}  "
+        f"{cost.name:{width}}  {cost.num_runs:4d}  {cost.at_once:6d}  "
         f"{cost.num_parameters:10,d}  {cost.steps_per_epoch:11d}  "
         f"{cost.flops_per_epoch / 1e9:11,.0f}  {memory.mebibytes(cost.memory_bytes)}"
     )
@@ -213,7 +225,7 @@ def _step(program: Program, inputs, state):
     return train_step(program, inputs, masks, state, batch, moment, inputs.key)
 
 
-def _flops_per_epoch(program: Program, lowered_step, chunk: int) -> float:
+def _flops_per_epoch(program: Program, lowered_step, at_once: int) -> float:
     run = program.run
     size = run.train.batch_size
 
@@ -228,7 +240,7 @@ def _flops_per_epoch(program: Program, lowered_step, chunk: int) -> float:
     lowered = jax.jit(outputs).lower(*jax.eval_shape(start, _one_input(program)))
     sets = 1 + len(run.evaluation.views)
     batches = -(-max(program.sizes["validation"]) // size)
-    steps = program.steps_per_epoch * _flops(lowered_step) / chunk
+    steps = program.steps_per_epoch * _flops(lowered_step) / at_once
     return steps + sets * batches * _flops(lowered)
 
 

@@ -13,20 +13,21 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from ws_jax import results
 from ws_jax.config import replace_field
+from ws_jax.engine.chunk import describe_chunks, make_chunks, recorded_chunks
 from ws_jax.engine.mapping import MappedProgram
-from ws_jax.engine.study import Study, describe_chunks, make_chunks, recorded_chunks
-from ws_jax.results import RESULTS_FILE
+from ws_jax.engine.study import Study
 from ws_jax.runs import Run
-from ws_jax.stored import (
+from ws_jax.storage import results
+from ws_jax.storage.results import RESULTS_FILE
+from ws_jax.storage.stored import (
     chunk_digest,
     chunk_folder,
     glance,
     keeps_state,
     state_of_done,
 )
-from ws_jax.workdir import WorkdirError, differences
+from ws_jax.storage.workdir import WorkdirError, differences
 
 _EPOCHS = "base.train.epochs"
 _HOW = "train it in another folder with --workdir"

@@ -15,9 +15,9 @@ from ws_jax.engine.evaluate import to_targets
 from ws_jax.engine.program import Program, forward, init_variables, make_program
 from ws_jax.layers import MASKS, Layer
 from ws_jax.metrics import Total, epoch_metrics
-from ws_jax.results import RUN_COLUMNS
 from ws_jax.runs import Run
 from ws_jax.schemes import is_full
+from ws_jax.storage.results import RUN_COLUMNS
 from ws_jax.transforms import check_transforms, output_shape
 
 # Columns that the loop itself fills in.

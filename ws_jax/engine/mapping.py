@@ -1,7 +1,7 @@
 """The run axis: programs of one run mapped over many, spread over the devices.
 
-`train` knows one run; here its functions are mapped over the runs of a chunk, a set
-of runs that train in step. All chunks of a group use the same compiled program.
+`train` knows one run; here its functions are mapped over runs that train in step. All
+that a group has of them use the same compiled program.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _column(values: tuple) -> Array:
 
 
 class RunAxis:
-    """Devices over which the runs of a chunk are spread.
+    """Devices over which runs that train in step are spread.
 
     Attributes:
       devices: each takes an equal part of the runs.
@@ -119,27 +119,27 @@ class RunAxis:
 
 
 class MappedProgram:
-    """A program mapped over the runs of a chunk.
+    """A program mapped over runs that train in step.
 
     Attributes:
       program: of one run.
       axis: the devices that the runs are spread over.
-      sizes: the numbers of places in a chunk for which it may be compiled, falling.
+      sizes: the numbers of runs for which it may be compiled, falling.
     """
 
-    def __init__(self, program: Program, chunk: int, devices: Sequence[jax.Device]):
-        """Takes the largest number of runs in a chunk; nothing compiles yet.
+    def __init__(self, program: Program, most: int, devices: Sequence[jax.Device]):
+        """Takes the largest number of runs; nothing compiles yet.
 
-        Of the devices it takes no more than there are runs in a chunk.
+        Of the devices it takes no more than there are runs.
         """
         self.program = program
-        self.axis = RunAxis(devices[:chunk])
-        self.sizes = chunk_sizes(chunk, len(self.axis.devices))
+        self.axis = RunAxis(devices[:most])
+        self.sizes = place_counts(most, len(self.axis.devices))
         self._compiled: dict[int, Any] = {}
 
-    def resized(self, chunk: int) -> MappedProgram:
-        """Returns the same for at most `chunk` runs, with what is compiled for them."""
-        other = MappedProgram(self.program, chunk, self.axis.devices)
+    def resized(self, most: int) -> MappedProgram:
+        """Returns the same for at most `most` runs, with what is compiled for them."""
+        other = MappedProgram(self.program, most, self.axis.devices)
         if other.axis.devices == self.axis.devices:
             kept = self._compiled.items()
             other._compiled = {n: c for n, c in kept if n in other.sizes}
@@ -266,16 +266,16 @@ def _in_turn(
     return jax.tree.unflatten(result_tree, leaves)
 
 
-def chunk_sizes(chunk: int, num_devices: int) -> tuple[int, ...]:
-    """Returns the sizes to which a chunk is compacted: halves, in whole devices.
+def place_counts(most: int, num_devices: int) -> tuple[int, ...]:
+    """Returns for how many runs to compile: `most` and halves, in whole devices.
 
     Example:
-      >>> chunk_sizes(55, 1)
+      >>> place_counts(55, 1)
       (55, 28, 14, 7, 4, 2, 1)
-      >>> chunk_sizes(10, 4)
+      >>> place_counts(10, 4)
       (12, 8, 4)
     """
-    per_device = -(-chunk // num_devices)
+    per_device = -(-most // num_devices)
     sizes = [per_device]
     while sizes[-1] > 1:
         sizes.append(-(-sizes[-1] // 2))

@@ -36,7 +36,7 @@ _CGROUPS = (
 )
 
 
-def default_chunk(num_runs: int, platform: str, num_devices: int) -> int:
+def default_runs(num_runs: int, platform: str, num_devices: int) -> int:
     """Returns how many runs of a group train in one program if memory is no concern.
 
     On a CPU one on each core: a run fills a core, a small working set stays in the
@@ -46,7 +46,7 @@ def default_chunk(num_runs: int, platform: str, num_devices: int) -> int:
     return min(num_runs, num_devices) if platform == "cpu" else num_runs
 
 
-def fitting_chunk(
+def fitting_runs(
     name: str,
     mapped: MappedProgram,
     num_runs: int,
@@ -71,17 +71,17 @@ def fitting_chunk(
         lambda places: epoch_need(mapped, places * len(devices), examples, inputs)
     )
     platform = devices[0].platform
-    asked = default_chunk(num_runs, platform, len(devices))
+    asked = default_runs(num_runs, platform, len(devices))
     most = -(-asked // len(devices))
     shared = examples.nbytes
     places = largest_fit(need, available, most, shared)
     if places == most:
         return asked
-    chunk, for_one = places * len(devices), available
+    fitting, for_one = places * len(devices), available
     if not places and platform == "cpu":
         for_one = available * len(devices)
-        chunk = int(for_one // need(1))  # on fewer cores
-    if not chunk:
+        fitting = int(for_one // need(1))  # on fewer cores
+    if not fitting:
         raise ConfigError(
             f"one run of {name} needs {mebibytes(need(1))} of memory, "
             f"{mebibytes(for_one)} can be used: take a smaller train.batch_size, "
@@ -95,9 +95,9 @@ def fitting_chunk(
         asked,
         mebibytes(need(most) * len(devices)),
         mebibytes(available * len(devices)),
-        chunk,
+        fitting,
     )
-    return chunk
+    return fitting
 
 
 def epoch_need(

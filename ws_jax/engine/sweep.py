@@ -13,30 +13,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ws_jax import results
 from ws_jax.config import ConfigError
+from ws_jax.engine.chunk import (
+    Chunk,
+    describe_chunks,
+    make_chunks,
+    recorded_chunks,
+)
 from ws_jax.engine.extend import extended
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.progress import Progress, counted
-from ws_jax.engine.study import (
-    Study,
-    describe_chunks,
-    make_chunks,
-    map_groups,
-    prepare,
-    recorded_chunks,
-)
+from ws_jax.engine.study import Study, make_record, map_groups, prepare
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.training import Training
-from ws_jax.events import EVENT_FOLDER, EventFiles
-from ws_jax.locks import part_lock
 from ws_jax.runs import Sweep
-from ws_jax.status import Status
-from ws_jax.workdir import (
+from ws_jax.storage import results
+from ws_jax.storage.events import EVENT_FOLDER, EventFiles
+from ws_jax.storage.locks import part_lock
+from ws_jax.storage.status import Status
+from ws_jax.storage.workdir import (
     Workdir,
     WorkdirError,
     differences,
-    make_record,
     stop_requests,
 )
 
@@ -71,25 +69,12 @@ def run_sweep(
     if overwrite and extend:
         raise ConfigError("--overwrite removes what --extend adds to: take one of them")
     progress = Progress()
-    progress.say(f"loading the data {sweep.base.data.name}")
-    study = prepare(sweep, data_dir)
-    runs, groups = counted(study.num_runs, "run"), counted(len(study.groups), "group")
-    progress.say(f"planning {runs} in {groups}")
-    progress.plan(
-        {g.name: len(g.runs) * g.run.train.epochs for g in study.groups},
-        max(len(split.train) for split in study.splits),
-    )
+    study = _prepared(sweep, data_dir, progress)
     with Workdir(workdir) as folder, stop_requests() as stop:
         mapped = map_groups(study)
         with folder.planning(stop, _waiting(progress, "plans it"), alone=overwrite):
             record = _agree(study, mapped, folder, progress, overwrite, extend)
-        try:
-            chunks = recorded_chunks(study, record)
-        except KeyError as error:
-            raise WorkdirError(
-                f"the record of {folder.path} names {error}, which its config does not "
-                "have: put a copy of it as the sweep wrote it in its place"
-            ) from error
+        chunks = _agreed_chunks(study, record, folder)
         waiting = _waiting(progress, "writes the table")
         table = SweepTable(
             study,
@@ -106,6 +91,32 @@ def run_sweep(
                 training.events = EventFiles(folder.path / EVENT_FOLDER)
             training.run()
         return folder.path / results.RESULTS_FILE
+
+
+def _prepared(sweep: Sweep, data_dir: str | None, progress: Progress) -> Study:
+    """Makes a sweep ready, and says what work it is."""
+    progress.say(f"loading the data {sweep.base.data.name}")
+    study = prepare(sweep, data_dir)
+    runs, groups = counted(study.num_runs, "run"), counted(len(study.groups), "group")
+    progress.say(f"planning {runs} in {groups}")
+    progress.plan(
+        {g.name: len(g.runs) * g.run.train.epochs for g in study.groups},
+        max(len(split.train) for split in study.splits),
+    )
+    return study
+
+
+def _agreed_chunks(
+    study: Study, record: Mapping[str, Any], folder: Workdir
+) -> list[Chunk]:
+    """Returns the chunks that a record names; `WorkdirError` if it is not its own."""
+    try:
+        return recorded_chunks(study, record)
+    except KeyError as error:
+        raise WorkdirError(
+            f"the record of {folder.path} names {error}, which its config does not "
+            "have: put a copy of it as the sweep wrote it in its place"
+        ) from error
 
 
 def _waiting(progress: Progress, what: str) -> Callable[[str], None]:

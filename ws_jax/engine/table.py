@@ -12,10 +12,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from ws_jax import ledger, results
-from ws_jax.engine.study import Chunk, Study
-from ws_jax.locks import Lock, part_lock
-from ws_jax.stored import Saved, chunk_digest, chunk_folder, glance, latest_saved, steps
+from ws_jax.engine.chunk import Chunk
+from ws_jax.engine.study import Study
+from ws_jax.storage import ledger, results
+from ws_jax.storage.locks import Lock, part_lock
+from ws_jax.storage.stored import (
+    Saved,
+    chunk_digest,
+    glance,
+    latest_saved,
+    steps,
+)
 
 # Of the time, at most: what it may take to let the table grow while a chunk trains.
 GROWING_SHARE = 0.02
@@ -68,12 +75,11 @@ class SweepTable:
 
     def where(self, chunk: Chunk) -> tuple[Path, str]:
         """Returns a chunk's folder, and the digest of what is in it."""
-        folder = chunk_folder(self._path, chunk.group.name, chunk.index)
-        return folder, chunk_digest(self._record, self._names(chunk))
+        return chunk.folder(self._path), chunk_digest(self._record, self._names(chunk))
 
     def chunk_lock(self, chunk: Chunk) -> Lock:
         """Returns the lock of a chunk, which whoever trains it holds."""
-        return part_lock(self._path, chunk.group.name, f"chunk_{chunk.index:03d}")
+        return chunk.lock(self._path)
 
     def is_done(self, chunk: Chunk) -> bool:
         """Whether a chunk was done when it was looked at."""
@@ -87,11 +93,11 @@ class SweepTable:
         """
         if chunk.key not in self._grown:
             return saved
-        columns, epochs = self._grown[chunk.key], chunk.group.run.train.epochs
+        columns, epochs = self._grown[chunk.key], chunk.epochs
         rows = [{**row, **columns[row["run"]]} for row in saved.rows]
         for place, row in enumerate(rows):
             if row["status"] == "finished" and saved.epoch < epochs:
-                rows[place] = _between(row, chunk.group.run.evaluation.test)
+                rows[place] = _between(row, chunk.run.evaluation.test)
         ends = {row["run"]: row["status"] for row in rows}
         return Saved(saved.epoch, saved.done and "running" not in ends.values(), rows)
 

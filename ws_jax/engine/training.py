@@ -10,20 +10,21 @@ from typing import Any
 import jax
 import numpy as np
 
-from ws_jax import locks
-from ws_jax.checkpoint import ChunkCheckpoints, open_chunk
-from ws_jax.engine.chunk import LivingRuns
+from ws_jax.engine.chunk import Chunk
+from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.program import Examples
 from ws_jax.engine.program import Status as RunStatus
 from ws_jax.engine.progress import Progress
-from ws_jax.engine.study import Chunk, Group, Study, map_group
+from ws_jax.engine.study import Group, Study, map_group
 from ws_jax.engine.table import SweepTable
-from ws_jax.events import EventFiles
-from ws_jax.locks import Interrupted
 from ws_jax.metrics import Metrics, epoch_metrics
-from ws_jax.status import Status, now
-from ws_jax.stored import Saved
+from ws_jax.storage import locks
+from ws_jax.storage.checkpoint import ChunkCheckpoints, open_chunk
+from ws_jax.storage.events import EventFiles
+from ws_jax.storage.locks import Interrupted
+from ws_jax.storage.status import Status, now
+from ws_jax.storage.stored import Saved
 
 _STATUS_NAMES = {
     RunStatus.ALIVE: "running",
@@ -87,7 +88,7 @@ class Training:
             runs=self.study.num_runs,
             chunks=len(self.chunks),
             chunks_done=sum(map(self.table.is_done, self.chunks)),
-            run_epochs=sum(len(c.runs) * c.group.run.train.epochs for c in self.chunks),
+            run_epochs=sum(len(c.runs) * c.epochs for c in self.chunks),
             run_epochs_done=sum(self.counted.values()),
             diverged=self.table.diverged(),
         )
@@ -95,7 +96,7 @@ class Training:
     def _done(self, chunk: Chunk) -> bool:
         """Looks whether a chunk is done, and counts what of it needs no training."""
         done, saved = self.table.look(chunk), self.table.saved.get(chunk.key)
-        epochs = chunk.group.run.train.epochs
+        epochs = chunk.epochs
         left = len(chunk.runs) * epochs
         if done:
             left = 0
@@ -175,7 +176,7 @@ class Training:
             rows, epoch = self.table.today(chunk, saved).rows, saved.epoch
             living.resume(checkpoints.restore)
         self.progress.ready()
-        epochs = chunk.group.run.train.epochs
+        epochs = chunk.epochs
         while epoch < epochs and living.alive:
             if not living.is_compiled:
                 what = f", {living.places} at once"
@@ -216,11 +217,11 @@ class Training:
 
     def _add_test(self, chunk: Chunk, rows, living: LivingRuns, examples) -> None:
         """Scores the test images, after a run's last epoch if not after every one."""
-        always = chunk.group.run.evaluation.test == "epoch"
+        always = chunk.run.evaluation.test == "epoch"
         ended = [always or row["status"] != "running" for row in rows]
         if not any(ended) or not self.study.splits[0].test.size:
             return
-        task = chunk.group.run.task
+        task = chunk.run.task
         for place, totals in enumerate(_by_run(living.test(examples), len(rows))):
             if ended[place]:
                 rows[place] |= epoch_metrics(task, [], totals)
@@ -280,14 +281,14 @@ class Training:
             group=chunk.group.name,
             chunk=chunk.index,
             epoch=epoch,
-            epochs=chunk.group.run.train.epochs,
+            epochs=chunk.epochs,
             seconds_left=round(self.progress.seconds_left()) if epoch else None,
             **began,
         )
         self.status.tell_sweep(run_epochs_done=sum(self.counted.values()))
 
     def _show(self, chunk: Chunk, epoch: int, rows, living: LivingRuns) -> None:
-        run = chunk.group.run
+        run = chunk.run
         stopped = len(living.trained) - len(living.alive)
         watched = f"val_{run.task.watched}"
         self.counted[chunk.key] += len(rows) + stopped * (run.train.epochs - epoch)

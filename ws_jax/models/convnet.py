@@ -7,12 +7,19 @@ import dataclasses
 import flax.linen as nn
 from jaxtyping import Array, Float
 
-from ws_jax.config import config, data, require, static
+from ws_jax.config import config, require, static
 from ws_jax.initializers import FANS, glorot_uniform
 from ws_jax.layers import SharedConv
 from ws_jax.lowerings import arrange, flatten, natural_layout
-from ws_jax.models.network import DTYPES, Arithmetic, SharedNetwork, sites_after
-from ws_jax.schemes import is_full, layer_scheme, parse_scheme
+from ws_jax.models.network import (
+    DTYPES,
+    Arithmetic,
+    SharedNetwork,
+    dtype_field,
+    sites_after,
+    vcp_field,
+)
+from ws_jax.schemes import layer_scheme, parse_scheme
 from ws_jax.sharing import Sharing
 
 
@@ -41,8 +48,8 @@ class ConvNet(SharedNetwork):
         "none", "of free layers: single connections, or units seen by all filters",
         names=("none", "connections", "units"),
     )  # fmt: skip
-    vcp: float = data(0.0, "probability of severing", low=0, high=1, open_high=True)
-    dtype: str = static("float32", "of products and activations", names=tuple(DTYPES))
+    vcp: float = vcp_field()
+    dtype: str = dtype_field()
 
     def check(self) -> None:
         """One entry a layer, and no more layers used than there are."""
@@ -58,11 +65,7 @@ class ConvNet(SharedNetwork):
             f"network.num_layers: {self.num_layers} is not in "
             f"1..{len(self.features)}, or 0 for all",
         )
-        require(
-            self.vcp == 0 or self.severing != "none" or is_full(self.sharing),
-            f"network.vcp is {self.vcp}, but network.severing is none: nothing would "
-            "be severed; set network.severing to connections or units",
-        )
+        self.check_severing()
 
     def simplified(self):
         """With the number of its layers said."""

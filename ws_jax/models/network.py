@@ -14,8 +14,11 @@ from typing import Any, ClassVar
 import flax.linen as nn
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array
 
-from ws_jax.config import Config, ConfigError
+from ws_jax.config import Config, ConfigError, data, require, static
+from ws_jax.initializers import FANS
+from ws_jax.normalization import global_average
 from ws_jax.schemes import is_full, parse_scheme
 from ws_jax.sharing import Size
 
@@ -57,6 +60,26 @@ class Network(Config):
         return True
 
 
+def fans_field() -> Any:
+    """Declares how the fans of a free kernel are counted."""
+    return static("kernel", "of a free kernel", names=tuple(FANS))
+
+
+def severing_field() -> Any:
+    """Declares what is severed."""
+    return static("none", "as in `convnet`", names=("none", "connections", "units"))
+
+
+def vcp_field() -> Any:
+    """Declares the probability of severing."""
+    return data(0.0, "probability of severing", low=0, high=1, open_high=True)
+
+
+def dtype_field() -> Any:
+    """Declares the type of products and activations."""
+    return static("float32", "of products and activations", names=tuple(DTYPES))
+
+
 class SharedNetwork(Network):
     """A network whose layers share kernels by one scheme, or one for each layer.
 
@@ -75,6 +98,23 @@ class SharedNetwork(Network):
     def check(self) -> None:
         """Its scheme must be one that is known."""
         parse_scheme(self.sharing)
+
+    def check_severing(self) -> None:
+        """Raises `ConfigError` if a probability is given and nothing to sever."""
+        require(
+            self.vcp == 0 or self.severing != "none" or not self.stores_fields(),
+            f"network.vcp is {self.vcp}, but network.severing is none: nothing would "
+            "be severed; set network.severing to connections or units",
+        )
+
+    def check_schemes(self, name: str, count: int, of: str = "stages") -> None:
+        """Raises `ConfigError` if a field names more schemes than there are stages."""
+        text = getattr(self, name)
+        given = len(parse_scheme(text))
+        require(
+            given <= count,
+            f"network.{name}: {text} names {given} schemes, for {count} {of}",
+        )
 
     def simplified(self):
         """Kernels that all sites share have one way to count fans, and are whole."""
@@ -95,6 +135,24 @@ class SharedNetwork(Network):
     def stores_fields(self):
         """Not if all layers share kernels."""
         return not is_full(self.sharing)
+
+
+def classify(
+    x: Array, layout: str, num_outputs: int, how: Arithmetic, kernel_init: Any
+) -> Array:
+    """Makes outputs of the mean over all sites, in the module that calls it.
+
+    Args:
+      x: [n, h, w, c], in `layout`.
+      layout: order of the axes.
+      num_outputs: as said.
+      how: of the product.
+      kernel_init: of the layer, which is called `output`.
+    """
+    dense = nn.Dense(
+        num_outputs, kernel_init=kernel_init, precision=how.precision, name="output"
+    )
+    return dense(global_average(x, layout))
 
 
 def sites_after(

@@ -10,12 +10,21 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from ws_jax.config import config, data, require, static
-from ws_jax.initializers import FANS, kaiming_normal, near_shared
+from ws_jax.initializers import kaiming_normal, near_shared
 from ws_jax.layers import SharedConv
 from ws_jax.lowerings import arrange, natural_layout
-from ws_jax.models.network import DTYPES, Arithmetic, SharedNetwork
-from ws_jax.normalization import BatchNorm, global_average, pool, subsample
-from ws_jax.schemes import Scheme, is_full, layer_scheme, parse_scheme
+from ws_jax.models.network import (
+    DTYPES,
+    Arithmetic,
+    SharedNetwork,
+    classify,
+    dtype_field,
+    fans_field,
+    severing_field,
+    vcp_field,
+)
+from ws_jax.normalization import BatchNorm, pool, subsample
+from ws_jax.schemes import Scheme, is_full, layer_scheme
 
 
 @config
@@ -57,7 +66,7 @@ class Residual(SharedNetwork):
     init_fan: str = static(
         "out", "of kernels: window x channels out, or in", names=("out", "in")
     )
-    fans: str = static("kernel", "of a free kernel", names=tuple(FANS))
+    fans: str = fans_field()
     start: str = static(
         "random", "kernels at the start: each drawn by itself, or one draw that all "
         "sites share and noise", names=("random", "shared"),
@@ -66,10 +75,9 @@ class Residual(SharedNetwork):
         0.0, "of each site, as part of what is shared at the start; 0: a convolution",
         low=0,
     )  # fmt: skip
-    severing: str = static("none", "as in `convnet`", names=("none", "connections",
-                           "units"))  # fmt: skip
-    vcp: float = data(0.0, "probability of severing", low=0, high=1, open_high=True)
-    dtype: str = static("float32", "of products and activations", names=tuple(DTYPES))
+    severing: str = severing_field()
+    vcp: float = vcp_field()
+    dtype: str = dtype_field()
 
     @property
     def blocks(self) -> int:
@@ -78,21 +86,12 @@ class Residual(SharedNetwork):
 
     def check(self) -> None:
         """The schemes must be known and not too many, and the options in accord."""
-        most = {"sharing": self.stages, "stem_sharing": 1}
-        most["shortcut_sharing"] = self.stages
-        for name, count in most.items():
-            text = getattr(self, name)
-            given = len(parse_scheme(text)) if text else 0
-            require(
-                given <= count,
-                f"network.{name}: {text} names {given} schemes, for {count} "
-                f"{'layer' if name == 'stem_sharing' else 'stages'}",
-            )
-        require(
-            self.vcp == 0 or self.severing != "none" or not self.stores_fields(),
-            f"network.vcp is {self.vcp}, but network.severing is none: nothing would "
-            "be severed; set network.severing to connections or units",
-        )
+        self.check_schemes("sharing", self.stages)
+        if self.stem_sharing:
+            self.check_schemes("stem_sharing", 1, "layer")
+        if self.shortcut_sharing:
+            self.check_schemes("shortcut_sharing", self.stages)
+        self.check_severing()
         require(
             self.start == "shared" or self.start_noise == 0,
             f"network.start_noise is {self.start_noise}, but network.start is "
@@ -188,13 +187,9 @@ class ResNetModule(nn.Module):
                     name=f"stage_{stage}_block_{number}",
                 )
                 x = block(x, train)
-        dense = nn.Dense(
-            self.num_outputs,
-            kernel_init=nn.initializers.lecun_normal(),
-            precision=how.precision,
-            name="output",
+        return classify(
+            x, layout, self.num_outputs, how, nn.initializers.lecun_normal()
         )
-        return dense(global_average(x, layout))
 
 
 class Block(nn.Module):

@@ -15,13 +15,22 @@ from absl import logging
 from jaxtyping import Array, Float
 
 from ws_jax.banks import TemplateBank
-from ws_jax.config import config, data, require, static
-from ws_jax.initializers import FANS, kaiming_normal
+from ws_jax.config import config, require, static
+from ws_jax.initializers import kaiming_normal
 from ws_jax.lowerings import arrange, natural_layout
-from ws_jax.models.network import DTYPES, Arithmetic, SharedNetwork
+from ws_jax.models.network import (
+    DTYPES,
+    Arithmetic,
+    SharedNetwork,
+    classify,
+    dtype_field,
+    fans_field,
+    severing_field,
+    vcp_field,
+)
 from ws_jax.models.wide_resnet import make_conv
-from ws_jax.normalization import BatchNorm, global_average, pool
-from ws_jax.schemes import Scheme, is_full, layer_scheme, parse_scheme
+from ws_jax.normalization import BatchNorm, pool
+from ws_jax.schemes import Scheme, is_full, layer_scheme
 
 # Blocks of each of the four stages, by depth. Source: He et al. 2016, Table 1.
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
@@ -51,31 +60,21 @@ class WideBottleneck(SharedNetwork):
     width: int = static(2, "inner channels, by those of a ResNet", low=1)
     templates: int = static(0, "of each stage's bank; 0: no bank", low=0)
     first_blocks: bool = static(False, "whether those of stages draw, too")
-    fans: str = static("kernel", "of a free kernel", names=tuple(FANS))
-    severing: str = static("none", "as in `convnet`", names=("none", "connections",
-                           "units"))  # fmt: skip
-    vcp: float = data(0.0, "probability of severing", low=0, high=1, open_high=True)
-    dtype: str = static("float32", "of products and activations", names=tuple(DTYPES))
+    fans: str = fans_field()
+    severing: str = severing_field()
+    vcp: float = vcp_field()
+    dtype: str = dtype_field()
 
     def check(self) -> None:
         """The depth must be one of these, the schemes known and not too many."""
-        given = len(parse_scheme(self.sharing))
-        require(
-            given <= _STAGES,
-            f"network.sharing: {self.sharing} names {given} schemes, for {_STAGES} "
-            "stages",
-        )
+        self.check_schemes("sharing", _STAGES)
         close = min(BLOCKS, key=lambda depth: abs(depth - self.depth))
         require(
             self.depth in BLOCKS,
             f"network.depth: {self.depth} is none of {', '.join(map(str, BLOCKS))}; "
             f"the nearest is {close}",
         )
-        require(
-            self.vcp == 0 or self.severing != "none" or is_full(self.sharing),
-            f"network.vcp is {self.vcp}, but network.severing is none: nothing would "
-            "be severed; set network.severing to connections or units",
-        )
+        self.check_severing()
 
     def check_images(self, shape):
         """Five strides of 2 must leave something; banks should save something."""
@@ -156,13 +155,7 @@ class WideBottleneckModule(nn.Module):
                     name=f"stage_{stage}_block_{number}",
                 )
                 x = block(x, train)
-        dense = nn.Dense(
-            self.num_outputs,
-            kernel_init=kaiming_normal(fan="in"),
-            precision=how.precision,
-            name="output",
-        )
-        return dense(global_average(x, layout))
+        return classify(x, layout, self.num_outputs, how, kaiming_normal(fan="in"))
 
 
 class _Block(nn.Module):

@@ -10,13 +10,22 @@ from absl import logging
 from jaxtyping import Array, Float
 
 from ws_jax.banks import TemplateBank
-from ws_jax.config import config, data, require, static
-from ws_jax.initializers import FANS, kaiming_normal
+from ws_jax.config import config, require, static
+from ws_jax.initializers import kaiming_normal
 from ws_jax.layers import SharedConv
 from ws_jax.lowerings import arrange, natural_layout
-from ws_jax.models.network import DTYPES, Arithmetic, SharedNetwork
-from ws_jax.normalization import BatchNorm, global_average
-from ws_jax.schemes import Scheme, is_full, layer_scheme, parse_scheme
+from ws_jax.models.network import (
+    DTYPES,
+    Arithmetic,
+    SharedNetwork,
+    classify,
+    dtype_field,
+    fans_field,
+    severing_field,
+    vcp_field,
+)
+from ws_jax.normalization import BatchNorm
+from ws_jax.schemes import Scheme, is_full, layer_scheme
 
 STAGES = 3
 
@@ -30,31 +39,21 @@ class WideNetwork(SharedNetwork):
     depth: int = static(28, "layers with parameters on the way: 6 n + 4", low=10)
     width: int = static(10, "channels of the first stage by 16; later stages have 2 "
                         "and 4 times as many", low=1)  # fmt: skip
-    fans: str = static("kernel", "of a free kernel", names=tuple(FANS))
-    severing: str = static("none", "as in `convnet`", names=("none", "connections",
-                           "units"))  # fmt: skip
-    vcp: float = data(0.0, "probability of severing", low=0, high=1, open_high=True)
-    dtype: str = static("float32", "of products and activations", names=tuple(DTYPES))
+    fans: str = fans_field()
+    severing: str = severing_field()
+    vcp: float = vcp_field()
+    dtype: str = dtype_field()
 
     def check(self) -> None:
         """The depth must be one of a WRN, the schemes known and not too many."""
-        given = len(parse_scheme(self.sharing))
-        require(
-            given <= STAGES,
-            f"network.sharing: {self.sharing} names {given} schemes, for {STAGES} "
-            "stages",
-        )
+        self.check_schemes("sharing", STAGES)
         blocks = max(1, round((self.depth - 4) / 6))
         require(
             (self.depth - 4) % 6 == 0,
             f"network.depth: {self.depth} is not 6 n + 4; the nearest is "
             f"{6 * blocks + 4}",
         )
-        require(
-            self.vcp == 0 or self.severing != "none" or is_full(self.sharing),
-            f"network.vcp is {self.vcp}, but network.severing is none: nothing would "
-            "be severed; set network.severing to connections or units",
-        )
+        self.check_severing()
 
     def check_images(self, shape):
         """Two strides of 2 must leave something."""
@@ -159,13 +158,7 @@ class WideModule(nn.Module):
             x = block(stride=2 if stage else 1, name=f"stage_{stage}_block_0")(x, train)
             x = self.later_blocks(x, train, block, stage)
         x = nn.relu(BatchNorm(layout=layout, name="norm")(x, train))
-        dense = nn.Dense(
-            self.num_outputs,
-            kernel_init=kaiming_normal(fan="in"),
-            precision=how.precision,
-            name="output",
-        )
-        return dense(global_average(x, layout))
+        return classify(x, layout, self.num_outputs, how, kaiming_normal(fan="in"))
 
     def later_blocks(self, x: Array, train: bool, block: Any, stage: int) -> Array:
         """Applies all blocks of a stage but the first.

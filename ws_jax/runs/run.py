@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import json
 
-from ws_jax import cuts, path_transforms, sleep  # noqa: F401 (their kinds are entered)
 from ws_jax.config import (
     MOST,
     Config,

@@ -5,7 +5,6 @@ Source: Ott et al. 2020, Table A.2 and Section 4.1.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -116,11 +115,11 @@ def axis_values(asked: Mapping[str, Any]) -> dict[str, tuple]:
         for word, path in AXES.items()
         if word in asked
     }
-    return _without_idle_levels(axes)
+    return without_idle_levels(axes)
 
 
-def _without_idle_levels(axes: Mapping[str, Any]) -> dict[str, Any]:
-    """Leaves out the levels where nothing is there that has one."""
+def without_idle_levels(axes: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns axes without the levels where nothing is there that has one."""
     if "transforms" not in axes or any(axes["transforms"]):
         return dict(axes)
     return {path: v for path, v in axes.items() if path != "transforms.level"}
@@ -151,36 +150,3 @@ _VALUES: dict[str, Callable[[Any], Any]] = {
     "init": _fans,
     "augmentations": lambda names: map(named_transforms, names),
 }
-
-
-def with_words(sweep: Sweep, words: Mapping[str, Any]) -> Sweep:
-    """Returns a sweep changed by flags in the words of the first paper's presets.
-
-    Args:
-      sweep: of the first paper.
-      words: dotted, as `sweep.levels`, `semantics.bundle`, `evaluation.perturbations`
-        or `evaluation.radii`, to their values.
-    """
-    asked = {k.removeprefix("sweep."): v for k, v in words.items() if k[:6] == "sweep."}
-    # Of old, an axis without values stood for the base's own value.
-    kept = {k: v for k, v in asked.items() if len(v) or k == "folds"}
-    axes = _without_idle_levels({**sweep.axes, **axis_values(kept)})
-    for word in asked.keys() - kept.keys():
-        axes.pop(AXES[word], None)
-    order = {path: place for place, path in enumerate(AXES.values())}
-    ranked = sorted(axes, key=lambda path: order.get(path, len(order)))
-    base, changes = sweep.base, {}
-    if "evaluation.perturbations" in words:
-        changes["views"] = named_views(words["evaluation.perturbations"])
-    if "evaluation.radii" in words:
-        radii = tuple(words["evaluation.radii"])
-        changes["measures"] = (Distances(radii),) if radii else ()
-    evaluation = dataclasses.replace(base.evaluation, **changes)
-    sweep = dataclasses.replace(
-        sweep,
-        base=dataclasses.replace(base, evaluation=evaluation),
-        axes={path: axes[path] for path in ranked},
-    )
-    points = {k[10:]: v for k, v in words.items() if k.startswith("semantics.")}
-    bundle = points.pop("bundle", base.semantics)
-    return with_semantics(sweep, bundle, **points)

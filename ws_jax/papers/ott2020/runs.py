@@ -16,7 +16,7 @@ from ws_jax.analysis import aggregate, labels, settings
 from ws_jax.config import common_path, leaves
 from ws_jax.papers.ott2020 import axes, published
 from ws_jax.papers.ott2020.axes import KINDS
-from ws_jax.standins import OLD
+from ws_jax.storage.standins import OLD
 
 MOST_PARTS = 6  # settings that have figures of their own, where no paper picks any
 
@@ -47,7 +47,11 @@ def select(frame: pd.DataFrame, data: str) -> Selection:
 
     Networks that have no scheme of sharing over space are nothing that it compares.
     """
-    rows = aggregate.tidy(frame)
+    return _select(aggregate.tidy(frame), data)
+
+
+@aggregate.once_for_each
+def _select(rows: pd.DataFrame, data: str) -> Selection:
     rows = rows[rows["data"] == data]
     if "network" in rows.columns:  # such a network's kind stands for its scheme
         rows = rows[rows["network"] != rows["sharing"]]

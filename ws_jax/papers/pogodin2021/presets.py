@@ -15,15 +15,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from ws_jax.config import MOST, ConfigError, check_name
-from ws_jax.cuts import Centre, Cut, ResizedCut
 from ws_jax.measure import WeightSNR
 from ws_jax.models import Network, ResNet, ResNet18
 from ws_jax.optimizers import AdamW, Steps
-from ws_jax.phases import GroupMean
+from ws_jax.phases import GroupMean, Hebbian
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
-from ws_jax.sleep import Hebbian
 from ws_jax.tasks import Classification
-from ws_jax.transforms import Crop, Flip, Normalize, Repeat, Transform
+from ws_jax.transforms import (
+    Centre,
+    Crop,
+    Cut,
+    Flip,
+    Normalize,
+    Repeat,
+    ResizedCut,
+    Transform,
+)
 
 NEVER = MOST
 CADENCES = (1, 10, 100, NEVER)

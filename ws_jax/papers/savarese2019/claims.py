@@ -15,7 +15,7 @@ import pandas as pd
 from ws_jax.analysis import statistics
 from ws_jax.analysis.checks import Check
 from ws_jax.analysis.verdicts import Claim, Verdict
-from ws_jax.grouping import group_layers
+from ws_jax.folding.grouping import group_layers
 from ws_jax.papers.savarese2019 import runs
 
 MIN_EPOCHS = 30  # below, training has not come near its end

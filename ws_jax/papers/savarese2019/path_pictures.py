@@ -8,14 +8,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from ws_jax import results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import get_field
 from ws_jax.engine.predict import predict
 from ws_jax.grids import Grid, draw_grids
 from ws_jax.papers.savarese2019 import path_runs
-from ws_jax.path_transforms import Drawn, DrawPaths
 from ws_jax.runs import Run, Sweep
+from ws_jax.storage import results
+from ws_jax.transforms.paths import Drawn, DrawPaths
 
 
 def predicted(

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from ws_jax.measure import LayerSimilarity
 from ws_jax.models import GridNet
 from ws_jax.optimizers import Adam
-from ws_jax.path_transforms import DrawPaths, Far, Farther, Larger, Largest
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.tasks import ShortestPaths, SimilarityTerm
+from ws_jax.transforms.paths import DrawPaths, Far, Farther, Larger, Largest
 
 
 def shortest_paths(

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from ws_jax.config import MOST, config, data, require, static
 from ws_jax.grids import CONNECTIVITIES, LABELS, check_grids, draw_grid
-from ws_jax.transforms import Transform
+from ws_jax.transforms.transform import Transform
 
 CHANNELS = 2  # obstacles, and the two ends
 

@@ -16,7 +16,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 
-from ws_jax.integrity import (
+from ws_jax.storage.integrity import (
     Damage,
     WorkdirError,
     check_arrays,
@@ -25,7 +25,7 @@ from ws_jax.integrity import (
     digest_of,
     unseal,
 )
-from ws_jax.results import ResultsError
+from ws_jax.storage.results import ResultsError
 
 CHECKPOINT_FOLDER = "checkpoints"
 _ROWS_FILE = "rows/metadata"  # as Orbax names the JSON that it writes

@@ -5,7 +5,6 @@ A field goes by its dotted name, or by the end of it where that is clear.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,6 @@ from ws_jax.config import (
     ConfigError,
     axis_bases,
     axis_path,
-    check_name,
     common_path,
     find_field,
     has_axis,
@@ -25,12 +23,8 @@ from ws_jax.config import (
     replace_field,
     split_values,
 )
-from ws_jax.papers.ott2020.presets import AXES, with_words
+from ws_jax.papers.words import vocabulary, with_words
 from ws_jax.runs import Run, Sweep
-
-# Words of the first paper's presets, which are no fields.
-_WORDS = {f"sweep.{name}" for name in AXES}
-_WORDS |= {"evaluation.perturbations", "evaluation.radii"}
 
 
 def change_sweep(
@@ -54,12 +48,8 @@ def change_sweep(
         with _said_of(f"--config.{name}={text}"):
             if name == "name":
                 sweep = dataclasses.replace(sweep, name=text)
-            elif name == "semantics":
-                words["semantics.bundle"] = text
-            elif name in _WORDS or name.startswith("semantics."):
-                words[name] = _literal(name, text)
-            elif name.startswith("sweep."):
-                check_name("axis", name.removeprefix("sweep."), AXES)
+            elif paper := vocabulary(name):
+                words |= paper.read(name, text)
             else:
                 sweep = _with_field(sweep, name, text)
     if words:
@@ -109,18 +99,6 @@ def _within(path: str, axis: str) -> bool:
 def _without_name(base: Run, name: str) -> str:
     """Returns the part of which `PART.name` says the kind; other names as they are."""
     return name if has_field(base, name) else name.removesuffix(".name")
-
-
-def _literal(name: str, text: str) -> Any:
-    if name.startswith("semantics."):
-        return text
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = tuple(text.split(","))
-    if not isinstance(value, tuple | list):
-        raise ConfigError(f"config.{name} is {text}, needs a tuple, as in '(1, 2)'")
-    return tuple(value)
 
 
 def _of_base(sweep: Sweep, text: str) -> bool:

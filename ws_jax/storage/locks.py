@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from ws_jax.integrity import WorkdirError, check_own
-from ws_jax.status import own_name
+from ws_jax.storage.integrity import WorkdirError, check_own
+from ws_jax.storage.status import own_name
 
 LOCK_FILE = ".lock"  # shared by all that work on the sweep
 LOCK_FOLDER = ".locks"

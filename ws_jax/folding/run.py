@@ -7,12 +7,9 @@ reads it, and it trains on as any sweep goes on.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import functools
 import json
 import math
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,32 +19,19 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from ws_jax import results
-from ws_jax.checkpoint import last_epoch, load_run, open_chunk
+from ws_jax.checkpoint import last_epoch, load_run
 from ws_jax.config import ConfigError, nearest, require
 from ws_jax.engine import run_sweep
-from ws_jax.engine.evaluate import evaluate
-from ws_jax.engine.mapping import stack_inputs
-from ws_jax.engine.program import Program, RunState, make_program
-from ws_jax.engine.study import (
-    Chunk,
-    Study,
-    describe_chunks,
-    make_groups,
-    prepare,
-)
-from ws_jax.engine.table import SweepTable
-from ws_jax.engine.train import init_run, run_masks
-from ws_jax.folding import Folded, Rule, check_foldable, fold
-from ws_jax.integrity import array_sums, digest_of, write_atomically
-from ws_jax.locks import Lock
-from ws_jax.metrics import epoch_metrics
+from ws_jax.engine.program import make_program
+from ws_jax.engine.study import Study, make_groups, prepare
+from ws_jax.folding.begun import score, write_begun
+from ws_jax.folding.loops import Folded, Rule, check_foldable, fold
 from ws_jax.optimizers import Constant
-from ws_jax.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.runs import Run, Sweep
-from ws_jax.stored import Saved, steps
+from ws_jax.storage import results
+from ws_jax.storage.integrity import array_sums, digest_of, write_atomically
+from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.tasks import SimilarityTerm
-from ws_jax.workdir import Workdir, make_record
 
 REPORT_FILE = "fold.json"
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -83,33 +67,18 @@ def fold_run(
       ResultsError: if there is no such run, or it was not saved.
       WorkdirError: if `output` holds other foldings and may not be overwritten.
     """
-    for rule in rules:
-        rule.check()
-    given = [rule.threshold for rule in rules]
-    require(
-        len(set(given)) == len(given) > 0, f"thresholds: {given} are none, or twice"
-    )
+    _check_rules(rules)
     study, chosen = find_run(workdir, run, data_dir)
     network = check_foldable(chosen.network)
     variables, epoch = _load(workdir, run)
-    before = score(study, chosen, variables)
-    size = num_parameters(variables)
-    report: dict[str, Any] = {
-        "run": run,
-        "network": f"SWRN-{network.depth}-{network.width}-{network.templates}",
-        "parameters": size,
-        "before": before,
-        "similarity": [],
-        "foldings": [],
-    }
+    before, size = score(study, chosen, variables), num_parameters(variables)
+    source = _source(study, chosen, epoch, variables)
     known: dict[Any, dict[str, float]] = {}
-    digest = study.columns[chosen]["digest"]
-    source = f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"
+    similarity, foldings = [], []
     for rule in rules:
         # The same groups of layers may have other kernels.
-        origin = f"{source}:{rule.kernel}:{rule.scale}"
-        folded = fold(network, variables, rule, origin)
-        report["similarity"] = [bank.similarity.tolist() for bank in folded.banks]
+        folded = fold(network, variables, rule, f"{source}:{rule.kernel}:{rule.scale}")
+        similarity = [bank.similarity.tolist() for bank in folded.banks]
         folder = Path(output) / f"threshold_{rule.threshold:g}"
         new = _folded_study(study, chosen, folded, epochs, learning_rate)
         if folded.network not in known:
@@ -121,9 +90,34 @@ def fold_run(
         if epochs:
             run_sweep(new.sweep, folder, data_dir=data_dir)
             entry["trained"] = _last_row(folder)
-        report["foldings"].append({**entry, "folder": folder.name})
+        foldings.append({**entry, "folder": folder.name})
+    about = {
+        "run": run,
+        "network": f"SWRN-{network.depth}-{network.width}-{network.templates}",
+    }
+    numbers = {"parameters": size, "before": before, "similarity": similarity}
+    return _written(Path(output), {**about, **numbers, "foldings": foldings})
+
+
+def _check_rules(rules: Sequence[Rule]) -> None:
+    """Raises `ConfigError` for a rule that is not allowed, or none, or one twice."""
+    for rule in rules:
+        rule.check()
+    given = [rule.threshold for rule in rules]
+    require(
+        len(set(given)) == len(given) > 0, f"thresholds: {given} are none, or twice"
+    )
+
+
+def _source(study: Study, run: Run, epoch: int, variables: Any) -> str:
+    """Returns what says of which parameters a folding is made."""
+    digest = study.columns[run]["digest"]
+    return f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"
+
+
+def _written(output: Path, report: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(report, indent=1, sort_keys=True)
-    write_atomically(Path(output) / REPORT_FILE, text.encode())
+    write_atomically(output / REPORT_FILE, text.encode())
     return report
 
 
@@ -167,49 +161,6 @@ def find_run(
     return study, names[name]
 
 
-def score(study: Study, run: Run, variables: Any) -> dict[str, float]:
-    """Returns a network's metrics on validation and test images, as columns have them.
-
-    Args:
-      study: whose data and splits serve.
-      run: of the network.
-      variables: its collections.
-    """
-    plain = dataclasses.replace(run.evaluation, views=())
-    run = dataclasses.replace(run, evaluation=plain)
-    program, inputs, state = _state(study, run, variables)
-    roles = {"val": "validation"} | ({"test": "test"} if _has_test(study) else {})
-
-    @functools.partial(jax.jit, static_argnums=3)
-    def one(examples, inputs, state, role):
-        masks = run_masks(program, inputs)
-        return evaluate(program, examples, inputs, state, masks, jnp.int32(0), role)
-
-    found: dict[str, float] = {}
-    for name, role in roles.items():
-        totals = jax.device_get(one(study.examples, inputs, state, role))
-        found |= epoch_metrics(run.task, [], {name: totals[name]})
-    return {name: value for name, value in found.items() if isinstance(value, float)}
-
-
-def _has_test(study: Study) -> bool:
-    return bool(study.splits[0].test.size)
-
-
-def _state(study: Study, run: Run, variables: Any) -> tuple[Program, Any, RunState]:
-    """Returns a run's program, inputs, and state with given parameters."""
-    program = make_program(run, study.dataset, study.splits)
-    inputs = jax.tree.map(lambda a: a[0], stack_inputs([run]))
-    state, _ = init_run(program, inputs)
-    others = {name: v for name, v in variables.items() if name != "params"}
-    kept = {"params": variables["params"], "model_state": others}
-    shapes = jax.tree.map(jnp.shape, {n: getattr(state, n) for n in kept})
-    if jax.tree.map(jnp.shape, kept) != shapes:
-        raise ResultsError("the saved parameters are not those of this network")
-    state = dataclasses.replace(state, **jax.tree.map(jnp.asarray, kept))
-    return program, inputs, state
-
-
 def _folded_study(
     study: Study, run: Run, folded: Folded, epochs: int, learning_rate: float
 ) -> Study:
@@ -238,65 +189,6 @@ def _folded_study(
     name = f"{study.sweep.name}_folded" + ("_trained" if epochs else "")
     sweep = Sweep(name, base, {}).checked()
     return Study(sweep, study.dataset, study.splits, make_groups(sweep))
-
-
-def write_begun(
-    study: Study,
-    folded: Folded,
-    scores: dict[str, float],
-    folder: Path,
-    *,
-    done: bool,
-    overwrite: bool,
-) -> None:
-    """Writes the folder of a sweep of one run that has begun, at epoch 0.
-
-    If it is there already it stays as it is; its table says what its checkpoint says.
-
-    Args:
-      study: the sweep.
-      folded: its run's network.
-      scores: of it, which stand in its row of epoch 0.
-      folder: as said.
-      done: whether it is not to be trained.
-      overwrite: whether what is there may be removed.
-    Raises:
-      WorkdirError: if another sweep is there, or one to be removed is in use.
-    """
-    group = study.groups[0]
-    run, chunk = group.run, Chunk(group, 0, group.runs)
-    columns = study.columns[run]
-    with Workdir(folder) as held:
-        new = make_record(study.sweep, study.dataset)
-        with held.planning(threading.Event(), alone=overwrite):
-            record = held.find(new, overwrite) or held.begin(
-                {**new, "chunks": describe_chunks(study, [chunk])}
-            )
-        table = SweepTable(study, [chunk], record, folder, _held, held.check_there)
-        place, digest = table.where(chunk)
-        if not steps(place):
-            _, _, state = _state(study, run, folded.variables)
-            kept: Any = state
-            if done:
-                kept = {"params": state.params, "model_state": state.model_state}
-            stacked = jax.tree.map(lambda a: np.asarray(a)[None], kept)
-            status = "finished" if done else "running"
-            row = {**columns, **scores, "epoch": 0, "seconds": 0.0, "status": status}
-            with (
-                _held(table.chunk_lock(chunk)),
-                open_chunk(place, run.execution.keep, digest) as checkpoints,
-            ):
-                if checkpoints.latest() is None:  # no other process was faster
-                    checkpoints.save(stacked, Saved(0, done, [row]))
-        # From the checkpoint, which may be that of a process killed before its table.
-        table.begin()
-
-
-def _held(lock: Lock) -> contextlib.AbstractContextManager[None]:
-    def waiting(holder: str) -> None:
-        logging.info("waiting for %s, which holds %s", holder, lock.path)
-
-    return lock.held(threading.Event(), waiting)
 
 
 def num_parameters(variables: Any) -> int:

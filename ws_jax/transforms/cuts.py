@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from ws_jax import augment
 from ws_jax.config import config, data, require, static
-from ws_jax.transforms import Transform
+from ws_jax.transforms.transform import Transform
 
 
 class _Square(Transform):

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from ws_jax.config import ConfigError, config, data, static
-from ws_jax.hebbian import (
+from ws_jax.layers import Layer
+from ws_jax.phases.hebbian import (
     BATCH,
     GAMMA,
     ITERATIONS,
@@ -19,8 +20,7 @@ from ws_jax.hebbian import (
     largest_rate,
     shrink_factor,
 )
-from ws_jax.layers import Layer
-from ws_jax.phases import (
+from ws_jax.phases.periodic import (
     Periodically,
     check_period,
     count_field,
@@ -59,7 +59,15 @@ class Hebbian(Periodically):
     def check_layers(self, layers):
         """Every layer must have room for a window, and a rate below its bound."""
         super().check_layers(layers)
-        for layer in free_layers(layers):
+        own = [one for one in free_layers(layers) if one.stores_field and not one.bank]
+        if not own:
+            raise ConfigError(
+                f"phase {self.kind} would do nothing: it changes kernels that are "
+                "stored for every site, and here every site's are mixed from "
+                "templates; set network.sharing to free, without templates, or "
+                "train.phase to none"
+            )
+        for layer in own:
             check_period(self.kind, layer, layer.geometry.window)
             if self.diverging == "refused" and not self.adapt:
                 self._check_rate(layer)

@@ -21,7 +21,7 @@ import numpy as np
 
 from ws_jax.banks import COEFFICIENTS, TEMPLATES
 from ws_jax.config import ConfigError, check_name, rules
-from ws_jax.grouping import LINKS, group_layers, similarity
+from ws_jax.folding.grouping import LINKS, group_layers, similarity
 from ws_jax.models import FoldedWideResNet, Network, WideResNet
 from ws_jax.models.wide_resnet import STAGES, WideNetwork
 

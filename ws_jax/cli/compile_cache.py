@@ -14,7 +14,7 @@ from pathlib import Path
 
 from absl import logging
 
-from ws_jax.integrity import write_atomically
+from ws_jax.storage.integrity import write_atomically
 
 _SUFFIX = "-cache"  # of an entry, as JAX names it
 _CHECKED = "checked.json"  # size and time of entries that were found whole

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ws_jax.config import Config, ConfigError, check_name, nearest, rules
+from ws_jax.config import Config, ConfigError, check_name, leaves, nearest, rules
 
 if TYPE_CHECKING:
     from ws_jax.runs import Sweep
@@ -212,7 +212,9 @@ def _explain(file: Path, error: BaseException) -> str:
         return f"{where}: {error}"
     called = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
     if called and (known := _arguments(called[1], frames)):
-        return f"{where}: {called[1]} has no {called[2]!r}: {nearest(called[2], known)}"
+        said = f"{where}: {called[1]} has no {called[2]!r}"
+        deeper = _deeper(called[1], called[2])
+        return f"{said}: {deeper or nearest(called[2], known)}"
     said = f": {error}" if str(error) else ""
     return f"{where}: {type(error).__name__}{said}"
 
@@ -236,6 +238,16 @@ def _arguments(name: str, frames: list[tuple[Any, int]]) -> list[str]:
         if callable(function := frame.f_globals.get(name)):
             return list(inspect.signature(function).parameters)
     return []
+
+
+def _deeper(name: str, argument: str) -> str:
+    """Says where in the parts of a config an argument stands that it has not itself."""
+    for cls in _subclasses(Config):
+        if cls.__name__ == name and cls.__module__.startswith("ws_jax."):
+            paths = [path for path, *_ in leaves(cls())]
+            found = [path for path in paths if path.split(".")[-1] == argument]
+            return f"it is {' or '.join(found)}" if found else ""
+    return ""
 
 
 def _subclasses(cls: type) -> Iterator[type]:

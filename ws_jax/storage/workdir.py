@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import json
 import os
 import platform
 import signal
@@ -17,22 +16,27 @@ import jax
 
 import ws_jax
 from ws_jax.config import differing_fields
-from ws_jax.data import Dataset
-from ws_jax.events import EVENT_FOLDER
-from ws_jax.integrity import WorkdirError, check_own, remove_folder
-from ws_jax.locks import LOCK_FILE, Interrupted, Lock, moved, open_own, part_lock
-from ws_jax.results import (
+from ws_jax.storage.events import EVENT_FOLDER
+from ws_jax.storage.integrity import WorkdirError, check_own, remove_folder
+from ws_jax.storage.locks import (
+    LOCK_FILE,
+    Interrupted,
+    Lock,
+    moved,
+    open_own,
+    part_lock,
+)
+from ws_jax.storage.results import (
     RECORD_FILE,
     RESULTS_FILE,
     ResultsError,
     read_record,
     write_record,
 )
-from ws_jax.runs import Sweep
-from ws_jax.status import STATUS_FILE
-from ws_jax.stored import CHECKPOINT_FOLDER, chunk_folder
+from ws_jax.storage.status import STATUS_FILE
+from ws_jax.storage.stored import CHECKPOINT_FOLDER, chunk_folder
 
-__all__ = ["Interrupted", "Workdir", "WorkdirError", "make_record", "stop_requests"]
+__all__ = ["Interrupted", "Workdir", "WorkdirError", "stop_requests"]
 
 # Fields that say how often to save: a sweep may go on under other ones.
 _FREE_FIELDS = ("checkpoint_every", "keep", "keep_state")
@@ -126,7 +130,7 @@ class Workdir:
         """Returns the record of the sweep that is here and goes on; None if it is new.
 
         Args:
-          record: of the sweep that is asked for, see `make_record`.
+          record: of the sweep that is asked for, see `engine.study.make_record`.
           overwrite: whether what is here may be removed, which `begin` does.
         Raises:
           WorkdirError: if another sweep is here and may not be removed, or the record
@@ -159,8 +163,8 @@ class Workdir:
         """Removes what is here, and writes and returns the record of a new sweep.
 
         Args:
-          record: see `make_record`; and `chunks`, the runs that train together: group,
-            index, and a list of runs.
+          record: see `engine.study.make_record`; and `chunks`, the runs that train
+            together: group, index, and a list of runs.
         """
         self._clear()
         write_record(record, self.path)
@@ -234,16 +238,6 @@ def differences(here: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lists the fields in which a sweep differs from one that is asked for."""
     fields = differing_fields(_fixed(here["config"]), _fixed(new["config"]))
     return fields + differing_fields(here["data"], new["data"], "(data) ")
-
-
-def make_record(sweep: Sweep, dataset: Dataset) -> dict[str, Any]:
-    """Returns what a sweep says of itself, its chunks left out, fit for JSON."""
-    return {
-        # As JSON has it, so that it equals what is read back: tuples are lists.
-        "config": json.loads(json.dumps(sweep.values())),
-        "data": dataset.identity,
-        **environment(),
-    }
 
 
 def environment() -> dict[str, Any]:

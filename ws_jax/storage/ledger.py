@@ -13,9 +13,9 @@ from typing import Any
 import pandas as pd
 from absl import logging
 
-from ws_jax import results
-from ws_jax.integrity import WorkdirError
-from ws_jax.results import RESULTS_FILE, ResultsError, read_table
+from ws_jax.storage import results
+from ws_jax.storage.integrity import WorkdirError
+from ws_jax.storage.results import RESULTS_FILE, ResultsError, read_table
 
 Key = tuple[str, int]  # of a chunk: its group, its index there
 _ENDS = {"finished", "stopped", "diverged"}

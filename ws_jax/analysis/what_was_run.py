@@ -1,0 +1,92 @@
+"""The section of a report that says what was run, and what of it is kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ws_jax.analysis import aggregate, labels, page, study
+
+
+def section(
+    frame: pd.DataFrame,
+    rows: pd.DataFrame,
+    records: Sequence[Mapping[str, Any]],
+    of_papers: bool,
+) -> str:
+    """Returns the section, as HTML.
+
+    Args:
+      frame: results, with what was planned.
+      rows: the same, tidy.
+      records: of the sweeps.
+      of_papers: whether any of it is what a paper asks, so that readings matter.
+    """
+    lines = study.summary(frame, records)
+    if lines.empty:
+        return "<p>No run has finished an epoch.</p>"
+    if (lines["severing"] == "none").all():
+        lines = lines.drop(columns="severing")
+    if not of_papers and lines["semantics"].nunique() == 1:
+        lines = lines.drop(columns="semantics")
+    lines = lines.assign(hours=[f"{hours:.2f}" for hours in lines["hours"]])
+    lines.columns = [name.capitalize() for name in lines.columns]
+    parts = [page.words_table(lines, numbers=("Hours",))]
+    again = aggregate.repeats(frame)
+    if again:
+        parts.append(
+            '<p class="note">Runs that stand in more than one sweep count once, the '
+            f"longest of each. Left out: {page.escape('; '.join(again))}.</p>"
+        )
+    parts += _apart(rows)
+    parts += [f'<p class="note">{page.escape(_made_with(r))}</p>' for r in records]
+    return "".join(parts)
+
+
+_FEW = 3  # settings that one sentence can name
+
+
+def _apart(rows: pd.DataFrame) -> list[str]:
+    """Says of each data set what its runs differ in, and that this keeps them apart."""
+    found = []
+    for data, own in rows.groupby("data"):
+        name = labels.data(str(data))
+        limits = sorted(own["epochs"].unique().tolist())
+        if len(limits) > 1:
+            listed = ", ".join(map(str, limits[:-1])) + f" and {limits[-1]}"
+            found.append(
+                f"{name}: runs of at most {listed} epochs. Those of "
+                "different length are not joined by a line, nor judged together."
+            )
+        names = sorted(set(own["setting"]) - {""})
+        if 0 < len(names) <= _FEW:
+            found.append(
+                f"{name}: these settings are kept apart everywhere, since "
+                f"their numbers differ: {'; '.join(names)}."
+            )
+    notes = [f'<p class="note">{page.escape(text)}</p>' for text in found]
+    return notes + _folded_settings(rows)
+
+
+def _folded_settings(rows: pd.DataFrame) -> list[str]:
+    """Lists the settings that are too many for a sentence, folded."""
+    parts = []
+    for data, own in rows.groupby("data"):
+        names = sorted(set(own["setting"]) - {""})
+        if len(names) > _FEW:
+            items = "".join(f"<li>{page.escape(name)}</li>" for name in names)
+            head = f"{labels.data(str(data))}: {len(names)} settings are kept apart "
+            head += "everywhere, since their numbers differ"
+            parts.append(page.folded(head, f'<ul class="note">{items}</ul>'))
+    return parts
+
+
+def _made_with(record: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
+    device = record["device"]
+    return (
+        f"{record['config']['name']}: {device['count']} x {device['kind']} "
+        f"({device['platform']}); {versions}."
+    )
