@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -67,3 +67,18 @@ class Paper:
     words: tuple[tuple[str, str], ...] = ()
     comparisons: Callable[[pd.DataFrame], list[Comparison]] = lambda rows: []
     concerns: Callable[[pd.DataFrame], bool] = lambda rows: True
+
+    def rows_of(self, rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
+        """Returns the rows that it may show: on published data, or that ask for it.
+
+        Args:
+          rows: tidy.
+          papers: all on the page; data that any of them has numbers for are published.
+        """
+        published = {data for paper in papers for data in paper.data}
+        names = [
+            data
+            for data, own in rows.groupby("data")
+            if data in published or self.asks(own)
+        ]
+        return rows[rows["data"].isin(names)]
