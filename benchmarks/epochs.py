@@ -92,10 +92,14 @@ class Epochs:
 
         def measure() -> float:
             started = time.perf_counter()
-            self.living.train_epoch(self._examples, next(epoch))
+            self.train(next(epoch))
             return (time.perf_counter() - started) / self.num_runs
 
         return Case(name, measure)
+
+    def train(self, epoch: int) -> None:
+        """Trains an epoch of all runs."""
+        self.living.train_epoch(self._examples, epoch)
 
     def bare(self, step: float, forward: float) -> float:
         """Seconds of the steps and forward passes in an epoch, given those of one."""

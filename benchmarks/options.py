@@ -20,6 +20,7 @@ SECTIONS = (
     "epochs",
     "compilation",
     "compaction",
+    "saving",
     "startup",
 )
 

@@ -12,6 +12,7 @@ from benchmarks import (
     epochs,
     layers,
     residual,
+    saving,
     startup,
     steps,
 )
@@ -28,6 +29,7 @@ _MEASURES: dict[str, Callable[[Session], None]] = {
     "epochs": epochs.measure,
     "compilation": epochs.measure_compilation,
     "compaction": compaction.measure,
+    "saving": saving.measure,
     "startup": startup.measure,
 }
 

@@ -83,6 +83,15 @@ def test_arrays_that_make_no_data_set_are_refused(tmp_path, key, value, message)
     assert message in refusal(packed(tmp_path / "own.npz", **parts))
 
 
+@pytest.mark.parametrize("label", [2**31, 2**32, 2**63, -1])
+def test_labels_that_would_wrap_are_refused(tmp_path, label):
+    dtype = np.uint64 if label > 0 else np.int64
+    labels = np.array([0, 1, 2, 0, 1, label], dtype)
+    name = packed(tmp_path / "own.npz", images=IMAGES, labels=labels, num_classes=3)
+    low, high = sorted((label, 2 if label < 0 else 0))
+    assert f"labels run from {low} to {high}, need whole numbers" in refusal(name)
+
+
 def test_files_that_are_no_archive_or_lack_arrays_are_refused(tmp_path):
     name = packed(tmp_path / "less.npz", images=IMAGES, others=LABELS)
     told = f"{name} has no array 'labels': it holds images, others"

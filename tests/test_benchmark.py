@@ -6,12 +6,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
-from benchmarks import epochs, products, residual, suite
+from benchmarks import epochs, products, residual, saving, suite
 from benchmarks.networks import make_benchmark
 from benchmarks.options import Options, read_runs
 from benchmarks.peers.client import PeerError, Peers
@@ -20,7 +21,7 @@ from benchmarks.peers.residual import Residual
 from benchmarks.peers.worker import Worker
 from benchmarks.session import Session
 from benchmarks.steps import Steps
-from benchmarks.timing import Case, carry_case, time_cases
+from benchmarks.timing import Case, Timing, carry_case, time_cases
 from ws_jax.config import ConfigError
 from ws_jax.engine.describe import count_parameters
 from ws_jax.engine.mapping import RunAxis
@@ -242,6 +243,36 @@ def test_a_benchmark_prints_and_keeps_what_it_measured():
         assert row["median_s"] > 0 and np.isfinite(row["over_bare"])
     assert record["device"]["platform"] == jax.default_backend()
     assert any("mnist fcn, 1 runs" in line for line in shown)
+
+
+def test_what_saving_costs_is_told_of_a_whole_epoch(monkeypatch):
+    trained, state = [], {"params": {"a": np.ones(250_000, np.float32)}}
+
+    class Epochs:
+        def __init__(self, benchmark, runs):
+            self.living = SimpleNamespace(all_states=lambda: state)
+            self.train = trained.append
+
+    monkeypatch.setattr(saving, "Epochs", Epochs)
+    options = Options(("saving",), networks=("mnist",), runs=(8,), rounds=2)
+    measured = Session(options, lambda line: None)
+    taken = {"epochs": 2.0, "saved": 2.5, "alone": 1.0}
+    times = {name: Timing(t, t, t, 2) for name, t in taken.items()}
+
+    def time_once(cases):
+        assert all(case.measure() > 0 for case in cases)
+        return times
+
+    monkeypatch.setattr(measured, "time", time_once)
+    saving.measure(measured)
+    (row,) = measured.sections["saving"]
+    assert trained == [1, 2, 3] * 2
+    assert row["name"] == "mnist fcn, 8 runs, saved after each epoch"
+    # 16 batches of 256 took 2 s, 56,000 images take 27.34; saving takes .5 of them.
+    assert row["whole_epoch_s"] == pytest.approx(27.34375)
+    assert row["of_whole_epoch"] == pytest.approx(0.5 / 27.34375)
+    assert row["at_most"] == pytest.approx(1 / 27.34375)
+    assert row["state_MB"] == 1.0
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ import zlib
 from pathlib import Path
 
 import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 from studies import stop_at_once, tiny
 
 from ws_jax import engine
@@ -48,6 +50,12 @@ CONFIG = tiny(
     sweep__sharing=("full",),
 )
 GROUP = "conv-paper-2layers-translation"
+# That programs are kept, however small and quick to compile.
+_CACHE = {
+    "jax_compilation_cache_dir": None,
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+}
 
 
 @pytest.fixture(scope="module")
@@ -501,6 +509,38 @@ def test_cut_off_programs_leave_the_compile_cache(tmp_path):
     assert read == ["jit_e-cache"]
     assert (tmp_path / "jit_a-cache").read_bytes() == whole
     assert compile_cache.remove_damaged(tmp_path / "missing") == []
+
+
+def test_a_program_that_was_cut_off_is_compiled_and_kept_anew(tmp_path):
+    """JAX itself compiles it, but keeps the entry that it cannot read."""
+    before = {name: getattr(jax.config, name) for name in _CACHE}
+
+    def compile_anew():
+        jax.clear_caches()
+        jitted = jax.jit(lambda x: x * 3.25 + 1)
+        return float(jitted(jnp.float32(2)))
+
+    try:
+        for name, value in {
+            **_CACHE,
+            "jax_compilation_cache_dir": str(tmp_path),
+        }.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
+        assert compile_anew() == 7.5
+        (entry,) = tmp_path.glob("jit__lambda*-cache")
+        whole = entry.read_bytes()
+        entry.write_bytes(whole[: len(whole) // 2])
+        with pytest.warns(UserWarning, match="Error reading persistent"):
+            assert compile_anew() == 7.5
+        assert len(entry.read_bytes()) < len(whole)
+        assert compile_cache.remove_damaged(tmp_path) == [entry.name]
+        assert compile_anew() == 7.5
+        assert entry.exists() and compile_cache.remove_damaged(tmp_path) == []
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from ws_jax.optimizers import SGD
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.storage import results
 from ws_jax.storage.integrity import WorkdirError
+from ws_jax.storage.locks import part_lock
 from ws_jax.storage.results import ResultsError
 from ws_jax.storage.workdir import Workdir
 
@@ -180,6 +181,20 @@ def test_the_launcher_folds_and_refuses_in_one_line(trained, tmp_path):
         refused = launch("fold", *flags, *bad)
         assert refused.returncode == 1 and message in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+def test_reports_are_written_one_at_a_time(tmp_path, monkeypatch):
+    real, free = fold_module.write_atomically, []
+
+    def write(path, content):
+        with part_lock(tmp_path, "report").tried() as taken:
+            free.append(taken)
+        real(path, content)
+
+    monkeypatch.setattr(fold_module, "write_atomically", write)
+    fold_module._written(tmp_path, {"run": "r"})
+    assert free == [False]
+    assert json.loads((tmp_path / "fold.json").read_text()) == {"run": "r"}
 
 
 def test_parameters_of_another_network_are_not_scored(trained):

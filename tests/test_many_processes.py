@@ -11,6 +11,7 @@ from pathlib import Path
 
 import chex
 import numpy as np
+import orbax.checkpoint as ocp
 import pandas as pd
 import pytest
 from studies import tiny
@@ -288,6 +289,37 @@ def test_a_workdir_that_is_moved_during_an_epoch_is_not_made_anew(
     with pytest.raises(WorkdirError, match="was moved or removed"):
         engine.run_sweep(CONFIG, workdir)
     assert not workdir.exists()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    "delay", [None, *(pytest.param(s, marks=pytest.mark.slow) for s in (0, 0.005))]
+)
+def test_a_workdir_that_is_moved_during_a_save_is_one_clear_error(
+    whole, tmp_path, monkeypatch, delay
+):
+    """Orbax saves in the background, and makes anew what folders it misses."""
+    workdir, saves = begun(whole, tmp_path / "new"), []
+    real = ocp.CheckpointManager.save
+
+    def save(self, *args, **kwargs):
+        saves.append(args)
+        if delay is not None and len(saves) == 2:
+            move = threading.Timer(delay, workdir.rename, [tmp_path / "moved"])
+            move.start()
+        saved = real(self, *args, **kwargs)
+        if delay is None and len(saves) == 2:
+            workdir.rename(tmp_path / "moved")
+        return saved
+
+    monkeypatch.setattr(ocp.CheckpointManager, "save", save)
+    with pytest.raises(WorkdirError, match="was moved or removed") as caught:
+        engine.run_sweep(CONFIG, workdir)
+    half = "half a checkpoint" in str(caught.value)
+    assert half == workdir.exists() and not (workdir / RESULTS_FILE).exists()
+    shutil.rmtree(workdir, ignore_errors=True)
+    engine.run_sweep(CONFIG, tmp_path / "moved")
+    assert_same(tmp_path / "moved", whole)
 
 
 def test_a_glance_follows_checkpoints_that_give_way_to_newer_ones(

@@ -85,50 +85,127 @@ def files(root, contents):
     return root
 
 
+def v1(folder, limit, used, cached=0):
+    return {
+        f"{folder}/memory.limit_in_bytes": f"{limit}\n",
+        f"{folder}/memory.usage_in_bytes": f"{used}\n",
+        f"{folder}/memory.stat": f"inactive_file 1\ntotal_inactive_file {cached}\n",
+    }
+
+
+def v2(folder, limit, used, cached=0, high="max"):
+    return {
+        f"{folder}/memory.max": f"{limit}\n",
+        f"{folder}/memory.high": f"{high}\n",
+        f"{folder}/memory.current": f"{used}\n",
+        f"{folder}/memory.stat": f"anon 10\ninactive_file {cached}\n",
+    }
+
+
 MEMINFO = {"proc/meminfo": "MemTotal: 900 kB\nMemAvailable:    700 kB\n"}
 V2 = "sys/fs/cgroup/job"
 V1 = "sys/fs/cgroup/memory"
 
 
-@pytest.mark.parametrize(
-    "contents, free",
-    [
-        ({}, 700 * 1024),
-        (
-            {
-                "proc/self/cgroup": "0::/job/step\n",
-                f"{V2}/memory.max": "5000\n",
-                f"{V2}/memory.current": "3000\n",
-                f"{V2}/memory.stat": "anon 1000\ninactive_file 400\n",
-                f"{V2}/step/memory.max": "max\n",
-                f"{V2}/step/memory.current": "10\n",
-                f"{V2}/step/memory.stat": "inactive_file 0\n",
-            },
-            2400,
-        ),
-        (
-            # In a container: the path is that outside, the mount is the own group.
-            {
-                "proc/self/cgroup": "9:name=systemd:/\n4:memory:/outside/a b\n0::/\n",
-                f"{V1}/memory.limit_in_bytes": "9000",
-                f"{V1}/memory.usage_in_bytes": "3000",
-                f"{V1}/memory.stat": "inactive_file 1\ntotal_inactive_file 500\n",
-            },
-            6500,
-        ),
-        (
-            {
-                "proc/self/cgroup": "0::/job\n",
-                f"{V2}/memory.max": "5000\n",
-                f"{V2}/memory.current": "6000\n",
-                f"{V2}/memory.stat": "inactive_file 0\n",
-            },
-            0,
-        ),
-    ],
-    ids=["machine", "cgroup of a parent", "cgroup of a container", "over the limit"],
-)
-def test_what_is_free_on_the_host(contents, free, tmp_path):
+UNLIMITED = 2**63 - 4096  # as the first version says it
+NESTED = "4:memory:/job/step\n"
+CGROUPS = {
+    "machine": ({}, 700 * 1024),
+    "second, of a parent": (
+        {
+            "proc/self/cgroup": "0::/job/step\n",
+            **v2(V2, 5000, 3000, 400),
+            **v2(f"{V2}/step", "max", 10),
+        },
+        2400,
+    ),
+    "second, its own": (
+        {
+            "proc/self/cgroup": "0::/job/step\n",
+            **v2(V2, 5000, 1000),
+            **v2(f"{V2}/step", 2000, 1500, 100),
+        },
+        600,
+    ),
+    "second, throttled above": (
+        {"proc/self/cgroup": "0::/job\n", **v2(V2, 5000, 3000, high=4000)},
+        1000,
+    ),
+    "second, throttled and else not limited": (
+        {"proc/self/cgroup": "0::/job\n", **v2(V2, "max", 3000, high=4000)},
+        1000,
+    ),
+    "second, older than throttling": (
+        {
+            "proc/self/cgroup": "0::/job\n",
+            f"{V2}/memory.max": "5000\n",
+            f"{V2}/memory.current": "3000\n",
+            f"{V2}/memory.stat": "inactive_file 0\n",
+        },
+        2000,
+    ),
+    "second, no limit": (
+        {"proc/self/cgroup": "0::/job\n", **v2(V2, "max", 3000)},
+        700 * 1024,
+    ),
+    "second, over the limit": (
+        {"proc/self/cgroup": "0::/job\n", **v2(V2, 5000, 6000)},
+        0,
+    ),
+    "second, of a container": (
+        {"proc/self/cgroup": "0::/\n", **v2("sys/fs/cgroup", 4000, 1000)},
+        3000,
+    ),
+    "second, beside the first": (
+        {
+            "proc/self/cgroup": "1:cpu:/\n0::/job\n",
+            **v2("sys/fs/cgroup/unified/job", 4000, 1000),
+        },
+        3000,
+    ),
+    "first, of a parent": (
+        {
+            "proc/self/cgroup": NESTED,
+            **v1(V1, UNLIMITED, 9000),
+            **v1(f"{V1}/job", 5000, 3000, 400),
+            **v1(f"{V1}/job/step", UNLIMITED, 10),
+        },
+        2400,
+    ),
+    "first, its own": (
+        {
+            "proc/self/cgroup": NESTED,
+            **v1(f"{V1}/job", 5000, 1000),
+            **v1(f"{V1}/job/step", 2000, 1500),
+        },
+        500,
+    ),
+    "first, mounted with another": (
+        {
+            "proc/self/cgroup": "4:cpu,memory:/job/step\n",
+            **v1(f"{V1}/job/step", 2000, 1500),
+        },
+        500,
+    ),
+    "first, no limit": (
+        {"proc/self/cgroup": NESTED, **v1(f"{V1}/job/step", UNLIMITED, 1500)},
+        700 * 1024,
+    ),
+    # The path is that outside, the mount is the own group.
+    "first, of a container": (
+        {
+            "proc/self/cgroup": "9:name=systemd:/\n4:memory:/outside/a b\n0::/\n",
+            **v1(V1, 9000, 3000, 500),
+        },
+        6500,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CGROUPS)
+def test_what_is_free_on_the_host(name, tmp_path):
+    """Of both versions of control groups, the smallest limit on the way up holds."""
+    contents, free = CGROUPS[name]
     assert memory.host_free(files(tmp_path, {**MEMINFO, **contents})) == free
 
 

@@ -1,8 +1,11 @@
 """What a person is told on the command line, mistake by mistake."""
 
 import dataclasses
+import json
 import logging
 import re
+import shutil
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +13,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from absl import flags
+from launchers import launched
 
 from ws_jax import cli
 from ws_jax.cli import helptext, main
 from ws_jax.config import ConfigError, replace_field
-from ws_jax.engine import progress, study
+from ws_jax.engine import chunk, progress, study
+from ws_jax.engine.living import LivingRuns
 from ws_jax.papers import words
 from ws_jax.papers.vocabulary import Vocabulary
 from ws_jax.runs import Data, Run, Sweep
+from ws_jax.storage import results
+from ws_jax.storage.checkpoint import open_chunk
+from ws_jax.storage.integrity import seal, unseal
+from ws_jax.storage.stored import Saved, chunk_digest, chunk_folder
+from ws_jax.storage.workdir import Workdir
 
 ROOT = Path(__file__).parents[1]
 
@@ -336,29 +346,6 @@ def test_help(name):
     assert max(map(len, got.stdout.splitlines())) <= 88
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--config", "configs/smok.py"], "did you mean 'configs/smoke.py'"),
-        (["configs/smoke.py"], "did you mean --config=configs/smoke.py?"),
-        (["--config=smoke", "--epochs=3"], "did you mean --config.train.epochs=3"),
-        (
-            ["--config=smoke", "--config.train.epochs"],
-            "--config.train.epochs needs a v",
-        ),
-        (["--config=smoke"], "--workdir is missing"),
-        (["--config=smoke", "--time"], "--time needs --dry_run"),
-        ([], "name a config: --config=FILE"),
-    ],
-)
-def test_a_launcher_ends_in_one_sentence(flags, message):
-    got = launch("sweep", *flags)
-    last = got.stderr.strip().splitlines()[-1]
-    assert got.returncode == 1 and message in last, got.stderr
-    assert last.startswith("error: ") and "Traceback" not in got.stderr
-
-
 def flag(name, value=None):
     values = flags.FlagValues()
     holder = flags.DEFINE_float(name, value, "a number", flag_values=values)
@@ -377,6 +364,14 @@ def test_a_flag_of_another_name_is_understood_and_says_the_new_one(caplog):
         cli.either(flag("vcp", 0.1), flag("severing", 0.2))
 
 
+def test_tracebacks_of_a_library_are_not_shown_before_its_error():
+    failed = (OSError, OSError("no room"), None)
+    record = logging.LogRecord("absl", logging.ERROR, "x.py", 1, "raised", (), failed)
+    assert not main.is_ours(record)
+    own = logging.LogRecord("absl", logging.ERROR, main.__file__, 1, "", (), failed)
+    assert main.is_ours(own)
+
+
 @pytest.mark.parametrize(
     "text, shown",
     [
@@ -387,6 +382,249 @@ def test_a_flag_of_another_name_is_understood_and_says_the_new_one(caplog):
 def test_advice_that_nobody_can_follow_is_not_shown(text, shown):
     record = logging.LogRecord("absl", logging.WARNING, "x.py", 1, text, (), None)
     assert main.is_ours(record) == shown
+
+
+# What a person types after the name of a launcher, and what is said. In braces: a place
+# that `PLACES` makes.
+TYPED = [
+    # Flags.
+    ("sweep", "name a config: --config=FILE. Known: "),
+    ("sweep configs/smoke.py", "did you mean --config=configs/smoke.py?"),
+    ("sweep smoke", "unexpected argument 'smoke': flags have the form --NAME=VALUE"),
+    ("sweep --config=configs/smok.py", "did you mean 'configs/smoke.py'"),
+    ("sweep --config=smoke", "--workdir is missing: --workdir=DIR"),
+    ("sweep --config=smoke --time", "--time needs --dry_run"),
+    ("sweep --config=smoke --epochs=3", "did you mean --config.train.epochs=3"),
+    ("sweep --config=smoke --config.train.epochs", "--config.train.epochs needs a v"),
+    ("sweep --config=smoke --workdr=x", "'workdr'. Did you mean: workdir"),
+    ("sweep --config=smoke --overwrite=oui", "--overwrite=oui: needs true or false"),
+    ("sweep {tiny} {new} --overwrite --extend", "--extend adds to: take one of them"),
+    ("sweep {tiny} --config.train.epocs=3", "did you mean 'train.epochs'"),
+    ("sweep {tiny} --axis=fold", "needs values, as in --axis=fold=V1,V2"),
+    ("train {tiny}", "--workdir is missing"),
+    ("train {tiny} {new} --level=2", "transforms.level: 2.0 is not in [0, 1)"),
+    ("train {tiny} {new} --sharing=fre", "did you mean 'free'"),
+    ("train {tiny} {new} --fold=x", "flag --fold=x: no number"),
+    ("train {tiny} {new} --axis=fold=0,1", "--axis=fold=0,1: one run has one value"),
+    ("train {tiny} {new} --vcp=.1 --severing=.1", "the old name of --vcp: take one"),
+    ("train {tiny} {new} --augmentation=translaton", "did you mean 'translation'"),
+    ("search {tiny}", "--workdir is missing"),
+    ("search {tiny} {new} --range=hidden", "needs --range=FIELD=LOW,HIGH"),
+    ("search {tiny} {new} --range=hidden=2,1", "a search needs rising ends"),
+    ("search {tiny} {new} --range=hiden=1,2", "did you mean 'hidden'"),
+    ("search {tiny} {new} --range=sharing=a,b", "sharing is no number: name its val"),
+    ("search {tiny} {new} --range=hidden=1,2,lin", "needs FIELD=LOW,HIGH or ...,log"),
+    ("search {tiny} {new} --choice=hidden", "needs --choice=FIELD=V1,V2"),
+    ("search {tiny} {new} --batches=0", "at least one batch of one point, got 0 of 8"),
+    ("paper", "--workdir is missing"),
+    ("paper {new} --paper=otto2020", "did you mean 'ott2020'"),
+    ("paper {new} --only=mnist_nose", "did you mean 'mnist_noise'"),
+    ("paper {new} --semantics=relesed", "did you mean 'released'"),
+    ("paper {new} --paper=savarese2019 --semantics=paper", "has one reading, leave it"),
+    ("paper --time", "--time needs --dry_run"),
+    ("benchmark --sections=step", "did you mean 'steps'"),
+    ("benchmark --networks=minst", "did you mean 'mnist'"),
+    ("benchmark --runs=0", "runs '0' is no number from 1"),
+    ("benchmark --peers=nobody", "peers 'nobody': no such program"),
+    ("benchmark --output=README.md", "README.md exists: name another --output"),
+    ("cluster {tiny}", "--workdir is missing"),
+    ("cluster {tiny} {new} --elements=0", "0 is not a positive integer"),
+    ("cluster {tiny} {new} --slurm=qos", "needs a value, as in --slurm=qos=long"),
+    ("cluster {tiny} {new} --overwrite", "Unknown command line flag 'overwrite'"),
+    ("fold --workdir=x", "--run is missing: --run=NAME"),
+    ("fold {kept} --run=r --thresholds=2", "threshold: 2.0 is not in [0, 1]"),
+    ("fold {kept} --run=r --thresholds=.5,.5", "[0.5, 0.5] are none, or twice"),
+    ("fold {kept} --run=r --link=chained", "unknown link 'chained'"),
+    ("fold {kept} --run=r --epochs=-1", "-1 is not a non-negative integer"),
+    # Data.
+    ("sweep {tiny} {new} --config.data.name=mnits", "did you mean 'mnist'"),
+    ("sweep {tiny} {new} --config.data.name=gone.npz", "there is no file gone.npz"),
+    ("sweep {tiny} {new} --config.data.name={text}", "File is not a zip file"),
+    ("sweep {tiny} {new} --config.data.name={wide}", "labels run from 0 to 4294967296"),
+    ("sweep {tiny} {new} --config.data.name=folder:gone@8", "no folder gone/train"),
+    ("sweep {tiny} {new} --config.data.name=synthetic:0x1", "as in 'synthetic:1000x16"),
+    ("sweep {tiny} {new} --config.data.name=mnist --data_dir=gone", "gone does not ex"),
+    ("sweep {tiny} {new} --config.data.num_folds=99", "allowed are 2 to 60"),
+    ("sweep {tiny} {new} --config.data.num_images=99", "cannot take 99 images"),
+    ("sweep {tiny} {new} --config.train.batch_size=99", "99, with 40 images to train"),
+    (
+        "sweep {tiny} {new} --config.network.kernel_sizes=(30,3)",
+        "nothing is left after",
+    ),
+    ("sweep {tiny} {new} --axis=fold=7", "fold: 7 is not in 0..2"),
+    # Workdirs.
+    ("sweep {tiny} --workdir={text}", "File exists; name another folder with --workd"),
+    ("sweep {tiny} --workdir={text}/below", "Not a directory; name another folder"),
+    ("sweep {tiny} {new}/[b]", "for the [ in its path"),
+    ("sweep {tiny} {kept} --config.train.epochs=9", "base.train.epochs: 2 -> 9"),
+    ("sweep {tiny} {kept} --config.batch_size=8 --extend", "batch_size: 16 -> 8"),
+    ("sweep {tiny} {kept} --config.data.name=synthetic:60x9x9x1", "(data) "),
+    ("sweep {tiny} {no_record}", "holds results but no sweep.json that says of what"),
+    ("sweep {tiny} {cut_record}", "remove all that is there with --overwrite"),
+    ("sweep {tiny} {edited_record}", "is damaged or was edited"),
+    ("sweep {tiny} {linked_lock}", ".lock is a link"),
+    ("sweep {tiny} {linked_chunk}", "is a link: "),
+    ("sweep {tiny} {older}", "holds a sweep with another config"),
+    # Results.
+    ("report", "--workdir is missing"),
+    ("report --workdir=gone", "no results in gone: there is no results.parquet"),
+    ("report {no_table}", "a sweep writes one when its first runs are done"),
+    ("report {flipped_table}", "it is not what was written"),
+    ("report {cut_table}", "it is not whole"),
+    ("report {kept} --output=gone/page.html", "gone/page.html cannot be the page"),
+    ("report {kept} --output=docs", "docs cannot be the page"),
+    ("report {cut_record}", "is damaged or was edited"),
+    ("sweep {tiny} {damaged_without_checkpoints}", "no checkpoints to write it anew"),
+    ("sweep {tiny} {strange_rows}", "of runs that are not in this sweep"),
+    ("sweep {tiny} {unfinished_rows}", "nothing could give them back"),
+    ("status", "no sweep at or below no folder: name folders of sweeps"),
+    ("status gone", "no sweep at or below gone"),
+    ("fold --workdir=gone --run=r", "no sweep in gone: it has no sweep.json"),
+    ("fold {kept} --run=ful", "no run 'ful' in "),
+    ("fold {older} --run=r", "from before folding"),
+    # Checkpoints.
+    ("sweep {tiny} {cut_checkpoint}", "there is no older one that is sound"),
+    ("sweep {tiny} {other_checkpoint}", "was saved by another sweep"),
+    ("sweep {tiny} {no_arrays}", "its arrays cannot be read"),
+]
+TINY = """
+from studies import tiny
+
+def get_config():
+    return tiny(
+        execution__chunk=1, sweep__levels=(0.0,), sweep__folds=(0,),
+        sweep__sharing=("full",),
+    )
+"""
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A finished sweep that nobody has trained, and its config file."""
+    folder = tmp_path_factory.mktemp("kept")
+    (folder / "tiny.py").write_text(TINY)
+    ready = study.prepare(cli.load_sweep(str(folder / "tiny.py")))
+    chunks = chunk.make_chunks(ready, study.map_groups(ready))
+    record = {
+        **study.make_record(ready.sweep, ready.dataset),
+        "chunks": chunk.describe_chunks(ready, chunks),
+    }
+    workdir = folder / "sweep"
+    Workdir(workdir).begin(record)
+    (run,) = chunks[0].runs
+    about = {**ready.columns[run], "status": "finished", "seconds": 0.0}
+    metrics = dict.fromkeys(("loss", "acc", "val_loss", "val_acc"), 0.5)
+    rows = [{**about, **metrics, "epoch": epoch} for epoch in (1, 2)]
+    place = chunk_folder(workdir, chunks[0].group.name, 0)
+    digest = chunk_digest(record, [about["run"]])
+    with open_chunk(place, 1, digest) as checkpoints:
+        checkpoints.save({"params": {"a": np.arange(3.0)}}, Saved(2, True, rows))
+    results.write(results.make_frame(rows), workdir)
+    return folder
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def _edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def _link(path, to):
+    shutil.move(path, to) if path.exists() else to.touch()
+    path.symlink_to(to)
+
+
+def _rows(workdir, change):
+    frame = results.read_table(workdir / "results.parquet")
+    shutil.rmtree(workdir / "checkpoints")
+    results.write(change(frame), workdir)
+
+
+def _step(workdir):
+    (path,) = workdir.glob("checkpoints/*/*/[0-9]*")
+    return path
+
+
+def _say(workdir, **other):
+    """Changes what a checkpoint says of itself, as if it had been written so."""
+    path = _step(workdir) / "rows" / "metadata"
+    path.write_text(json.dumps(seal({**unseal(path.read_bytes()), **other})))
+
+
+# How a sound sweep is spoilt.
+SPOILT = {
+    "no_record": lambda w: (w / "sweep.json").unlink(),
+    "cut_record": lambda w: _cut(w / "sweep.json"),
+    "edited_record": lambda w: _edit(w / "sweep.json", '"fold": 0', '"fold": 1'),
+    "linked_lock": lambda w: _link(w / ".lock", w.parent / "elsewhere"),
+    "linked_chunk": lambda w: _link(_step(w).parent, w.parent / "elsewhere"),
+    "no_table": lambda w: (w / "results.parquet").unlink(),
+    "flipped_table": lambda w: _flip(w / "results.parquet"),
+    "cut_table": lambda w: _cut(w / "results.parquet"),
+    "damaged_without_checkpoints": lambda w: (
+        _cut(w / "results.parquet"),
+        shutil.rmtree(w / "checkpoints"),
+    ),
+    "strange_rows": lambda w: _rows(w, lambda frame: frame.assign(run="another")),
+    "unfinished_rows": lambda w: _rows(w, lambda f: f.assign(status="running")),
+    "cut_checkpoint": lambda w: _cut(_step(w) / "rows" / "metadata"),
+    "other_checkpoint": lambda w: _say(w, sweep="0" * 64),
+    "no_arrays": lambda w: (_say(w, done=False), shutil.rmtree(_step(w) / "state")),
+}
+
+
+@pytest.fixture
+def place(kept, tmp_path):
+    """Makes what a name in braces stands for."""
+
+    def make(name):
+        if name == "tiny":
+            return f"--config={kept / 'tiny.py'}"
+        if name == "new":
+            return f"--workdir={tmp_path / 'new'}"
+        if name == "text":
+            (tmp_path / "text.npz").write_text("no archive")
+            return tmp_path / "text.npz"
+        if name == "wide":
+            labels = np.array([0, 1, 2**32])
+            np.savez(tmp_path / "w.npz", images=np.zeros((3, 9, 9), np.uint8),
+                     labels=labels, num_classes=2)  # fmt: skip
+            return tmp_path / "w.npz"
+        if name == "older":
+            return f"--workdir={shutil.copytree('docs/results/study', tmp_path / 'o')}"
+        workdir = shutil.copytree(kept / "sweep", tmp_path / name)
+        SPOILT.get(name, lambda workdir: None)(workdir)
+        return f"--workdir={workdir}"
+
+    return make
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("text", "sentence"), TYPED, ids=lambda text: text[:60])
+def test_whatever_is_typed_wrong_is_one_clear_sentence(
+    text, sentence, place, monkeypatch, capsys
+):
+    monkeypatch.setattr(LivingRuns, "train_epoch", None)
+    monkeypatch.setattr(LivingRuns, "start", None)
+    names = {name for _, name, *_ in string.Formatter().parse(text) if name}
+    words = [
+        word.format_map({name: place(name) for name in names if f"{{{name}}}" in word})
+        for word in text.split()
+    ]
+    assert launched(*words) == 1
+    error = capsys.readouterr().err
+    *_, last = re.split("^error: ", error, flags=re.MULTILINE)
+    assert sentence in last and "Traceback" not in error, error
 
 
 def test_words_of_a_paper_are_told_from_fields(monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from studies import tiny
 
 from ws_jax import engine
+from ws_jax.papers.savarese2019.path_presets import shortest_paths
 from ws_jax.storage import results
 from ws_jax.transforms import VIEWS
 
@@ -28,6 +29,7 @@ PICTURES = {
 }
 # Of another paper than the rest: with results and a study of its own.
 OTHER = "sharing_in_sleep"
+PATHS = "implicit_recurrence"  # on a small sweep of its own
 
 
 def modules():
@@ -93,11 +95,11 @@ def as_mnist(sweep, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def executed(sweep, as_mnist, tmp_path_factory):
-    return execute(as_mnist, tmp_path_factory.mktemp("out") / "all", sweep)
+    return execute(as_mnist, tmp_path_factory.mktemp("out") / "all", sweep, PICTURES)
 
 
 def test_every_notebook_is_known():
-    assert {path.stem for path in SOURCES} == set(PICTURES)
+    assert {path.stem for path in SOURCES} == {*PICTURES, PATHS}
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -117,6 +119,31 @@ def test_what_the_notebooks_say(executed):
             assert "**not enough data**" in said
     ours = outputs(executed[OTHER], "text/markdown")
     assert "None in these results." in "".join(ours)
+
+
+def test_the_notebook_on_recurrence_shows_paths_and_says_what_is_missing(
+    as_mnist, tmp_path
+):
+    sweep = shortest_paths(
+        "small", size=6, num_grids=40, distances=(1, 2, 4), beyond=((5, 6), (7, 8)),
+        sizes=(7, 9), depth=2, width=4, templates=(0, 2), strengths=(0.01,),
+        seeds=(0, 1), epochs=2, batch_size=8,
+    )  # fmt: skip
+    engine.run_sweep(sweep, tmp_path / "sweep")
+    folder = tmp_path / "sweep"
+    (found,) = execute(folder, tmp_path / "out", folder, [PATHS]).values()
+    assert not outputs(found, "stderr")
+    # Similarities, curves, what lies beyond, and two pictures of grids.
+    assert len(outputs(found, "image/png")) == 5
+    said = "\n".join(outputs(found, "text/markdown"))
+    assert "No wide residual networks" in said and "No network was folded" in said
+    assert "learn paths faster | paths:40x6 | **not enough data**" in said
+    nowhere = tmp_path / "nowhere"
+    (found,) = execute(as_mnist, tmp_path / "bare", nowhere, [PATHS]).values()
+    said = "\n".join(outputs(found, "text/markdown"))
+    for words in ("No runs of these", "No similarities", "No runs on shortest paths",
+                  "No checkpoints here", "No runs to judge"):  # fmt: skip
+        assert words in said
 
 
 def test_what_is_missing_is_said(as_mnist, tmp_path):

@@ -107,8 +107,9 @@ def test_every_study_of_the_paper_is_a_sweep():
         "cifar10": 15,
         "cifar100": 15,
         "cifar10_widths": 6,
+        "shortest_paths": 15,
     }
-    for sweep in found.values():
+    for sweep in (found[name] for name in ("cifar10", "cifar100", "cifar10_widths")):
         for run in sweep.runs():
             assert run.train.optimizer.decays
             assert run.train.optimizer.no_decay == ("coefficients",)

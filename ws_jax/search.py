@@ -128,6 +128,11 @@ def read_space(
         if len(values) != 2 + log:
             raise ConfigError(f"--range={text}: needs FIELD=LOW,HIGH or ...,log")
         ends = [parse(sweep.base, path, value) for value in values[:2]]
+        if not all(type(end) in (int, float) for end in ends):
+            raise ConfigError(
+                f"--range={text}: {path} is no number: name its values, "
+                f"--choice={name}=V1,V2"
+            )
         space[name] = (*ends, "log") if log else tuple(ends)
     for text in choices:
         name, path, values = _split(sweep, text, "--choice=FIELD=V1,V2")

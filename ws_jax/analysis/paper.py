@@ -70,3 +70,18 @@ class Paper:
     comparisons: Callable[[pd.DataFrame], list[Comparison]] = lambda rows: []
     concerns: Callable[[pd.DataFrame], bool] = lambda rows: True
     kernels: Callable[[Sequence[str | os.PathLike]], list[Item]] = lambda folders: []
+
+    def rows_of(self, rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
+        """Returns the rows that it may show: on published data, or that ask for it.
+
+        Args:
+          rows: tidy.
+          papers: all on the page; data that any of them has numbers for are published.
+        """
+        published = {data for paper in papers for data in paper.data}
+        names = [
+            data
+            for data, own in rows.groupby("data")
+            if data in published or self.asks(own)
+        ]
+        return rows[rows["data"].isin(names)]

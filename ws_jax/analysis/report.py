@@ -24,6 +24,8 @@ from ws_jax.analysis import (
     what_was_run,
 )
 from ws_jax.analysis.paper import Paper
+from ws_jax.config import ConfigError
+from ws_jax.storage.integrity import write_atomically
 
 
 def write_report(
@@ -58,16 +60,19 @@ def write_report(
 
     Returns:
       The path.
+    Raises:
+      ConfigError: if the path is a folder, or in none.
     """
     path = Path(path)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(
-        make_report(
-            frame, title, records, image, papers, join_lengths, figures, folders
-        ),
-        "utf-8",
+    if path.is_dir() or not path.parent.is_dir():  # before the time that it takes
+        raise ConfigError(
+            f"{path} cannot be the page: name a file in a folder that is there, with "
+            "--output"
+        )
+    text = make_report(
+        frame, title, records, image, papers, join_lengths, figures, folders
     )
-    os.replace(temporary, path)
+    write_atomically(path, text.encode())
     return path
 
 
@@ -87,7 +92,11 @@ def make_report(
     papers = [paper for paper in papers if paper.concerns(rows)]
     theirs = _of_papers(rows, papers)
     own = _own_studies(rows, papers)
-    built = [table for paper in papers for table in paper.tables(theirs)]
+    built = [
+        table
+        for paper in papers
+        for table in paper.tables(paper.rows_of(theirs, papers))
+    ]
     sections = {
         "answer": ("In short", sweep_page.answers([found for found, _ in own])),
         "study": (
@@ -168,8 +177,9 @@ def _papers_answers(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
     """Returns what papers ask, and what the results say to that."""
     parts = []
     for paper in papers if len(theirs) else ():
-        if paper.question:
-            told = " ".join(paper.answer(theirs))
+        own = paper.rows_of(theirs, papers)
+        if paper.question and len(own):
+            told = " ".join(paper.answer(own))
             parts.append(
                 f"<p><strong>{page.escape(paper.question)}</strong> "
                 f"{page.escape(told)}</p>"
@@ -216,7 +226,7 @@ def _tables_without_results(built: Sequence[tables.Table]) -> str:
 def _comparisons(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
     parts = []
     for paper in papers:
-        for found in paper.comparisons(theirs):
+        for found in paper.comparisons(paper.rows_of(theirs, papers)):
             parts.append(f"<h3>{page.escape(found.title)}</h3>")
             parts.append(f'<p class="note">{page.escape(found.note)}</p>')
             parts.append(page.words_table(found.cells, list(found.cells)[2:]))
@@ -252,8 +262,9 @@ def _figures(items: Sequence[gallery.Item], start: int) -> str:
 
 
 def _paper_figures(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
-    items = [item for paper in papers for item in paper.figures(rows)]
-    lacking = [name for paper in papers for name in paper.without_figures(rows)]
+    shown = [(paper, paper.rows_of(rows, papers)) for paper in papers]
+    items = [item for paper, own in shown for item in paper.figures(own)]
+    lacking = [name for paper, own in shown for name in paper.without_figures(own)]
     text = f"Shown in the learning curves of their sweeps only: {'; '.join(lacking)}."
     note = f'<p class="note">{page.escape(text)}</p>' if lacking and items else ""
     return note + _figures(items, 100)

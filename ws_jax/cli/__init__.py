@@ -18,6 +18,7 @@ from ws_jax.cli.options import (
     goes_with,
     required,
     split_overrides,
+    typed_config,
 )
 from ws_jax.cli.sweeps import (
     change_sweep,
@@ -48,4 +49,5 @@ __all__ = [
     "run",
     "setup_jax",
     "split_overrides",
+    "typed_config",
 ]

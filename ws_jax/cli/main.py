@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging as logging_levels
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -73,7 +74,9 @@ def is_ours(record: logging_levels.LogRecord) -> bool:
         return False
     own = (Path(__file__).parents[1], Path(__file__).parents[2] / "launch")
     ours = any(Path(record.pathname).is_relative_to(folder) for folder in own)
-    return ours or record.levelno > logging_levels.INFO
+    # What a library's thread logs with a traceback is raised once more where its end
+    # is waited for, and told there.
+    return ours or (record.levelno > logging_levels.INFO and not record.exc_info)
 
 
 def guard(function: Callable[[], None]) -> int:
@@ -127,6 +130,10 @@ def _parse(argv: list[str]) -> list[str]:
 def _flag_error(error: flags.Error) -> str:
     """Says what is wrong with a flag; one that is a field gets its right form."""
     name = getattr(error, "flagname", "")
+    if isinstance(error, flags.IllegalFlagValueError):
+        # What Python says of a word that is no number, and absl of one that is no bool.
+        text = re.sub(r"\('Non-boolean.*", "needs true or false", str(error))
+        return re.sub(r"(invalid literal for int|could not conv).*", "no number", text)
     if (
         not isinstance(error, flags.UnrecognizedFlagError)
         or "config" not in flags.FLAGS

@@ -64,8 +64,15 @@ def required(holder: flags.FlagHolder) -> str:
     from ws_jax.config import ConfigError
 
     if not holder.value:
-        raise ConfigError(f"--{holder.name} is missing: --{holder.name}=DIR")
+        value = "DIR" if holder.name.endswith("dir") else "NAME"
+        raise ConfigError(f"--{holder.name} is missing: --{holder.name}={value}")
     return holder.value
+
+
+def typed_config(config: flags.FlagHolder, axes: flags.FlagHolder) -> list[str]:
+    """Returns the flags of a config as they were typed, for another process."""
+    fields = [f"--config.{name}={value}" for name, value in overrides]
+    return [f"--config={config.value}", *fields, *(f"--axis={a}" for a in axes.value)]
 
 
 def either(holder: flags.FlagHolder, old: flags.FlagHolder) -> Any:

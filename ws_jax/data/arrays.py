@@ -53,6 +53,12 @@ def read(name: str) -> Dataset:
         )
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"{name}: labels are {labels.dtype}, need whole numbers from 0")
+    most = np.iinfo(np.int32).max
+    if labels.size and not 0 <= labels.min() <= labels.max() <= most:
+        raise DataError(
+            f"{name}: labels run from {labels.min()} to {labels.max()}, need whole "
+            f"numbers from 0 to {most}"
+        )
     return Dataset(
         name=name,
         version="npz",

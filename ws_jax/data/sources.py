@@ -15,6 +15,7 @@ from ws_jax.data import (
     download,
     embedded,
     folders,
+    path_grids,
     prepared,
     raw,
     synthetic,
@@ -26,7 +27,10 @@ _NEEDS_NOTHING = (embedded.NAME, synthetic.NAME)
 
 # Data sets that are made, by the part of their name before a colon: from the whole
 # name to the data. One of your own is entered here.
-DATASETS: dict[str, Callable[[str], Dataset]] = {synthetic.NAME: synthetic.from_name}
+DATASETS: dict[str, Callable[[str], Dataset]] = {
+    synthetic.NAME: synthetic.from_name,
+    path_grids.NAME: path_grids.from_name,
+}
 
 
 def load(

@@ -19,7 +19,13 @@ from ws_jax.engine.program import (
 )
 from ws_jax.metrics import Total, sum_leading
 from ws_jax.runs import Run
-from ws_jax.transforms import VIEWS, Transform, stream_of, transform_batch
+from ws_jax.transforms import (
+    VIEWS,
+    Transform,
+    fixed_transforms,
+    stream_of,
+    transform_batch,
+)
 
 
 def evaluate(
@@ -56,12 +62,11 @@ def evaluate(
         # Past the end an image is repeated, and not counted.
         where = index[jnp.minimum(position, size - 1)]
         x, targets = to_float(examples.images[where]), examples.labels[where]
-        sets = _changed(config, views, key, x, targets, number * batch)
-        totals = _score(program, config, state, masks, sets)
+        sets = _changed(config, views, key, x, targets, number * batch, epoch)
+        totals = _score_all(program, config, state, masks, sets)
         counted = [position < (limit if i else size) for i in range(len(names))]
         return None, {
-            name: _totals(jax.tree.map(lambda a, i=i: a[i], totals), counted[i])
-            for i, name in enumerate(names)
+            name: _totals(totals[i], counted[i]) for i, name in enumerate(names)
         }
 
     num_batches = -(-max(program.sizes[role]) // batch)
@@ -74,12 +79,13 @@ def to_targets(config: Run, labels: Array) -> Array:
     return labels.astype(jnp.float32) if config.task.dense else labels
 
 
-def _changed(config, views, key, x, targets, start) -> tuple[Array, Array]:
-    """Returns the plain set and each view of it, stacked: images and targets."""
-    fixed = tuple(t for t in config.transforms if not t.draws)
+def _changed(config, views, key, x, targets, start, epoch) -> list[tuple[Array, Array]]:
+    """Returns the plain set and each view of it: images and targets."""
     targets = to_targets(config, targets)
     sets = []
     for view in (None, *views):
+        makes = view is None or not view.makes
+        fixed = fixed_transforms(config.transforms, makes)
         chain = fixed if view is None else (view, *fixed)
         draw_key = key if view is None else jax.random.fold_in(key, _stream(view))
         sets.append(
@@ -91,16 +97,32 @@ def _changed(config, views, key, x, targets, start) -> tuple[Array, Array]:
                 dense=config.task.dense,
                 start=start,
                 batch_size=config.train.batch_size,
+                epoch=epoch,
             )
         )
-    images, labels = zip(*sets, strict=True)
-    return jnp.stack(images), jnp.stack(labels)
+    return sets
 
 
 def _stream(view: Transform) -> int:
     # The usual views count from 0, whatever others there are.
     known = list(VIEWS)
     return known.index(view.kind) if view.kind in known else stream_of(view.kind)
+
+
+def _score_all(program, config, state, masks, sets) -> list[dict[str, Array]]:
+    """Returns what each example adds to the totals, of each set by itself."""
+    # A view may change the size of the images; sets of one size are scored together.
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for place, (images, _) in enumerate(sets):
+        by_size.setdefault(images.shape, []).append(place)
+    found: dict[int, dict[str, Array]] = {}
+    for places in by_size.values():
+        images, targets = zip(*(sets[place] for place in places), strict=True)
+        stacked = jnp.stack(images), jnp.stack(targets)
+        totals = _score(program, config, state, masks, stacked)
+        for i, place in enumerate(places):
+            found[place] = jax.tree.map(lambda a, i=i: a[i], totals)
+    return [found[place] for place in range(len(sets))]
 
 
 def _score(

@@ -35,7 +35,7 @@ def check_run(run: Run, dataset: Dataset, splits: Sequence[Split]) -> Program:
       Its program.
     """
     shape = dataset.image_shape
-    check_transforms((*run.evaluation.views, *run.transforms), shape)
+    check_changes(run, shape)
     run.network.check_images(output_shape(run.transforms, shape))
     run.task.check_data(dataset.labels, dataset.num_classes)
     program = make_program(run, dataset, splits)
@@ -46,6 +46,14 @@ def check_run(run: Run, dataset: Dataset, splits: Sequence[Split]) -> Program:
     params, totals = _check_outputs(program, dataset.labels)
     _check_names(program, params, totals)
     return program
+
+
+def check_changes(run: Run, shape: tuple[int, int, int]) -> None:
+    """Raises `ConfigError` if what changes a run's images cannot serve [h, w, c]."""
+    check_transforms(run.transforms, shape)
+    for view in run.evaluation.views:
+        kept = tuple(t for t in run.transforms if not (view.makes and t.makes))
+        check_transforms((view, *kept), shape)
 
 
 def _check_sharing(run: Run, layers: Sequence[Layer]) -> None:

@@ -6,6 +6,7 @@ device; training then takes what was compiled.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
@@ -28,11 +29,20 @@ MARGIN = 0.1  # of what is free: left to checkpoints, other programs and fragmen
 # needed by the program.
 PROCESS_BYTES = 720 * 2**20
 
-# By version of control groups: where its hierarchy is mounted, and the files that hold
-# the limit, what is used, and how much of that is cached files.
+# Of control groups: where a hierarchy is mounted, its name there, and the files that
+# hold limits, what is used, and how much of that is cached files. The second version
+# has no name, and may be mounted beside the first; above `memory.high` it throttles a
+# process until it stands still.
 _CGROUPS = (
-    ("", "memory.max", "memory.current", "inactive_file"),
-    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ("", "", ("memory.max", "memory.high"), "memory.current", "inactive_file"),
+    ("unified", "", ("memory.max", "memory.high"), "memory.current", "inactive_file"),
+    (
+        "memory",
+        "memory",
+        ("memory.limit_in_bytes",),
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
 )
 
 
@@ -240,9 +250,14 @@ def _cgroup_free(root: Path) -> Iterator[int]:
         entries = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
         return
-    paths = {name: path for _, name, path in (e.split(":", 2) for e in entries)}
-    for name, limit, used, cached in _CGROUPS:
-        mount = root / "sys/fs/cgroup" / name
+    # Hierarchies can share a mount, as `cpu,memory`.
+    paths = {
+        name: path
+        for _, names, path in (entry.split(":", 2) for entry in entries)
+        for name in names.split(",")
+    }
+    for place, name, limits, used, cached in _CGROUPS:
+        mount = root / "sys/fs/cgroup" / place
         own = mount / paths.get(name, "").lstrip("/")
         # In a container the own path may be that outside, with only the mount here.
         folders = [own, *own.parents]
@@ -250,11 +265,12 @@ def _cgroup_free(root: Path) -> Iterator[int]:
             try:
                 lines = (folder / "memory.stat").read_text().splitlines()
                 stat = dict(line.split() for line in lines)
-                bound = int((folder / limit).read_text())  # "max": no limit
                 held = int((folder / used).read_text()) - int(stat[cached])
             except (OSError, KeyError, ValueError):
                 continue
-            yield bound - held
+            for limit in limits:
+                with contextlib.suppress(OSError, ValueError):  # "max": no limit
+                    yield int((folder / limit).read_text()) - held
 
 
 def is_exhausted(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from ws_jax.config import ConfigError
 from ws_jax.engine.program import Program, forward, to_float
 from ws_jax.runs import Run
-from ws_jax.transforms import transform_batch
+from ws_jax.transforms import fixed_transforms, transform_batch
 
 _BATCH = 256  # images at a time
 
@@ -22,7 +22,8 @@ def predict(
 ) -> np.ndarray:
     """Returns what a trained network makes of images.
 
-    They are changed first by those transforms of the run that act in evaluation, too.
+    They are changed first by those transforms of the run that act in evaluation, too,
+    but for what would make other images in their place.
 
     Args:
       run: a run with the network, task and transforms of the one that was trained; its
@@ -52,7 +53,7 @@ def predict(
     program = Program(run, shape, run.task.num_outputs(num_classes, shape), {})
     held = dict(jax.tree.map(jnp.asarray, dict(variables)))
     params = held.pop("params")
-    fixed = tuple(t for t in run.transforms if not t.draws)
+    fixed = fixed_transforms(run.transforms)
 
     @jax.jit
     def outputs(batch):

@@ -11,7 +11,7 @@ import jax
 
 from ws_jax.config import ConfigError
 from ws_jax.data import Dataset, Split, load, make_splits
-from ws_jax.engine.fits import check_run
+from ws_jax.engine.fits import check_changes, check_run
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.program import Examples, Program, make_examples, make_program
 from ws_jax.names import group_names, run_columns
@@ -103,6 +103,7 @@ def check_fits(study: Study) -> None:
         program = check_run(run, dataset, study.splits)
         for one in group.runs:  # their numbers differ
             one.train.phase.check_layers(program.layers)
+            check_changes(one, dataset.image_shape)
         smallest = min(len(split.train) for split in study.splits)
         if run.train.batch_size > smallest:
             raise ConfigError(

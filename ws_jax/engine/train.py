@@ -108,7 +108,7 @@ def train_epoch(
         index, where, counted = xs
         batch = make_batch(
             program, _step_key(key, TRANSFORM, index), examples, inputs.config,
-            where, counted,
+            where, counted, epoch,
         )  # fmt: skip
         moment = Moment(
             key=_step_key(key, PHASE, index),
@@ -158,6 +158,7 @@ def make_batch(
     config: Run,
     where: Array,
     counted: Array,
+    epoch: Array | int = 0,
 ) -> Batch:
     """Takes images by index, and changes them as the run's transforms say."""
     targets = to_targets(config, examples.labels[where])
@@ -167,6 +168,7 @@ def make_batch(
         to_float(examples.images[where]),
         targets,
         dense=config.task.dense,
+        epoch=epoch,
     )
     return Batch(x, targets, jnp.repeat(counted, num_copies(config.transforms)))
 

@@ -123,8 +123,13 @@ class Training:
             mapped, examples = self._program(chunk.group)
             self.table.check_there()
             folder, digest = self.table.where(chunk)
-            with open_chunk(folder, self.study.base.execution.keep, digest) as saving:
-                self._train_chunk(chunk, mapped, examples, saving)
+            keep = self.study.base.execution.keep
+            try:
+                with open_chunk(folder, keep, digest) as saving:
+                    self._train_chunk(chunk, mapped, examples, saving)
+            except OSError:  # of a save in the background, of many kinds
+                self.table.check_there()
+                raise
         self.table.write()
         self._tell_sweep()
         return True

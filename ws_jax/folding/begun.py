@@ -106,7 +106,7 @@ def write_begun(
             record = held.find(new, overwrite) or held.begin(
                 {**new, "chunks": describe_chunks(study, [chunk])}
             )
-        table = SweepTable(study, [chunk], record, folder, _held, held.check_there)
+        table = SweepTable(study, [chunk], record, folder, held_lock, held.check_there)
         place, digest = table.where(chunk)
         if not steps(place):
             _, _, state = _state(study, run, folded.variables)
@@ -117,7 +117,7 @@ def write_begun(
             status = "finished" if done else "running"
             row = {**columns, **scores, "epoch": 0, "seconds": 0.0, "status": status}
             with (
-                _held(table.chunk_lock(chunk)),
+                held_lock(table.chunk_lock(chunk)),
                 open_chunk(place, run.execution.keep, digest) as checkpoints,
             ):
                 if checkpoints.latest() is None:  # no other process was faster
@@ -126,7 +126,9 @@ def write_begun(
         table.begin()
 
 
-def _held(lock: Lock) -> contextlib.AbstractContextManager[None]:
+def held_lock(lock: Lock) -> contextlib.AbstractContextManager[None]:
+    """Waits for a lock, which is told, and holds it for a block."""
+
     def waiting(holder: str) -> None:
         logging.info("waiting for %s, which holds %s", holder, lock.path)
 

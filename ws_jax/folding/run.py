@@ -24,12 +24,13 @@ from ws_jax.config import ConfigError, nearest, require
 from ws_jax.engine import run_sweep
 from ws_jax.engine.program import make_program
 from ws_jax.engine.study import Study, make_groups, prepare
-from ws_jax.folding.begun import score, write_begun
+from ws_jax.folding.begun import held_lock, score, write_begun
 from ws_jax.folding.loops import Folded, Rule, check_foldable, fold
 from ws_jax.optimizers import Constant
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
 from ws_jax.storage.integrity import array_sums, digest_of, write_atomically
+from ws_jax.storage.locks import part_lock
 from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.tasks import SimilarityTerm
 
@@ -117,7 +118,8 @@ def _source(study: Study, run: Run, epoch: int, variables: Any) -> str:
 
 def _written(output: Path, report: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(report, indent=1, sort_keys=True)
-    write_atomically(output / REPORT_FILE, text.encode())
+    with held_lock(part_lock(output, "report")):  # another process may fold beside
+        write_atomically(output / REPORT_FILE, text.encode())
     return report
 
 
@@ -148,6 +150,11 @@ def find_run(
     if not path.exists():
         raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
     record = read_record(path)
+    if "base" not in record["config"]:
+        raise ResultsError(
+            f"the sweep in {workdir} was recorded by a version of ws_jax from before "
+            "folding: train it anew in another --workdir"
+        )
     study = prepare(Sweep.from_values(record["config"]), data_dir)
     if study.dataset.identity != record["data"]:
         raise ConfigError(

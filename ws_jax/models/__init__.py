@@ -2,6 +2,7 @@
 
 from ws_jax.models.convnet import ConvNet, ConvNetModule
 from ws_jax.models.folded import FoldedModule, FoldedWideResNet
+from ws_jax.models.grid_net import GridModule, GridNet
 from ws_jax.models.network import Arithmetic, Network, SharedNetwork
 from ws_jax.models.residual import Residual, ResNetModule
 from ws_jax.models.resnet import ResNet, ResNet18
@@ -14,6 +15,8 @@ __all__ = [
     "ConvNetModule",
     "FoldedModule",
     "FoldedWideResNet",
+    "GridModule",
+    "GridNet",
     "Network",
     "ResNet",
     "ResNet18",

@@ -162,10 +162,12 @@ class Run(Config):
 
     def simplified(self):
         """A phase has nothing to do where no site has a kernel of its own."""
+        task = self.task.suited(self.network)
+        run = self if task == self.task else dataclasses.replace(self, task=task)
         if self.train.phase.kind == NoPhase.kind or self.network.stores_fields():
-            return self
+            return run
         train = dataclasses.replace(self.train, phase=NoPhase())
-        return dataclasses.replace(self, train=train)
+        return dataclasses.replace(run, train=train)
 
     @property
     def levels(self) -> tuple[float, ...]:

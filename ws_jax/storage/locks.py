@@ -140,11 +140,18 @@ class Lock:
             self.release()
 
 
-def moved(workdir: Path) -> WorkdirError:
-    """Returns the error that a workdir is no longer where it was."""
+def moved(workdir: Path, remains: bool = False) -> WorkdirError:
+    """Returns the error that a workdir is no longer where it was.
+
+    Args:
+      workdir: where it was.
+      remains: whether a part of a save is there now.
+    """
+    there = "; remove what is there now, which is half a checkpoint" if remains else ""
     return WorkdirError(
         f"{workdir} was moved or removed while a process worked on it: put it back, or "
         "start the same command with --workdir where it is now, to go on from there"
+        f"{there}"
     )
 
 

@@ -112,7 +112,9 @@ class Workdir:
           WorkdirError: if it was moved or removed.
         """
         if not self._lock.in_place():
-            raise moved(self.path)
+            # A save may have made it anew, as far as it needed.
+            remains = self.path.is_dir() and not (self.path / RECORD_FILE).exists()
+            raise moved(self.path, remains)
 
     def be_alone(self) -> None:
         """Makes sure, while planning, that no other process works here.

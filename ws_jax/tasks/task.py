@@ -69,6 +69,11 @@ class Task(Config):
     dense: ClassVar[bool] = False
     terms: tuple[LossTerm, ...] = ()
 
+    def suited(self, network: Any) -> Task:
+        """Returns the task without what does nothing to a network of this config."""
+        del network
+        return self
+
     def num_outputs(self, num_classes: int, shape: tuple[int, int, int]) -> int:
         """Returns how many outputs a network needs for images of shape [h, w, c]."""
         return num_classes

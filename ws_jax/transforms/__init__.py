@@ -22,12 +22,14 @@ from ws_jax.transforms.usual import Crop, Cutout, Flip, Normalize, Swap
 from ws_jax.transforms.batch import (
     Repeat,
     check_transforms,
+    fixed_transforms,
     num_copies,
     output_shape,
     stream_of,
     transform_batch,
 )
 from ws_jax.transforms.cuts import Centre, Cut, ResizedCut
+from ws_jax.transforms.paths import DrawPaths, Far, Farther, Larger, Largest
 from ws_jax.transforms.views import VIEWS
 # isort: on
 
@@ -37,9 +39,14 @@ __all__ = [
     "Crop",
     "Cut",
     "Cutout",
+    "DrawPaths",
     "EdgeNoise",
+    "Far",
+    "Farther",
     "Flip",
     "Image",
+    "Larger",
+    "Largest",
     "Leveled",
     "Noise",
     "Normalize",
@@ -52,6 +59,7 @@ __all__ = [
     "Transform",
     "Translation",
     "check_transforms",
+    "fixed_transforms",
     "num_copies",
     "output_shape",
     "stream_of",

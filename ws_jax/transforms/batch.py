@@ -55,6 +55,7 @@ def transform_batch(
     dense: bool = False,
     start: int | Int[Array, ""] = 0,
     batch_size: int | None = None,
+    epoch: int | Int[Array, ""] = 0,
 ) -> tuple[Float[Array, "m oh ow c"], Array]:
     """Changes every image of a batch by the transforms in turn, each with own draws.
 
@@ -69,6 +70,7 @@ def transform_batch(
       dense: whether targets are images [n, h, w], which move as theirs do.
       start: place of the first image in the set that `key` serves.
       batch_size: into which batches that set is cut; None takes it as one batch.
+      epoch: of training, from 0.
     Returns:
       Images [m, oh, ow, c] and targets, m = n times what `Repeat` asks for; copies
       stand side by side. Their size is that of `images` but for what is cut.
@@ -82,7 +84,7 @@ def transform_batch(
             batch_size = batch_size and batch_size * transform.copies
             continue
         size = batch_size or images.shape[0]
-        args = (key, transform, stream_of(label), alone, start, size)
+        args = (key, transform, stream_of(label), alone, start, size, epoch)
         images = _change(images, *args)
         if dense and transform.moves:
             targets = _change(targets[..., None], *args)[..., 0]
@@ -97,7 +99,7 @@ def _draws_alone(transforms: tuple[Transform, ...]) -> bool | Array:
     return sum(jnp.where(t.acts(), 1, 0) for t in drawing) < 2
 
 
-def _change(images, key, transform, stream, alone, start, size):
+def _change(images, key, transform, stream, alone, start, size, epoch):
     index = start + jnp.arange(images.shape[0])
 
     def change(index, image):
@@ -106,7 +108,7 @@ def _change(images, key, transform, stream, alone, start, size):
         if alone is not True:
             own = jax.random.fold_in(draw_key, stream)
             draw_key = jnp.where(alone, draw_key, own)
-        return transform.apply(draw_key, image, Place(index % size, size))
+        return transform.apply(draw_key, image, Place(index % size, size, epoch))
 
     return jax.vmap(change)(index, images)
 
@@ -114,6 +116,18 @@ def _change(images, key, transform, stream, alone, start, size):
 def stream_of(name: str) -> int:
     """Returns 32 bits that stand for a name, to fold a key with."""
     return zlib.crc32(name.encode())
+
+
+def fixed_transforms(
+    transforms: tuple[Transform, ...], makes: bool = False
+) -> tuple[Transform, ...]:
+    """Returns the transforms that act in evaluations, too, where nothing draws.
+
+    Args:
+      transforms: of a run.
+      makes: whether those that make images anew are among them.
+    """
+    return tuple(t for t in transforms if not t.draws and (makes or not t.makes))
 
 
 def check_transforms(transforms: tuple[Transform, ...], shape: Shape) -> None:

@@ -13,10 +13,11 @@ Shape = tuple[int, int, int]
 
 
 class Place(NamedTuple):
-    """Where an image stands among those that are changed together."""
+    """Where an image stands among those that are changed together, and when."""
 
     index: Array | int  # in its batch
     size: int  # of the batch
+    epoch: Array | int = 0  # epochs of training done before this one
 
 
 class Transform(Config):
@@ -26,11 +27,14 @@ class Transform(Config):
       draws: whether it is random: then it acts in training only.
       moves: whether it moves pixels; what is true of single pixels moves with them.
       copies: how often an image stands in the batch afterwards.
+      makes: whether it makes images anew, whatever there was. A view that does takes
+        the place of those of the run's transforms that do.
     """
 
     kinds: ClassVar[dict] = {}
     draws: ClassVar[bool] = True
     moves: ClassVar[bool] = False
+    makes: ClassVar[bool] = False
 
     @property
     def copies(self) -> int:

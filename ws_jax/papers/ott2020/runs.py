@@ -43,13 +43,18 @@ class Selection:
 
 
 def select(frame: pd.DataFrame, data: str) -> Selection:
-    """Picks the paper's runs on a data set; all runs where the paper has none."""
+    """Picks the paper's runs on a data set; all runs where the paper has none.
+
+    Networks that have no scheme of sharing over space are nothing that it compares.
+    """
     return _select(aggregate.tidy(frame), data)
 
 
 @aggregate.once_for_each
 def _select(rows: pd.DataFrame, data: str) -> Selection:
     rows = rows[rows["data"] == data]
+    if "network" in rows.columns:  # such a network's kind stands for its scheme
+        rows = rows[rows["network"] != rows["sharing"]]
     reasons = departures(rows, data)
     other = reasons != ""
     kept = rows[~other]

@@ -9,7 +9,7 @@ import pandas as pd
 from ws_jax.analysis import labels
 from ws_jax.analysis.gallery import Item
 from ws_jax.analysis.paper import Paper
-from ws_jax.papers.savarese2019 import claims, figures, runs
+from ws_jax.papers.savarese2019 import claims, figures, path_page, path_runs, runs
 
 _SIZES = """On {} images, in each run’s best validation epoch. Squares: kernels of
 their own; dots: templates."""
@@ -32,18 +32,20 @@ def items(frame: pd.DataFrame) -> list[Item]:
                 draw = functools.partial(figures.similarity_maps, net)
                 name = f"Similarity of layers. {title}, {where}"
                 found.append(Item("", name, _MAPS, draw))
-    return found
+    return found + path_page.items(frame)
 
 
 PAPER = Paper(
     name="savarese2019",
     citation=claims.CITATION,
     data=("cifar10", "cifar100"),
-    verdicts=claims.judge,
+    verdicts=lambda rows: claims.judge(rows) + path_page.judge(rows),
     tables=lambda rows: [],
     figures=items,
     left_out=lambda rows: [],
     without_figures=lambda rows: [],
     pictures=lambda image: [],
-    concerns=runs.concerns,
+    concerns=lambda rows: runs.concerns(rows) or path_runs.concerns(rows),
+    asks=path_runs.concerns,
+    comparisons=path_page.comparisons,
 )

@@ -1,0 +1,57 @@
+"""Submits a job array that works on one sweep, through submitit.
+
+python -m launch.cluster --config=smoke --workdir=DIR --elements=8 --slurm=qos=long
+
+Elements that the cluster preempts, or whose time is over, save and queue again.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from ws_jax import cli, cluster
+from ws_jax.config import ConfigError
+
+CONFIG = cli.define_config()
+AXIS = cli.define_axes()
+WORKDIR = cli.define_workdir()
+DATA_DIR = cli.define_data_dir()
+EXTEND = cli.define_extend()
+ELEMENTS = flags.DEFINE_integer("elements", 1, "How many processes, or machines.", 1)
+CLUSTER = flags.DEFINE_string("cluster", "", "slurm or local; else what is here.")
+MINUTES = flags.DEFINE_integer("minutes", 240, "Time of an element; then again.", 1)
+SAVE_SECONDS = flags.DEFINE_integer(
+    "save_seconds", 300, "Before the end of its time: more than an epoch takes.", 1
+)
+GPUS = flags.DEFINE_integer("gpus", 0, "Of each element.", 0)
+CPUS = flags.DEFINE_integer("cpus", 0, "Of each element; 0: what the cluster gives.", 0)
+SLURM = flags.DEFINE_multi_string("slurm", [], "An option of sbatch, as partition=gpu.")
+
+
+def main() -> None:
+    """Submits the array, and prints the numbers of its jobs."""
+    sweep = cli.read_config(CONFIG, AXIS.value)
+    workdir = Path(cli.required(WORKDIR)).absolute()
+    asked = {
+        "timeout_min": MINUTES.value, "gpus_per_node": GPUS.value or None,
+        "cpus_per_task": CPUS.value or None, "name": sweep.name,
+        "slurm_signal_delay_s": SAVE_SECONDS.value,
+    }  # fmt: skip
+    for text in SLURM.value:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--slurm={text}: needs a value, as in --slurm=qos=long")
+        asked[f"slurm_{name}"] = int(value) if value.isdigit() else value
+    command = [f"{__package__}.sweep", *cli.typed_config(CONFIG, AXIS)]
+    command.append(f"--workdir={workdir}")
+    command += [f"--data_dir={DATA_DIR.value}"] * bool(DATA_DIR.value)
+    command += ["--extend"] * EXTEND.value
+    jobs = cluster.submit(
+        command, ELEMENTS.value, workdir / "jobs", cluster=CLUSTER.value,
+        parameters=asked,
+    )  # fmt: skip
+    print(f"submitted: {' '.join(job.job_id for job in jobs)}; logs: {workdir}/jobs")
+
+
+if __name__ == "__main__":
+    cli.run(main)

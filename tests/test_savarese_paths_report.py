@@ -1,0 +1,110 @@
+"""What the report shows of shortest paths, from results made up for it."""
+
+import numpy as np
+import pytest
+
+from ws_jax.analysis import aggregate, report
+from ws_jax.names import run_columns
+from ws_jax.papers.ott2020 import runs
+from ws_jax.papers.pages import PAPERS
+from ws_jax.papers.savarese2019 import path_claims, path_page, path_runs
+from ws_jax.papers.savarese2019.path_presets import shortest_paths
+from ws_jax.storage import results
+
+EPOCHS = 12
+NETS = ["CNN", "2 templates", "2 templates, term 0.01"]
+
+
+def made_up(seeds=(0, 1, 2), ahead=0.0, late=0.0, templates=(0, 2), status="finished"):
+    """Results in which shared networks are `ahead`, and on views `late`."""
+    sweep = shortest_paths(
+        "made_up", size=10, num_grids=100, templates=templates, seeds=seeds,
+        epochs=EPOCHS, beyond=((11, 13), (14, 18)), distances=(2, 4, 10), sizes=(14, 18)
+    ).checked()  # fmt: skip
+    columns, rows = run_columns(sweep, sweep.runs(), "grids"), []
+    for run in sweep.runs():
+        shared = run.network.templates > 0
+        for epoch in range(EPOCHS + 1):
+            row = {**columns[run], "epoch": epoch, "status": status}
+            if shared:
+                row["layer_similarity_bank"] = np.eye(20).tolist()
+            if epoch:
+                luck = 0.001 * (-1) ** (run.seed + shared)
+                score = 0.5 + 0.01 * epoch + luck + ahead * shared
+                row |= {"val_f1": score, "val_exact": 0.1, "val_ones_f1": 0.2}
+                view = 0.3 + luck + (late * shared if epoch > EPOCHS // 2 else 0)
+                row |= dict.fromkeys(path_runs.VIEWS, view)
+                row |= {"loss": 1.0, "val_loss": 1.0, "seconds": 1.0, "f1": score}
+            rows.append(row)
+    return results.make_frame(rows)
+
+
+def test_networks_are_named_and_told_apart():
+    rows = path_runs.select(made_up())
+    assert path_runs.nets(rows) == NETS
+    assert rows["training"].nunique() == 9
+    assert path_runs.asked(rows, "far") == "11 to 13"
+    assert path_runs.asked(rows, "largest") == "18×18"
+    assert path_runs.asked(rows, "") == "2 to 10"
+
+
+def test_means_are_over_the_epochs_that_count():
+    rows = path_runs.select(made_up(late=0.2))
+    every = path_runs.by_seed(rows, "val_f1")
+    assert every.loc[0, "CNN"] == pytest.approx(0.5 + 0.01 * 6.5 + 0.001)
+    late = path_runs.by_seed(rows, "far", late=True)
+    assert late.loc[1, NETS[1]] == pytest.approx(0.3 + 0.001 + 0.2)
+    assert path_runs.by_seed(rows, "nothing").empty
+
+
+@pytest.mark.parametrize(
+    "ahead, late, outcomes",
+    [
+        (0.05, 0.1, ["holds", "holds"]),
+        (-0.05, -0.1, ["does not hold", "does not hold"]),
+        (0.0, 0.0, ["not enough data", "not enough data"]),
+    ],
+)
+def test_claims_are_judged(ahead, late, outcomes):
+    verdicts = path_claims.judge(made_up(ahead=ahead, late=late))
+    assert [verdict.outcome for verdict in verdicts] == outcomes
+    assert [len(verdict.checks) for verdict in verdicts] == [2, 4]
+    assert "3 seeds" in verdicts[0].sentence
+
+
+def test_what_is_missing_or_under_way_is_said():
+    verdicts = path_claims.judge(made_up(templates=(0,)))
+    assert all(verdict.missing for verdict in verdicts)
+    running = path_claims.judge(made_up(ahead=0.1, late=0.1, status="running"))
+    assert {verdict.outcome for verdict in running} == {"not enough data"}
+    assert path_claims.judge(made_up().iloc[:0]) == []
+
+
+def test_the_table_has_what_is_said_without_a_network():
+    cells = path_page.table(path_runs.select(made_up())).set_index("network")
+    assert list(cells.index) == [*NETS, "all cells", "no cell"]
+    assert cells.loc["all cells", "trained on"] == "20.0"
+    assert cells.loc["no cell", "11 to 13"] == "0.0"
+    assert cells.loc["CNN", "14×14"].startswith("30.0 ± ")
+
+
+def test_the_figures_can_be_drawn():
+    drawn = [item.draw() for item in path_page.items(made_up())]
+    assert [len(figure.axes) for figure in drawn] == [6, 2, 13]
+
+
+def test_other_papers_leave_the_rows_alone():
+    rows, papers = aggregate.tidy(made_up()), list(PAPERS.values())
+    shown = {paper.name: len(paper.rows_of(rows, papers)) > 0 for paper in papers}
+    assert shown == {"ott2020": False, "pogodin2021": False, "savarese2019": True}
+    mnist = rows.assign(data="mnist")
+    assert all(len(paper.rows_of(mnist, papers)) for paper in papers)
+    assert runs.select(rows, rows["data"].iloc[0]).rows.empty
+
+
+@pytest.mark.slow
+def test_the_page_has_the_figures_and_the_verdicts():
+    text = report.make_report(made_up(), papers=list(PAPERS.values()))
+    for words in ("Shared networks learn paths faster", "Beyond what was trained on",
+                  "Shortest paths while training", "no cell"):  # fmt: skip
+        assert words in text

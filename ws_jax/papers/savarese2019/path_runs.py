@@ -1,0 +1,116 @@
+"""Which rows of results are of shortest paths, and what was trained in them."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+
+from ws_jax.analysis import aggregate
+
+STRENGTH = "task.terms.layer_similarity.strength"
+TEMPLATES = "network.templates"
+BANK = "layer_similarity_bank"
+FURTHER = ("far", "farther")  # views of larger distances
+LARGER = ("larger", "largest")  # views of larger grids
+VIEWS = (*FURTHER, *LARGER)
+CNN = "CNN"
+_SIZE = re.compile(r"paths:\d+x(\d+)")
+
+
+def concerns(frame: pd.DataFrame) -> bool:
+    """Returns whether results have runs of networks on grids."""
+    return "network" in frame.columns and bool((frame["network"] == "grid_net").any())
+
+
+def select(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the tidy rows of networks on grids, with more columns.
+
+    Those are `templates`, `strength` (0 without the term) and `net`, what a network is
+    called: `CNN`, `2 templates` or `2 templates, term 0.01`.
+    """
+    if not concerns(frame):
+        return pd.DataFrame(columns=[*frame.columns, "net"])
+    rows = aggregate.tidy(frame)
+    rows = rows[rows["network"] == "grid_net"]
+    templates = _numbers(rows, TEMPLATES).astype(int)
+    strength = _numbers(rows, STRENGTH)
+    pairs = zip(templates, strength, strict=True)
+    return rows.assign(
+        templates=templates, strength=strength, net=[title(k, s) for k, s in pairs]
+    )
+
+
+def _numbers(rows: pd.DataFrame, column: str) -> pd.Series:
+    known = rows.get(column, pd.Series(np.nan, rows.index))
+    return known.astype("float64").fillna(0)
+
+
+def title(templates: int, strength: float = 0.0) -> str:
+    """Returns what a network is called.
+
+    Example:
+      >>> title(0), title(1), title(2, 0.01)
+      ('CNN', '1 template', '2 templates, term 0.01')
+    """
+    if not templates:
+        return CNN
+    name = f"{templates} template{'' if templates == 1 else 's'}"
+    return f"{name}, term {strength:g}" if strength else name
+
+
+def nets(rows: pd.DataFrame) -> list[str]:
+    """Returns the networks of some rows, the CNN first, then by templates and term."""
+    known = rows[["templates", "strength", "net"]].drop_duplicates()
+    return known.sort_values(["templates", "strength"])["net"].tolist()
+
+
+def by_seed(rows: pd.DataFrame, metric: str, late: bool = False) -> pd.DataFrame:
+    """Returns the mean of a measure over epochs, [seeds, networks].
+
+    Args:
+      rows: of one data set and length.
+      metric: its column.
+      late: whether only the second half of the epochs counts.
+    """
+    trained = rows[(rows["epoch"] > 0) & (rows["status"] != "diverged")]
+    if metric not in trained.columns or trained.empty:
+        return pd.DataFrame()
+    if late:
+        length = trained.groupby("training")["epoch"].transform("max")
+        trained = trained[trained["epoch"] > length // 2]
+    known = trained.assign(value=trained[metric].astype("float64"))
+    return known.pivot_table(values="value", index="seed", columns="net")
+
+
+def side(data: str) -> int:
+    """Returns the cells a side of the grids trained on; 0 if their name does not tell.
+
+    Example:
+      >>> side("paths:2500x10"), side("mine.npz")
+      (10, 0)
+    """
+    found = _SIZE.match(data)
+    return int(found[1]) if found else 0
+
+
+def asked(rows: pd.DataFrame, view: str) -> str:
+    """Returns what a view asks for, `11 to 13` steps or `14 x 14`; else its name.
+
+    Args:
+      rows: of one data set.
+      view: of `VIEWS`; or empty, for what is trained on at the end.
+    """
+    stem = f"evaluation.views.{view}" if view else "transforms.draw_paths"
+    number = lambda field: _only(rows, f"{stem}.{field}")  # noqa: E731
+    if view in LARGER:
+        size = number("size")
+        return f"{size:g}×{size:g}" if size else view
+    least, most = number("shortest") or 2, number("longest" if view else "limit")
+    return f"{least:g} to {most:g}" if most else view or "trained"
+
+
+def _only(rows: pd.DataFrame, column: str) -> float:
+    known = rows[column].dropna().unique() if column in rows.columns else ()
+    return float(known[0]) if len(known) == 1 else 0.0
