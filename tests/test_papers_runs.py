@@ -22,8 +22,13 @@ from ws_jax.transforms import (
     Crop,
     Cut,
     Cutout,
+    DrawPaths,
     EdgeNoise,
+    Far,
+    Farther,
     Flip,
+    Larger,
+    Largest,
     Leveled,
     Noise,
     Normalize,
@@ -152,6 +157,7 @@ OTHERS = [
     (Flip(), Translation(0.2)), (Translation(0.2), Cutout()),
     (Translation(0.2), Swap()), (Translation(0.2), Noise(0.3)),
     (Cut(28),), (Centre(28),), (ResizedCut(28),),
+    (DrawPaths(),), (Far(),), (Farther(),), (Larger(),), (Largest(),),
 ]  # fmt: skip
 
 
