@@ -535,7 +535,7 @@ def test_data_dir_that_does_not_exist(tmp_path):
         ("mnist:3.0.1", "did you mean 'mnist'"),
         ("tiy", "did you mean 'toy'"),
         ("../toy", "did you mean 'toy'"),
-        ("", "Known: cifar10, cifar100, mnist, mnist_5k, synthetic, toy"),
+        ("", "Known: cifar10, cifar100, mnist, mnist_5k, paths, synthetic, toy"),
     ],
 )
 def test_unknown_name(toy, name, hint):
