@@ -33,6 +33,7 @@ def _check(
     sense: str,
     threshold: float,
     rows: pd.DataFrame,
+    chosen: str,
     unit: str = "points",
 ) -> Check:
     """Makes a check of one value a seed."""
@@ -49,6 +50,8 @@ def _check(
         missing=(),
         over="seed",
         running=bool((rows["status"] == "running").any()),
+        chosen=chosen,
+        weak=bool((rows["status"] == "diverged").any()),
     )
 
 
@@ -86,6 +89,7 @@ def fewer_parameters(rows: pd.DataFrame) -> Iterator[Check]:
             "above",
             -EQUAL,
             both,
+            "for “no accuracy lost”",
         )
     if not found:
         yield _missing(
@@ -118,6 +122,7 @@ def loops(rows: pd.DataFrame) -> Iterator[Check]:
             "below",
             1.0,
             own,
+            "fewer kernels than templates",
             unit="distance",
         )
     if not found:
