@@ -52,7 +52,7 @@ display(single_layer.draw(table))
 # In a few hundred inputs kernels are those of a convolution but for a hundredth and
 # less. The circuit overshoots: deviations shrink 11 times faster than the mean, which
 # it does not hold quite still; so the ratio falls below its limit first, and comes
-# back.
+# back. (Not under γ = 0.1, where it turns before it gets there.)
 
 # %% [markdown]
 # ## A network: how often must it sleep?

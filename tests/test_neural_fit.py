@@ -81,6 +81,39 @@ def test_rsa_sees_order_alone():
     assert np.mean(alone) < high
 
 
+@pytest.mark.parametrize("comparison", ["spearman", "pearson"])
+@pytest.mark.parametrize("distance", ["correlation", "euclidean"])
+def test_nothing_has_a_larger_rsa_than_the_upper_ceiling(distance, comparison):
+    gains = np.array([0.2, 1.0, 5.0])[:, None, None]  # repetitions of unlike strength
+    repeats = gains * draw(1, 9, 6) + draw(3, 9, 6, seed=1)
+    tables = [neural_fit.dissimilarities(own, distance) for own in repeats]
+    if comparison == "spearman":
+        units = [stats.rankdata(table) for table in tables]
+    else:
+        units = [stats.zscore(table) for table in tables]
+    of = {"spearman": stats.spearmanr, "pearson": stats.pearsonr}[comparison]
+    best = np.mean([of(sum(units), table).statistic for table in tables])
+    low, high = neural_fit.rsa_ceiling(repeats, distance, comparison)
+    np.testing.assert_allclose(high, best)
+    single = [
+        neural_fit.rsa_of_repeats(own, repeats, distance, comparison) for own in repeats
+    ]
+    assert low < high and max(single) <= high
+
+
+@pytest.mark.parametrize("noise", [1.0, 3.0])
+def test_the_rsa_of_the_truth_comes_to_its_ceiling(noise):
+    truth = draw(30, 20)
+    responses = truth + noise * draw(20, 30, 20, seed=1)
+    data = neural_fit.NeuralData(np.zeros((30, 1, 1, 1), np.uint8), responses, ())
+    (row,) = neural_fit.compare(
+        {"truth": truth}, data, fit.Settings(measures=("rsa",))
+    ).to_dict("records")
+    low, high = neural_fit.rsa_ceiling(responses)
+    assert low < row["score"] < high == row["ceiling"]
+    assert row["normalized"] == row["score"] / high < 1
+
+
 @pytest.mark.parametrize("units", [7, 60])
 def test_ridge_is_that_of_scikit_learn(units):
     x, y = draw(30, units), draw(30, 3, seed=1) + draw(30, units)[:, :3]

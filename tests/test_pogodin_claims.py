@@ -119,6 +119,38 @@ def test_sentences_speak_of_seeds():
     assert "3 seeds, 20 epochs)" in verdict.sentence
 
 
+@pytest.mark.parametrize(
+    "status, word", [("diverged", "diverged"), ("running", "under way")]
+)
+def test_what_is_lost_or_under_way_leaves_claims_open_and_is_said(status, word):
+    frame = made()
+    own = (frame["train.phase.every"] == 10) & (frame["seed"] == 1)
+    frame.loc[own, "status"] = status
+    verdicts = {v.claim.number: v for v in claims.judge(frame) if v.data == "cifar10"}
+    assert {n: v.outcome for n, v in verdicts.items()} == {
+        1: HOLDS, 2: UNDECIDED, 3: UNDECIDED, 4: HOLDS, 5: UNDECIDED
+    }  # fmt: skip
+    for number in (2, 3, 5):
+        assert f"free, sharing every 10, seed 1: {word}" in verdicts[number].sentence
+    assert word in report.make_report(frame, papers=list(PAPERS.values()))
+
+
+def test_trainings_of_another_network_are_not_pooled():
+    frames = [made(**{"network.depth": depth}) for depth in (8, 20)]
+    frames = [frame.assign(sweep=f"sweep {i}") for i, frame in enumerate(frames)]
+    both = pd.concat(frames, ignore_index=True)
+    verdicts = [v for v in claims.judge(both) if v.data == "cifar10"]
+    assert {v.outcome for v in verdicts} == {UNDECIDED}
+    assert "convolution as one training" in verdicts[0].sentence
+    assert all(f"network.depth {d}" in verdicts[0].sentence for d in (8, 20))
+
+
+def test_thresholds_of_our_own_are_said_to_be_ours():
+    found = {v.claim.number: v.checks for v in claims.judge(made())}
+    chosen = {n: [bool(c.chosen) for c in checks] for n, checks in found.items()}
+    assert chosen[2] == [True] * 4 + [False] and chosen[3] == [True, True]
+
+
 def test_runs_of_other_networks_and_ways_to_share_are_left_out():
     other = made().assign(**{"train.phase.sharing": "full"})
     assert set(runs.own(other)["condition"]) == {NAMES[0], NAMES[1]}

@@ -1,6 +1,7 @@
 """What the report shows of the third paper, from results made up for it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ws_jax.analysis import report
@@ -67,6 +68,27 @@ def test_claims_are_judged(ahead, alike, outcomes):
     assert [verdict.outcome for verdict in verdicts] == outcomes
     assert "53 % fewer parameters" in verdicts[0].sentence
     assert "4 seeds" in verdicts[0].sentence
+
+
+def test_seeds_that_diverged_leave_claims_open():
+    frame = made_up()
+    frame.loc[frame["seed"] == 0, "status"] = "diverged"
+    assert {v.outcome for v in claims.judge(frame)} == {"not enough data"}
+
+
+def test_two_trainings_are_not_pooled_and_the_term_is_left_out():
+    frames = [made_up(), made_up(ahead=0.2)]
+    other = {name: frames[1][name] + "b" for name in ("cell", "digest", "sweep")}
+    both = pd.concat([frames[0], frames[1].assign(**other)], ignore_index=True)
+    verdicts = claims.judge(both)
+    assert {verdict.outcome for verdict in verdicts} == {"not enough data"}
+    assert "one training" in verdicts[0].sentence
+    strength = np.where(both["digest"].str.endswith("b"), 0.1, 0.0)
+    with_term = both.assign(**{"task.terms.layer_similarity.strength": strength})
+    found = claims.judge(with_term)
+    assert [v.outcome for v in found] == ["holds", "holds"]
+    assert found[0].decisive.found.mean == pytest.approx(0, abs=1e-6)
+    assert all(check.chosen for v in found for check in v.checks)
 
 
 def test_what_is_missing_is_said():

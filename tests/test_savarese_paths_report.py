@@ -1,9 +1,11 @@
 """What the report shows of shortest paths, from results made up for it."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ws_jax.analysis import aggregate, report
+from ws_jax.models.grid_net import GridNet, count_parameters
 from ws_jax.names import run_columns
 from ws_jax.papers.ott2020 import runs
 from ws_jax.papers.pages import PAPERS
@@ -68,8 +70,38 @@ def test_means_are_over_the_epochs_that_count():
 def test_claims_are_judged(ahead, late, outcomes):
     verdicts = path_claims.judge(made_up(ahead=ahead, late=late))
     assert [verdict.outcome for verdict in verdicts] == outcomes
-    assert [len(verdict.checks) for verdict in verdicts] == [2, 4]
+    assert [len(verdict.checks) for verdict in verdicts] == [2, 8]
+    assert all(check.chosen for verdict in verdicts for check in verdict.checks)
     assert "3 seeds" in verdicts[0].sentence
+
+
+def test_checks_say_of_which_view_and_size_of_network_they_are():
+    frame = made_up(ahead=0.05, late=0.1)
+    later = frame["epoch"] > EPOCHS // 2
+    shared = frame["network.templates"] > 0
+    frame.loc[later & shared, "far"] -= 0.3
+    faster, further = path_claims.judge(frame)
+    sizes = [count_parameters(GridNet(templates=k)) for k in (2, 0)]
+    start = "F1 at {}: 2 templates ({:,} parameters) less CNN ({:,})"
+    named = {check.what: check.outcome for check in further.checks}
+    assert named[start.format("11 to 13 steps", *sizes)] == "does not hold"
+    assert named[start.format("14 to 18 steps", *sizes)] == "holds"
+    assert further.outcome == "does not hold" and faster.outcome == "holds"
+
+
+def test_trainings_of_another_width_are_not_pooled():
+    frames = [made_up(ahead=0.05).assign(**{"network.width": w}) for w in (8, 16)]
+    frames = [f.assign(sweep=f"s{i}", cell=f["cell"] + str(i), digest=f["digest"] +
+                       str(i)) for i, f in enumerate(frames)]  # fmt: skip
+    verdicts = path_claims.judge(pd.concat(frames, ignore_index=True))
+    assert {verdict.outcome for verdict in verdicts} == {"not enough data"}
+    assert "one training each of 2 templates and CNN" in verdicts[0].sentence
+
+
+@pytest.mark.parametrize("net", [GridNet(), GridNet(depth=6, width=5, templates=3)])
+def test_parameters_are_those_of_the_network(net):
+    shape = net.depth, net.width, net.templates
+    assert path_runs.parameters(*shape) == count_parameters(net)
 
 
 def test_what_is_missing_or_under_way_is_said():

@@ -229,7 +229,7 @@ class Check:
         suffix = unit.get(self.unit, "")
         text = f"{self.what} is {self.show(found.mean)}{suffix}"
         if not found.folds:
-            what = f"{self.what}: not known, no fold was trained by both"
+            what = f"{self.what}: not known, no {self.over} was trained by both"
             return f"{what}{self._aside}."
         if math.isnan(found.low):
             return f"{text} on one {self.over}, which gives no interval{self._aside}."
@@ -254,7 +254,9 @@ class Check:
             return "not judged before all runs have ended"
         passes, fails = self._sides(self.threshold)
         if passes:
-            return "open, since folds are lost: the others may be the better ones"
+            return (
+                f"open, since {self.over}s are lost: the others may be the better ones"
+            )
         if fails:
             return f"{self.epochs} epochs are too few to fail, it takes {self.settled}"
         return "the interval includes the threshold"

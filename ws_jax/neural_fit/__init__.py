@@ -13,7 +13,13 @@ from ws_jax.neural_fit.ceiling import noise_ceiling, reliability
 from ws_jax.neural_fit.fit import Settings, compare, fit_run
 from ws_jax.neural_fit.neural_data import NeuralData, read_neural
 from ws_jax.neural_fit.regression import Prediction, pls, ridge
-from ws_jax.neural_fit.similarity import dissimilarities, linear_cka, rsa, rsa_ceiling
+from ws_jax.neural_fit.similarity import (
+    dissimilarities,
+    linear_cka,
+    rsa,
+    rsa_ceiling,
+    rsa_of_repeats,
+)
 
 __all__ = [
     "NeuralData",
@@ -32,4 +38,5 @@ __all__ = [
     "ridge",
     "rsa",
     "rsa_ceiling",
+    "rsa_of_repeats",
 ]

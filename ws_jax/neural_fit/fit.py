@@ -20,7 +20,12 @@ from ws_jax.neural_fit.activations import check_layers, layer_names, record
 from ws_jax.neural_fit.ceiling import noise_ceiling
 from ws_jax.neural_fit.neural_data import NeuralData, read_neural
 from ws_jax.neural_fit.regression import Prediction, pls, ridge
-from ws_jax.neural_fit.similarity import DISTANCES, linear_cka, rsa, rsa_ceiling
+from ws_jax.neural_fit.similarity import (
+    DISTANCES,
+    linear_cka,
+    rsa_ceiling,
+    rsa_of_repeats,
+)
 from ws_jax.storage.integrity import WorkdirError, seal, seal_parquet, write_atomically
 
 TABLE, RECORD = "neural_fit.parquet", "neural_fit.json"
@@ -74,10 +79,11 @@ def compare(
       settings: as said.
     Returns:
       A row for each layer and measure: `layer, units, measure, score, ceiling,
-      normalized, reliable`. CKA and RSA compare mean responses of all neurons at once;
-      the ceiling of RSA is its upper one. Ridge and PLS have the median over neurons of
-      the correlation with held-out mean responses, of its ceiling, and of their ratio,
-      over the `reliable` neurons whose ceiling is at least 0.3. Without repetitions
+      normalized, reliable`. CKA compares mean responses of all neurons at once, RSA
+      those of each repetition, of which it has the mean; its ceiling is the upper one.
+      Ridge and PLS have the median over neurons of the correlation with held-out mean
+      responses, of its ceiling, and of their ratio, over the `reliable` neurons whose
+      ceiling is at least 0.3. Without repetitions
       there is no ceiling.
     Raises:
       ConfigError: for other images, or too few.
@@ -115,7 +121,8 @@ def _scorer(
 
     def score(name: str, values: np.ndarray) -> dict[str, float]:
         if name == "rsa":
-            return _row(rsa(values, mean, settings.distance), upper)
+            repeats = neural.responses
+            return _row(rsa_of_repeats(values, repeats, settings.distance), upper)
         if name in ("cka", "cka_debiased"):
             return _row(linear_cka(values, mean, name == "cka_debiased"), np.nan)
         if name == "ridge":

@@ -123,10 +123,35 @@ def rsa(
     )
 
 
+def rsa_of_repeats(
+    x: np.ndarray,
+    repeats: np.ndarray,
+    distance: str = "correlation",
+    comparison: str = "spearman",
+) -> float:
+    """Returns the mean RSA with each repetition: what `rsa_ceiling` is the bound of.
+
+    The RSA with mean responses is larger, since these have less noise, and has no such
+    bound.
+
+    Args:
+      x: [images, …].
+      repeats: responses [repeats, images, neurons].
+      distance: see `dissimilarities`.
+      comparison: see `rsa`.
+    Raises:
+      ConfigError: as `rsa`.
+    """
+    return float(np.mean([rsa(x, own, distance, comparison) for own in repeats]))
+
+
 def rsa_ceiling(
     repeats: np.ndarray, distance: str = "correlation", comparison: str = "spearman"
 ) -> tuple[float, float]:
-    """Bounds the RSA that a perfect model could reach with noisy repetitions.
+    """Bounds the RSA with single repetitions that a perfect model could reach.
+
+    What is averaged are ranks or, for `pearson`, dissimilarities of mean 0 and
+    deviation 1: nothing has a larger mean correlation than their mean.
 
     Args:
       repeats: responses [repeats, images, neurons], at least two.
@@ -141,11 +166,21 @@ def rsa_ceiling(
     count = len(tables)
     if count < 2:
         raise ConfigError(f"a ceiling needs two repetitions, got {count}")
-    mean = tables.mean(axis=0)
-    others = (count * mean - tables) / (count - 1)
+    units = np.stack([_standard(table, comparison) for table in tables])
+    mean = units.mean(axis=0)
+    others = (count * mean - units) / (count - 1)
     low = [_correlate(t, o, comparison) for t, o in zip(tables, others, strict=True)]
     high = [_correlate(t, mean, comparison) for t in tables]
     return float(np.mean(low)), float(np.mean(high))
+
+
+def _standard(table: np.ndarray, comparison: str) -> np.ndarray:
+    """Returns the ranks of a table, or it with mean 0 and deviation 1."""
+    check_name("comparison", comparison, COMPARISONS)
+    if comparison == "spearman":
+        return stats.rankdata(table)
+    centred = table - table.mean()
+    return centred / (centred.std() or 1.0)
 
 
 def _correlate(a: np.ndarray, b: np.ndarray, comparison: str) -> float:

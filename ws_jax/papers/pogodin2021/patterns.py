@@ -2,7 +2,9 @@
 
 An image holds three copies of its class's 3x3 pattern at places drawn anew, so that
 what is learned at one place serves at all others, and a network without sharing sees
-few examples for each. Made for notebooks and tests; the paper has no such data.
+few examples for each. Made for notebooks and tests; the paper has no such data. That
+sharing helps here is built in, so the study shows how sharing works, and is no evidence
+for the paper's order of conditions: on images whose places matter it may be another.
 """
 
 from __future__ import annotations

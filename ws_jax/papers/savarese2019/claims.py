@@ -33,6 +33,7 @@ def _check(
     sense: str,
     threshold: float,
     rows: pd.DataFrame,
+    chosen: str,
     unit: str = "points",
 ) -> Check:
     """Makes a check of one value a seed."""
@@ -49,6 +50,8 @@ def _check(
         missing=(),
         over="seed",
         running=bool((rows["status"] == "running").any()),
+        chosen=chosen,
+        weak=bool((rows["status"] == "diverged").any()),
     )
 
 
@@ -61,7 +64,7 @@ def _missing(what: str, lacking: str) -> Check:
 
 def fewer_parameters(rows: pd.DataFrame) -> Iterator[Check]:
     """A network with fewer templates than layers is as good as its unshared twin."""
-    ends = runs.best(rows)
+    ends = runs.best(_untold(rows))
     shared = ends[ends["templates"] > 0]
     found = False
     for (depth, width, templates), own in shared.groupby(
@@ -75,6 +78,11 @@ def fewer_parameters(rows: pd.DataFrame) -> Iterator[Check]:
         if templates >= 2 * ((depth - 4) // 6 - 1) or twin.empty:
             continue
         found = True
+        if own["cell"].nunique() > 1 or twin["cell"].nunique() > 1:
+            # Seeds of one training are pooled, two trainings never.
+            lacking = f"one training each of {own['title'].iloc[0]} and its WRN"
+            yield _missing("A shared network above its twin in accuracy", lacking)
+            continue
         difference = _by_seed(own) - _by_seed(twin)
         both = rows[rows["training"].isin([*own["training"], *twin["training"]])]
         names = (runs.title(depth, width, templates), twin["title"].iloc[0])
@@ -86,6 +94,7 @@ def fewer_parameters(rows: pd.DataFrame) -> Iterator[Check]:
             "above",
             -EQUAL,
             both,
+            "for “no accuracy lost”",
         )
     if not found:
         yield _missing(
@@ -101,12 +110,14 @@ def loops(rows: pd.DataFrame) -> Iterator[Check]:
     are alike by 0.87 wherever they point. So it is counted how many kernels folding
     would leave; below the number of templates, folding saves something.
     """
-    plain = rows[rows["templates"] > 1]
-    if "task.terms.layer_similarity.strength" in plain.columns:
-        asked = plain["task.terms.layer_similarity.strength"].fillna(0)
-        plain = plain[asked == 0]
+    plain = _untold(rows[rows["templates"] > 1])
     found = False
     for (title, templates), own in plain.groupby(["title", "templates"]):
+        if own["cell"].nunique() > 1:
+            found = True
+            lacking = f"one training of {title}, not several"
+            yield _missing("Kernels that folding would leave", lacking)
+            continue
         left = kernels_left(own) / templates
         if left.empty:
             continue
@@ -118,6 +129,7 @@ def loops(rows: pd.DataFrame) -> Iterator[Check]:
             "below",
             1.0,
             own,
+            "fewer kernels than templates",
             unit="distance",
         )
     if not found:
@@ -125,6 +137,14 @@ def loops(rows: pd.DataFrame) -> Iterator[Check]:
             "Kernels that folding would leave",
             "runs with two templates or more whose similarity was measured",
         )
+
+
+def _untold(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leaves out runs that a term of the loss asked to make layers alike."""
+    if "task.terms.layer_similarity.strength" not in rows.columns:
+        return rows
+    asked = rows["task.terms.layer_similarity.strength"].fillna(0)
+    return rows[asked == 0]
 
 
 def kernels_left(rows: pd.DataFrame) -> pd.Series:

@@ -22,7 +22,8 @@ The first point of each panel is what was trained on."""
 _MAPS = """Absolute cosine of the coefficients of each two layers, in the network’s
 order; means over seeds. Epoch 0 is before training."""
 BESIDE = """Percent, in the second half of training; means over seeds with 95 %
-intervals. All cells: F1 of saying yes everywhere."""
+intervals. All cells: F1 of saying yes everywhere, on what was trained on; it is larger
+where paths fill more of a grid, as those of larger distances do."""
 
 
 def parts(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -76,11 +77,14 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
     for net in path_runs.nets(rows):
         line = {"network": net, "seeds": str(rows.loc[rows["net"] == net,
                                                       "seed"].nunique())}  # fmt: skip
+        sizes = rows.loc[rows["net"] == net, "parameters"].unique()
+        line["parameters"] = " or ".join(f"{size:,}" for size in sizes)
         line["all epochs"] = _told(faster, net)
         lines.append(line | {name: _told(v, net) for name, v in values.items()})
     ones = path_runs.by_seed(rows, "val_ones_f1", late=True)
     if len(ones):
-        plain = {"network": "all cells", "seeds": "–", "all epochs": "–"}
+        plain = {"network": "all cells", "seeds": "–", "parameters": "0"}
+        plain["all epochs"] = "–"
         mean = f"{100 * ones.stack().mean():.1f}"
         lines.append(plain | dict.fromkeys(values, "–") | {"trained on": mean})
         nothing = {**plain, "network": "no cell"}

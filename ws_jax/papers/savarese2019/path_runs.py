@@ -11,6 +11,8 @@ from ws_jax.analysis import aggregate
 
 STRENGTH = "task.terms.layer_similarity.strength"
 TEMPLATES = "network.templates"
+# Other fields of a network, with what holds where a table does not tell.
+_SHAPE = {"network.depth": 20, "network.width": 32}
 BANK = "layer_similarity_bank"
 FURTHER = ("far", "farther")  # views of larger distances
 LARGER = ("larger", "largest")  # views of larger grids
@@ -27,8 +29,8 @@ def concerns(frame: pd.DataFrame) -> bool:
 def select(frame: pd.DataFrame) -> pd.DataFrame:
     """Returns the tidy rows of networks on grids, with more columns.
 
-    Those are `templates`, `strength` (0 without the term) and `net`, what a network is
-    called: `CNN`, `2 templates` or `2 templates, term 0.01`.
+    Those are `templates`, `strength` (0 without the term), `net`, what a network is
+    called: `CNN`, `2 templates` or `2 templates, term 0.01`; and `parameters`.
     """
     if not concerns(frame):
         return pd.DataFrame(columns=[*frame.columns, "net"])
@@ -37,14 +39,31 @@ def select(frame: pd.DataFrame) -> pd.DataFrame:
     templates = _numbers(rows, TEMPLATES).astype(int)
     strength = _numbers(rows, STRENGTH)
     pairs = zip(templates, strength, strict=True)
+    depth, width = (_numbers(rows, *field).astype(int) for field in _SHAPE.items())
     return rows.assign(
-        templates=templates, strength=strength, net=[title(k, s) for k, s in pairs]
+        templates=templates,
+        strength=strength,
+        net=[title(k, s) for k, s in pairs],
+        parameters=parameters(depth, width, templates),
     )
 
 
-def _numbers(rows: pd.DataFrame, column: str) -> pd.Series:
+def _numbers(rows: pd.DataFrame, column: str, default: float = 0) -> pd.Series:
     known = rows.get(column, pd.Series(np.nan, rows.index))
-    return known.astype("float64").fillna(0)
+    return known.astype("float64").fillna(default)
+
+
+def parameters(depth, width, templates):
+    """Returns how many numbers a network's parameters are, of integers or columns.
+
+    Example:
+      >>> parameters(12, 12, 0), parameters(12, 12, 2)
+      (15913, 2977)
+    """
+    kernels = templates + depth * (templates == 0)
+    ends = 3 * width + width + 1  # the 1x1 layers, of two channels and to one
+    norms = 2 * width * (depth + 1)
+    return 9 * kernels * width**2 + templates * depth + ends + norms
 
 
 def title(templates: int, strength: float = 0.0) -> str:
