@@ -436,6 +436,8 @@ def test_a_run_is_compared_written_and_refused(trained, tmp_path):
     with pytest.raises(results.ResultsError, match="no run 'nobody'"):
         neural_fit.fit_run(where[0], "nobody", folder / "data.npz", tmp_path / "other")
     assert not (tmp_path / "other").exists()
+    with pytest.raises(WorkdirError, match="another folder with --output"):
+        neural_fit.fit_run(*where, folder / "data.npz", folder / "data.npz" / "out")
 
 
 @pytest.mark.slow
