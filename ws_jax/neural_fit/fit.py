@@ -199,7 +199,6 @@ def fit_run(
     if not overwrite and (folder / RECORD).exists():
         raise WorkdirError(f"{folder} holds a table: name another, or --overwrite")
     data = read_neural(neural)
-    _check_responses(data, settings)
     study, chosen = find_run(workdir, run, data_dir)
     trained, shown = study.dataset.image_shape, data.images.shape[1:]
     if trained != shown:
@@ -207,6 +206,7 @@ def fit_run(
             f"images of the neural data are {_times(shown)}, {run} was trained on "
             f"{_times(trained)}: bring them to that size"
         )
+    _check_responses(data, settings)
     classes = study.dataset.num_classes
     known = layer_names(chosen, trained, classes)
     names = list(layers) or [name for name in known if "/" not in name]
