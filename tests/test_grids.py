@@ -211,3 +211,19 @@ def test_grids_are_a_data_set():
         load("paths:10x7,densty=0.2")
     with pytest.raises(DataError, match="the largest that was reached"):
         load("paths:10x7,shortest=40,longest=50")
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("paths:10x7,longest=3000000000", "longest distance is 3000000000, above"),
+        ("paths:10x7,seed=3000000000", r"seed 3000000000 is not in \[0, "),
+        ("paths:10x7,seed=-1", r"seed -1 is not in \[0, "),
+        ("paths:10x7,density=0.1,density=0.5", "density is there twice"),
+        ("paths:9999999999x9999", "GiB of memory here: ask for fewer or smaller"),
+        ("synthetic:99999999999999999999x2x2x1", "GiB of memory here"),
+    ],
+)
+def test_names_of_made_data_that_cannot_be_had_are_refused(name, words):
+    with pytest.raises(DataError, match=words):
+        load(name)

@@ -473,6 +473,7 @@ TYPED = [
     ("report {cut_table}", "it is not whole"),
     ("report {kept} --output=gone/page.html", "gone/page.html cannot be the page"),
     ("report {kept} --output=docs", "docs cannot be the page"),
+    ("report {kept} --output={text}", "there is a file that is no page"),
     ("report {cut_record}", "is damaged or was edited"),
     ("sweep {tiny} {damaged_without_checkpoints}", "no checkpoints to write it anew"),
     ("sweep {tiny} {strange_rows}", "of runs that are not in this sweep"),

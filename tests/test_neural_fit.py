@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import io
+import zipfile
 
 import jax
 import numpy as np
@@ -16,6 +18,7 @@ from test_launch import launch
 from ws_jax import engine, neural_fit, results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
+from ws_jax.data import arrays as npz
 from ws_jax.data import make_splits, make_synthetic
 from ws_jax.engine import predict
 from ws_jax.engine.program import init_variables, make_program
@@ -264,7 +267,7 @@ IMAGES = np.zeros((6, 4, 4, 1), np.uint8)
 @pytest.mark.parametrize(
     "arrays, message",
     [
-        ({"responses": draw(6, 2)}, "has no images"),
+        ({"responses": draw(6, 2)}, "has no array 'images'"),
         ({"images": IMAGES / 2.0}, "images are float64"),
         ({"images": IMAGES, "response": draw(6, 2)}, "did you mean 'responses'"),
         ({"images": IMAGES, "responses": draw(5, 2)}, "not to the 6 images"),
@@ -285,10 +288,10 @@ def test_other_files_are_refused_and_good_ones_read(tmp_path):
     with pytest.raises(ConfigError, match="no such file"):
         neural_fit.read_neural(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("images")
-    with pytest.raises(ConfigError, match="is no npz file of plain arrays"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         neural_fit.read_neural(tmp_path / "text.npz")
     objects = save(tmp_path / "o.npz", images=np.array([None], object))
-    with pytest.raises(ConfigError, match="is no npz file of plain arrays"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         neural_fit.read_neural(objects)
     repeats = draw(3, 6, 2)
     found = neural_fit.read_neural(
@@ -301,6 +304,42 @@ def test_other_files_are_refused_and_good_ones_read(tmp_path):
         save(tmp_path / "m.npz", images=IMAGES, responses=np.ones((6, 2), int))
     )
     assert not alone.repeated and alone.responses.shape == (1, 6, 2)
+
+
+def npy_file(shape, content=b""):
+    """The bytes of an array's file whose header says a shape, whatever follows."""
+    buffer = io.BytesIO()
+    told = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, told)
+    return buffer.getvalue() + content
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"no array", "cannot be read"),
+        (npy_file((10**6, 1000, 1000, 3)), "and there are 0"),
+        (npy_file((1, 2**10, 2**10, 1), bytes(2**20)), "would unpack to 1 MiB"),
+    ],
+    ids=["bytes", "lie", "bomb"],
+)
+def test_files_that_would_fill_the_memory_are_refused(
+    content, message, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(npz, "_ALWAYS_BYTES", 2**10)
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        file.writestr("images.npy", content)
+    with pytest.raises(ConfigError, match=message):
+        neural_fit.read_neural(path)
+
+
+def test_files_of_one_array_or_none_are_refused(tmp_path):
+    path = tmp_path / "data.npz"
+    for content in (npy_file((2,), bytes(2)), b""):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match="cannot be read"):
+            neural_fit.read_neural(path)
 
 
 @functools.cache
@@ -430,6 +469,8 @@ def test_a_run_is_compared_written_and_refused(trained, tmp_path):
     with pytest.raises(results.ResultsError, match="no run 'nobody'"):
         neural_fit.fit_run(where[0], "nobody", folder / "data.npz", tmp_path / "other")
     assert not (tmp_path / "other").exists()
+    with pytest.raises(WorkdirError, match="another folder with --output"):
+        neural_fit.fit_run(*where, folder / "data.npz", folder / "data.npz" / "out")
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 
 from ws_jax import engine
 from ws_jax.checkpoint import load_run
-from ws_jax.config import ConfigError, check_config, get_field, replace_field
+from ws_jax.config import MOST, ConfigError, check_config, get_field, replace_field
 from ws_jax.engine import predict
 from ws_jax.engine.mapping import stack_inputs
 from ws_jax.engine.study import make_groups, prepare
@@ -88,6 +88,14 @@ def test_a_grid_is_that_of_its_key(batches):
     np.testing.assert_array_equal(masks[5], want.path)
 
 
+@pytest.mark.parametrize("limit", [7, MOST])
+def test_distances_that_grow_fast_stop_at_the_limit(limit):
+    fast = DrawPaths(longest=3, growth=MOST, limit=limit)
+    epochs = jnp.array([0, 1, 2, 3, 1000], jnp.int32)
+    _, longest = jax.jit(jax.vmap(fast.window, out_axes=(None, 0)))(epochs)
+    assert longest.tolist() == [3, *[limit] * 4]
+
+
 def test_views_take_the_place_of_what_draws():
     chain = (GROWING,)
     assert fixed_transforms(chain) == () and fixed_transforms(chain, True) == chain
@@ -151,9 +159,10 @@ def test_a_cnn_is_trained_once_whatever_the_term():
         ({"connectivity": 6}, "draw_paths.connectivity: 6 is not 4 or 8"),
         ({"distances": (3, 2, 4)}, "longest: 2 is below draw_paths.shortest, 3"),
         ({"distances": (1, 4, 3)}, "limit: 3 is below draw_paths.longest, 4"),
+        ({"distances": (1, 4, 50)}, "limit: 50 is not reached by grids of 6x6"),
         ({"size": 1, "num_grids": 40}, "grids of 1x1 have no two cells"),
         ({"beyond": ((5, 6), (50, 60))}, "farther: grids of 6x6 .* largest that was"),
-        ({"density": 0.95}, "density 0.95 have .* largest that was reached"),
+        ({"density": 0.95}, "limit: 4 is not reached .* density 0.95; .* them is 3"),
         ({"label": "some"}, "label.*some"),
         ({"depth": 3}, "skip: 2 does not divide network.depth, 3"),
     ],

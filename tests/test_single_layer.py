@@ -302,6 +302,9 @@ def test_limits_of_the_circuit():
         (["instant"], ["gammas=.1,.1"], "there twice"),
         (["instant"], ["points=3000"], "more than the 2000 inputs"),
         (["circuit"], ["momentum=1"], "momentum"),
+        (["instant"], ["seed=4294967296"], "seed"),  # would draw what seed 0 does
+        (["instant"], ["inputs=4294967296"], "inputs"),
+        (["circuit"], ["inputs=20000000"], "hold: 20000000 inputs of 150 steps"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(rules, changes, message):
@@ -341,10 +344,21 @@ def test_a_study_is_written_once_and_read_back(tmp_path):
         single_layer.write(other, tmp_path / "one")
     single_layer.write(other, tmp_path / "one", overwrite=True)
     assert set(single_layer.read(tmp_path / "one")["seed"]) == {1}
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / single_layer.RECORD).write_text("{}")
+    with pytest.raises(ResultsError, match="does not say of what"):
+        single_layer.write(pools, tmp_path / "two")
     (tmp_path / "one" / single_layer.TABLE).write_bytes(b"PAR1")
     for call in (single_layer.read, lambda where: single_layer.write(other, where)):
         with pytest.raises(ResultsError, match="cannot be read"):
             call(tmp_path / "one")
+
+
+def test_nothing_is_simulated_for_a_folder_that_cannot_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(Instant, "simulate", None)
+    (tmp_path / "file").touch()
+    with pytest.raises(WorkdirError, match="name another folder with --workdir"):
+        single_layer.write([INSTANT], tmp_path / "file")
 
 
 def test_the_figure_has_a_row_for_each_rule_and_a_line_for_each_gamma():

@@ -21,7 +21,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int32, Key
 from scipy import ndimage
 
-from ws_jax.config import check_name, require
+from ws_jax.config import MOST, check_name, require
 
 CONNECTIVITIES = (4, 8)
 LABELS = ("all", "one")
@@ -242,6 +242,7 @@ def check_grids(
         longest >= shortest,
         f"{what}: the longest distance, {longest}, is below the shortest, {shortest}",
     )
+    require(longest <= MOST, f"{what}: the longest distance is {longest}, above {MOST}")
     require(0 <= density < 1, f"{what}: density {density} is not in [0, 1)")
     largest, share = _reachable(size, density, shortest, longest, connectivity)
     require(
@@ -250,6 +251,21 @@ def check_grids(
         f"{'hardly any' if share else 'no'} two cells at a distance of {shortest} to "
         f"{longest}; the largest that was reached in {_SAMPLED} draws is {largest}",
     )
+
+
+def largest_distance(
+    size: int, density: float, shortest: int, longest: int, connectivity: int = 4
+) -> int:
+    """Returns the largest distance in a sample of grids that can be drawn as asked.
+
+    Args:
+      size: cells a side.
+      density: of obstacles.
+      shortest: distance.
+      longest: distance.
+      connectivity: neighbours of a cell.
+    """
+    return _reachable(size, density, shortest, longest, connectivity)[0]
 
 
 @functools.lru_cache(maxsize=256)

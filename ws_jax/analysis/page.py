@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from ws_jax.analysis import checks, style
 
+START = "<!doctype html>"  # of every page
 _CHIPS = {
     checks.HOLDS: ("holds", "✓ holds"),
     checks.FAILS: ("fails", "✗ does not hold"),
@@ -126,7 +127,7 @@ def document(title: str, body: str) -> str:
     """Returns a whole page, with its style inside."""
     css = resources.files("ws_jax.analysis").joinpath("page.css").read_text("utf-8")
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'{START}<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{css}</style></head>"
         f"<body><main>{body}</main></body></html>\n"

@@ -61,19 +61,33 @@ def write_report(
     Returns:
       The path.
     Raises:
-      ConfigError: if the path is a folder, or in none.
+      ConfigError: if the path is a folder, in none, or that of a file that is no page.
     """
     path = Path(path)
-    if path.is_dir() or not path.parent.is_dir():  # before the time that it takes
-        raise ConfigError(
-            f"{path} cannot be the page: name a file in a folder that is there, with "
-            "--output"
-        )
+    _check_place(path)  # before the time that it takes
     text = make_report(
         frame, title, records, image, papers, join_lengths, figures, folders
     )
     write_atomically(path, text.encode())
     return path
+
+
+def _check_place(path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        raise ConfigError(
+            f"{path} cannot be the page: name a file in a folder that is there, with "
+            "--output"
+        )
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        start = file.read(len(page.START))
+    # Not the table or the record of a sweep, say, or somebody's config.
+    if start.lower() != page.START.encode():
+        raise ConfigError(
+            f"{path} cannot be the page: there is a file that is no page, which would "
+            "be lost; name another one with --output"
+        )
 
 
 def make_report(

@@ -1,16 +1,17 @@
 """A user's own images: arrays in one `.npz` file."""
 
+import lzma
 import math
-import os
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 
-from ws_jax.data.dataset import DataError, Dataset
+from ws_jax.data.dataset import DataError, Dataset, host_memory
 
 _KEYS = ("images", "labels", "num_train", "num_classes")
 # Photographs pack by 2 and masks by 50; a file that unpacks to more is no data set.
@@ -20,7 +21,7 @@ _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0
 # What a damaged or encrypted file can raise.
 _DAMAGE = (
     OSError, EOFError, ValueError, MemoryError, NotImplementedError, RuntimeError,
-    zipfile.BadZipFile, zlib.error,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError,
 )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def read(name: str) -> Dataset:
     path = Path(name).expanduser()
     if not path.is_file():
         raise DataError(f"there is no file {name}: name one, or another data set")
-    found = _arrays(name, path)
+    found = read_arrays(name, path, _KEYS, ("images", "labels"))
     images, labels = found["images"], found["labels"]
     if images.ndim == 3:
         images = images[..., None]
@@ -69,18 +70,31 @@ def read(name: str) -> Dataset:
     )
 
 
-def _arrays(name: str, path: Path) -> dict[str, np.ndarray]:
-    """Reads the arrays that make a data set; what else the file holds is left alone."""
+def read_arrays(
+    name: str, path: Path, known: Sequence[str], needed: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Reads some arrays of a `.npz` file; what else it holds is left alone.
+
+    Nothing is unpickled, nor unpacked before its size is known.
+
+    Args:
+      name: of the file, for messages.
+      path: of the file, which is there.
+      known: names of the arrays that are read if they are there.
+      needed: names of those that must be.
+
+    Raises:
+      DataError: if it is no such file, lacks an array, or its arrays are larger than
+        the memory, or than a file of its size has.
+    """
     try:
         with zipfile.ZipFile(path) as file:
-            names = [n.removesuffix(".npy") for n in file.namelist()]
-            for key in ("images", "labels"):
-                if f"{key}.npy" not in file.namelist():
-                    raise DataError(
-                        f"{name} has no array {key!r}: it holds "
-                        f"{', '.join(names) or 'none'}"
-                    )
-            members = [key for key in _KEYS if f"{key}.npy" in file.namelist()]
+            members = [key for key in known if f"{key}.npy" in file.namelist()]
+            for key in [key for key in needed if key not in members]:
+                raise DataError(
+                    f"{name} has no array {key!r}: it holds "
+                    f"{', '.join(_names(file)) or 'none'}"
+                )
             _check_sizes(name, path, [_member_bytes(file, key) for key in members])
             found = {}
             for key in members:
@@ -89,10 +103,27 @@ def _arrays(name: str, path: Path) -> dict[str, np.ndarray]:
     except DataError:
         raise
     except _DAMAGE as error:
-        raise DataError(
-            f"{name} cannot be read ({error}): save arrays of numbers with numpy.savez"
-        ) from error
+        raise _unreadable(name, error) from error
     return found
+
+
+def array_names(name: str, path: Path) -> list[str]:
+    """Returns the names of all arrays in a `.npz` file; `DataError` if it is none."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return _names(file)
+    except _DAMAGE as error:
+        raise _unreadable(name, error) from error
+
+
+def _names(file: zipfile.ZipFile) -> list[str]:
+    return [member.removesuffix(".npy") for member in file.namelist()]
+
+
+def _unreadable(name: str, error: Exception) -> DataError:
+    return DataError(
+        f"{name} cannot be read ({error}): save arrays of numbers with numpy.savez"
+    )
 
 
 def _member_bytes(file: zipfile.ZipFile, key: str) -> int:
@@ -115,8 +146,7 @@ def _member_bytes(file: zipfile.ZipFile, key: str) -> int:
 
 def _check_sizes(name: str, path: Path, sizes: list[int]) -> None:
     total, packed = sum(sizes), path.stat().st_size
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    most = min(max(_ALWAYS_BYTES, _MOST_PACKED * packed), memory)
+    most = min(max(_ALWAYS_BYTES, _MOST_PACKED * packed), host_memory())
     if total > most:
         raise DataError(
             f"{name} has {packed / 2**20:.1f} MiB and would unpack to "

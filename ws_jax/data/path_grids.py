@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from ws_jax.config import ConfigError, check_name
-from ws_jax.data.dataset import DataError, Dataset
+from ws_jax.config import MOST, ConfigError, check_name
+from ws_jax.data.dataset import DataError, Dataset, check_fits
 from ws_jax.grids import check_grids, draw_grids
 
 NAME = "paths"
@@ -54,6 +54,8 @@ def _read(name: str, words: list[str]) -> dict:
         field, _, value = word.partition("=")
         check_name(f"word of {name!r}", field, [*_NUMBERS, "label"])
         kind = str if field == "label" else type(_NUMBERS[field])
+        if field in found:
+            raise DataError(f"{name!r}: {field} is there twice, name it once")
         try:
             found[field] = kind(value)
         except ValueError as error:
@@ -91,6 +93,9 @@ def make_grids(
     """
     if count < 2:
         raise DataError(f"a {NAME} data set needs two grids or more, not {count}")
+    if not 0 <= seed <= MOST:
+        raise DataError(f"data {name}: seed {seed} is not in [0, {MOST}]")
+    check_fits(name, (count, size, size, 6))  # images, and labels of four bytes
     check_grids(f"data {name}", size, density, shortest, longest, connectivity, label)
     images = np.empty((count, size, size, 2), np.uint8)
     labels = np.empty((count, size, size), np.int32)

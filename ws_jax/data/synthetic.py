@@ -5,7 +5,7 @@ import re
 import numpy as np
 from jaxtyping import Int16
 
-from ws_jax.data.dataset import DataError, Dataset
+from ws_jax.data.dataset import DataError, Dataset, check_fits
 
 NAME = "synthetic"
 _DEFAULT_SHAPE = (5000, 32, 32, 3)
@@ -52,6 +52,7 @@ def make_synthetic(shape: tuple[int, int, int, int], seed: int = 0) -> Dataset:
     n, h, w, c = shape
     if n < 2:
         raise DataError(f"a {NAME} data set needs two images or more, not {n}")
+    check_fits(f"{NAME}:{'x'.join(map(str, shape))}", shape)
     # RandomState and integers: NumPy keeps this stream for good, and no rounding
     # differs between machines, so the fingerprint is the same everywhere.
     random = np.random.RandomState(seed)

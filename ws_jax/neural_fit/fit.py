@@ -26,7 +26,13 @@ from ws_jax.neural_fit.similarity import (
     rsa_ceiling,
     rsa_of_repeats,
 )
-from ws_jax.storage.integrity import WorkdirError, seal, seal_parquet, write_atomically
+from ws_jax.storage.integrity import (
+    WorkdirError,
+    make_folder,
+    seal,
+    seal_parquet,
+    write_atomically,
+)
 
 TABLE, RECORD = "neural_fit.parquet", "neural_fit.json"
 ACTIVATIONS = "activations.npz"
@@ -89,11 +95,7 @@ def compare(
       ConfigError: for other images, or too few.
     """
     settings.check()
-    require(
-        neural.responses.shape[2] > 0 or not settings.measures,
-        "the neural data have no responses: layers can only be recorded; leave "
-        "measures empty",
-    )
+    _check_responses(neural, settings)
     score = _scorer(neural, settings)
     rows = [
         {
@@ -107,6 +109,14 @@ def compare(
     ]
     columns = ["layer", "units", "measure", "score", "ceiling", "normalized"]
     return pd.DataFrame(rows, columns=[*columns, "reliable"])
+
+
+def _check_responses(neural: NeuralData, settings: Settings) -> None:
+    require(
+        neural.responses.shape[2] > 0 or not settings.measures,
+        "the neural data have no responses: layers can only be recorded; leave "
+        "measures empty",
+    )
 
 
 def _scorer(
@@ -187,7 +197,8 @@ def fit_run(
       ConfigError: for what does not go together; nothing has been loaded then but the
         neural data.
       ResultsError: if there is no such run.
-      WorkdirError: if `output` holds a table, and may not be overwritten.
+      WorkdirError: if `output` holds a table and may not be overwritten, or cannot be
+        written to.
     """
     settings = settings or Settings()
     settings.check()
@@ -202,15 +213,16 @@ def fit_run(
             f"images of the neural data are {_times(shown)}, {run} was trained on "
             f"{_times(trained)}: bring them to that size"
         )
+    _check_responses(data, settings)
     classes = study.dataset.num_classes
     known = layer_names(chosen, trained, classes)
     names = list(layers) or [name for name in known if "/" not in name]
     check_layers(names, known)
+    make_folder(folder, "output")
     epoch, _ = last_epoch(workdir, run=run)
     found = record(chosen, load_run(workdir, run=run), data.images, classes, names)
     logging.info("recorded %d layers, %d images", len(names), len(data.images))
     table = compare(found, data, settings)
-    folder.mkdir(parents=True, exist_ok=True)
     if save_activations:
         write_activations(found, folder / ACTIVATIONS)
     buffer = io.BytesIO()

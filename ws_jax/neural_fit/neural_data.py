@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from ws_jax.config import ConfigError, nearest
+from ws_jax.data import DataError
+from ws_jax.data.arrays import array_names, read_arrays
 
 _KNOWN = ("images", "responses", "neurons")
 
@@ -50,31 +51,28 @@ def read_neural(path: str | Path) -> NeuralData:
     like, `neurons`, their names. Without `responses` it holds images alone.
 
     Raises:
-      ConfigError: if there is no such file, or it holds something else.
+      ConfigError: if there is no such file, it holds something else, or it would
+        unpack to more than the memory, or than a file of its size has.
     """
     path = Path(path)
     if not path.is_file():
         raise ConfigError(f"neural data {path}: there is no such file")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
-        raise ConfigError(
-            f"neural data {path} is no npz file of plain arrays: write it by "
-            "numpy.savez(path, images=…, responses=…)"
-        ) from error
-    for name in arrays:
-        if name not in _KNOWN:
-            raise ConfigError(
-                f"neural data {path}: unknown array {name!r}: {nearest(name, _KNOWN)}"
-            )
-    if "images" not in arrays:
-        raise ConfigError(f"neural data {path} has no images: uint8 [images, h, w, c]")
+        names = array_names(f"neural data {path}", path)
+        for name in names:
+            if name not in _KNOWN:
+                raise ConfigError(
+                    f"neural data {path}: unknown array {name!r}: "
+                    f"{nearest(name, _KNOWN)}"
+                )
+        arrays = read_arrays(f"neural data {path}", path, _KNOWN, ("images",))
+    except DataError as error:
+        raise ConfigError(str(error)) from error
     images = _images(path, arrays["images"])
     responses = _responses(path, arrays.get("responses"), len(images))
-    names = _names(path, arrays.get("neurons"), responses.shape[2])
+    neurons = _names(path, arrays.get("neurons"), responses.shape[2])
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return NeuralData(images, responses, names, digest)
+    return NeuralData(images, responses, neurons, digest)
 
 
 def _images(path: Path, images: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int
 
-from ws_jax.config import ConfigError, config, static
+from ws_jax.config import MOST, ConfigError, config, require, static
 from ws_jax.single_layer.pool import Pool, draw_input, draw_start, watch
 
 _HIGHEST = lax.Precision.HIGHEST
@@ -26,12 +26,12 @@ class Instant(Pool):
     gammas: tuple[float, ...] = static((1e-1, 1e-2, 1e-3), "pulls to the start", low=0)
     trials: int = static(10, "of each window and gamma", low=1)
     neurons: int = static(100, "of a pool", low=2)
-    inputs: int = static(2000, "each of which moves the kernels once", low=1)
+    inputs: int = static(2000, "each of which moves the kernels once", low=1, high=MOST)
     points: int = static(100, "at which something is measured", low=1)
     momentum: float = static(0.95, "of the heavy ball", low=0, high=1, open_high=True)
     rate: float = static(0.5, "numerator of the rate", low=0, open_low=True)
     delay: float = static(1000.0, "inputs until the rate has halved", low=1)
-    seed: int = static(0, "of all draws", low=0)
+    seed: int = static(0, "of all draws", low=0, high=MOST)
 
     def limit(self, gamma):
         """A deviation from the mean shrinks to gamma / (1 + gamma) of its start."""
@@ -85,7 +85,7 @@ class Circuit(Pool):
     gammas: tuple[float, ...] = static((1e-1, 1e-2, 1e-3), "pulls to the start", low=0)
     trials: int = static(1, "of each window and gamma", low=1)
     neurons: int = static(100, "of a pool", low=2)
-    inputs: int = static(10_000, "each held for a while", low=1)
+    inputs: int = static(10_000, "each held for a while", low=1, high=MOST)
     points: int = static(100, "at which something is measured", low=1)
     momentum: float = static(0.95, "of the heavy ball", low=0, high=1, open_high=True)
     rate: float = static(3e-4, "of the first step", low=0, open_low=True)
@@ -97,7 +97,16 @@ class Circuit(Pool):
     tau: float = static(30.0, "time constant of rates, in steps", low=1)
     alpha: float = static(10.0, "strength of inhibition", low=0)
     bias: float = static(1.0, "of rates")
-    seed: int = static(0, "of all draws", low=0)
+    seed: int = static(0, "of all draws", low=0, high=MOST)
+
+    def check(self):
+        """Steps are counted over all inputs."""
+        super().check()
+        require(
+            self.inputs * self.hold <= MOST,
+            f"hold: {self.inputs} inputs of {self.hold} steps each are more than "
+            f"{MOST} steps",
+        )
 
     def limit(self, gamma):
         """The mean decays, too, and by less than what strays from it."""

@@ -38,6 +38,7 @@ from ws_jax.storage.integrity import (
     Damage,
     WorkdirError,
     check_parquet,
+    make_folder,
     seal,
     seal_parquet,
     unseal,
@@ -221,7 +222,8 @@ def write(pools: Sequence[Pool], workdir: str | Path, overwrite: bool = False) -
     Returns:
       The folder. One that holds the same study already is left as it is.
     Raises:
-      WorkdirError: if another study is there, and may not be overwritten.
+      WorkdirError: if another study is there, and may not be overwritten, or the
+        folder cannot be written to; nothing has been simulated then.
       ResultsError: if it is damaged.
     """
     folder = Path(workdir)
@@ -236,13 +238,13 @@ def write(pools: Sequence[Pool], workdir: str | Path, overwrite: bool = False) -
         read(folder)
         logging.info("%s holds this study already", folder)
         return folder
+    make_folder(folder, "workdir")
     frame = simulate(pools)
     count = frame[frame["status"] == "diverged"][["rule", "window", "gamma", "trial"]]
     if len(count):
         logging.warning(
             "%s diverged", labels.count(len(count.drop_duplicates()), "run")
         )
-    folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     write_atomically(folder / TABLE, seal_parquet(buffer.getvalue()))
@@ -267,7 +269,10 @@ def read_record(workdir: str | os.PathLike) -> dict[str, Any]:
     """Reads what a study says of itself; `ResultsError` if it cannot be read."""
     path = Path(workdir) / RECORD
     try:
-        return unseal(path.read_bytes())
+        record = unseal(path.read_bytes())
+        if "config" not in record:
+            raise Damage("it does not say of what")
+        return record
     except (OSError, Damage) as error:
         raise ResultsError(f"{path} cannot be read ({error}): --overwrite") from error
 

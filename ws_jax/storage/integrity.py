@@ -207,6 +207,26 @@ def check_own(folder: Path, below: Path) -> None:
             )
 
 
+def make_folder(folder: Path, flag: str) -> None:
+    """Makes a folder that is to be written to, before the work whose end that is.
+
+    Args:
+      folder: may be there already.
+      flag: that names another one.
+    Raises:
+      WorkdirError: if it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(0, "no right to write")
+    except OSError as error:
+        raise WorkdirError(
+            f"cannot write to {folder} ({error.strerror}): name another folder with "
+            f"--{flag}"
+        ) from error
+
+
 def remove_folder(folder: Path) -> None:
     """Removes a folder and all in it; links in it go, what they lead to stays.
 

@@ -11,7 +11,13 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 
 from ws_jax.config import MOST, config, data, require, static
-from ws_jax.grids import CONNECTIVITIES, LABELS, check_grids, draw_grid
+from ws_jax.grids import (
+    CONNECTIVITIES,
+    LABELS,
+    check_grids,
+    draw_grid,
+    largest_distance,
+)
 from ws_jax.transforms.transform import Transform
 
 CHANNELS = 2  # obstacles, and the two ends
@@ -97,7 +103,8 @@ class DrawPaths(Drawn):
     After every `every` epochs the largest distance is `growth` larger, up to `limit`.
     """
 
-    growth: int = data(0, "steps by which the largest distance grows", low=0)
+    growth: int = data(0, "steps by which the largest distance grows", low=0,
+                       high=MOST)  # fmt: skip
     every: int = data(1, "epochs from one growth to the next", low=1, high=MOST)
     limit: int = data(MOST, "largest distance of all", low=1, high=MOST)
 
@@ -110,10 +117,29 @@ class DrawPaths(Drawn):
             f"{self.longest}",
         )
 
+    def check_images(self, shape):
+        """A limit that is set can be reached."""
+        super().check_images(shape)
+        side = self.side(shape)
+        largest = largest_distance(
+            side, self.density, self.shortest, self.longest, self.connectivity
+        )
+        require(
+            self.limit in (MOST, self.longest) or self.limit <= largest,
+            f"{self.kind}.limit: {self.limit} is not reached by grids of {side}x{side} "
+            f"with obstacles of density {self.density:g}; the largest distance in a "
+            f"sample of them is {largest}: name no more, or leave it out",
+        )
+
     def window(self, epoch):
         """Returns the least and the most steps in an epoch."""
-        grown = self.longest + self.growth * (epoch // self.every)
-        return self.shortest, jnp.minimum(grown, self.limit)
+        times = epoch // self.every
+        grown = self.longest + self.growth * times
+        # The product of large numbers would wrap.
+        whole = (self.limit - self.longest) // jnp.maximum(self.growth, 1)
+        return self.shortest, jnp.where(
+            (self.growth > 0) & (times > whole), self.limit, grown
+        )
 
 
 @config
