@@ -22,6 +22,7 @@ if version("jaxlib").startswith("0.10."):  # XLA refuses flags that it does not 
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_FLAGS])
 
 import jax  # noqa: E402
+import pytest  # noqa: E402
 import typecheck  # noqa: E402
 
 typecheck.use_beartype_alone_without_shapes()
@@ -34,3 +35,11 @@ gc.set_threshold(100_000, 50, 50)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def kept_programs(monkeypatch):
+    """For tests of how runs train and are kept: they share compiled programs."""
+    from studies import keep_programs  # after the checks of annotations are in place
+
+    keep_programs(monkeypatch)
