@@ -37,6 +37,6 @@ def test_a_function_made_anew_is_checked_and_is_itself():
     draws = [kaiming_normal(fan=fan) for fan in ("in", "out")]
     for draw in draws:
         with pytest.raises(BeartypeCallHintViolation):
-            draw(key, list(shape))
+            draw("key", shape)
     by_inputs, by_outputs = (draw(key, shape) for draw in draws)
     np.testing.assert_allclose(by_inputs, 2 * by_outputs, rtol=1e-6)
