@@ -3,6 +3,7 @@
 Workers that run tests side by side share them, as do the processes that tests start.
 """
 
+import gc
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -21,9 +22,24 @@ if version("jaxlib").startswith("0.10."):  # XLA refuses flags that it does not 
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_FLAGS])
 
 import jax  # noqa: E402
+import pytest  # noqa: E402
 import typecheck  # noqa: E402
 
 typecheck.use_beartype_alone_without_shapes()
 
+# Traces are large heaps of small objects that are freed without the collector, which
+# walks them all, and JAX's own with them, each time.
+gc.collect()
+gc.freeze()
+gc.set_threshold(100_000, 50, 50)
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def kept_programs(monkeypatch):
+    """For tests of how runs train and are kept: they share compiled programs."""
+    from studies import keep_programs  # after the checks of annotations are in place
+
+    keep_programs(monkeypatch)

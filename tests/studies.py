@@ -8,7 +8,9 @@ import jax
 import pytest
 
 from ws_jax.config import replace_field
+from ws_jax.engine import study as study_module
 from ws_jax.engine import sweep as engine
+from ws_jax.engine import training
 from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.study import prepare
@@ -91,6 +93,35 @@ def mapped_group(sweep, which=1):
     if structure not in _shared:
         _shared[structure] = _mapped(study, group, chunk=4)
     return study, group, *_shared[structure]
+
+
+_kept = {}
+
+
+def keep_programs(monkeypatch):
+    """Lets all sweeps of a process share compiled programs, where these are the same.
+
+    For tests that ask how runs train and are kept, not how they are compiled. Programs
+    are the same if they have one structure, and data and numbers of runs of one shape.
+    """
+    map_group = study_module.map_group
+
+    def kept(study, group):
+        program = study.program(group)
+        arrays = jax.tree.leaves(study.examples)
+        key = (
+            jax.tree.structure(group.run),
+            program.num_outputs,
+            tuple(program.sizes.items()),
+            tuple((array.shape, array.dtype) for array in arrays),
+            min(len(group.runs), study.base.execution.chunk or len(group.runs)),
+        )
+        if key not in _kept:
+            _kept[key] = map_group(study, group)
+        return _kept[key]
+
+    monkeypatch.setattr(study_module, "map_group", kept)
+    monkeypatch.setattr(training, "map_group", kept)
 
 
 def started(sweep, which=0):

@@ -61,7 +61,7 @@ def verdict(base, number, change=None):
     own = copy.copy(base)
     if change is not None:
         own.rows = change(base.rows.copy())
-        own._read = {}
+        own._read, own._samples = {}, {}
     claim = CLAIMS[number - 1]
     return verdicts.Verdict(claim, base.data, *RELEASED, tuple(claim.checks(own)))
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import studies
 from sklearn.metrics import f1_score
 from studies import one_scheme, stop_at_once, tiny
 
@@ -17,6 +18,7 @@ from ws_jax.phases import Couple, GroupMean
 from ws_jax.runs import Data
 from ws_jax.tasks import Classification, Segmentation
 
+pytestmark = pytest.mark.usefixtures("kept_programs")
 NUMBERS = ["epoch", "loss", "acc", "val_loss", "val_acc", "translation"]
 
 
@@ -31,6 +33,7 @@ def traces(monkeypatch):
         return real(*args)
 
     monkeypatch.setattr(mapping, "train_epoch", counted)
+    monkeypatch.setattr(studies, "_kept", {})
     return counts
 
 
@@ -101,7 +104,7 @@ def dense(**parts):
 
 def test_a_dense_task_trains_stops_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setitem(DATASETS, "disks", disks)
-    sweep = dense(train__epochs=30, train__patience=100)
+    sweep = dense(train__epochs=30, train__patience=100, execution__checkpoint_every=10)
     engine.run_sweep(sweep, tmp_path / "whole")
     stop_at_once(sweep, tmp_path / "halves", monkeypatch)
     engine.run_sweep(sweep, tmp_path / "halves")

@@ -17,6 +17,7 @@ from ws_jax.optimizers import Constant, Cosine, Steps
 from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE
 from ws_jax.storage.workdir import Workdir, WorkdirError
 
+pytestmark = pytest.mark.usefixtures("kept_programs")
 PARTS = {
     "execution__chunk": 1,
     "execution__keep_state": True,

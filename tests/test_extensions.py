@@ -22,6 +22,8 @@ from ws_jax.phases import GroupMean, couple
 from ws_jax.runs import Sweep
 from ws_jax.sharing import full
 
+pytestmark = pytest.mark.usefixtures("kept_programs")
+
 
 class TwoBlocks(nn.Module):
     """Two residual blocks, each with a normalisation that keeps running averages."""

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_wide_resnet import count, drawn, shapes
+from test_wide_resnet import applied, count, drawn, shapes
 
 from ws_jax.config import ConfigError, check_config
 from ws_jax.folding.grouping import group_layers, similarity
@@ -106,11 +106,9 @@ def test_a_folded_network_loops_and_equals_what_it_was(factors, scheme):
     )
     variables, looped = jax.tree.map(jnp.asarray, (variables, folded.variables))
     for train in (False, True):
-        want, stats = module.apply(variables, x, train, mutable=["batch_stats"])
-        apply = jax.jit(own.apply, static_argnums=2, static_argnames="mutable")
-        got, own_stats = apply(
-            looped, x, train, mutable=("batch_stats",)
-        )  # fmt: skip
+        kept = {"mutable": ("batch_stats",)}
+        want, stats = applied(module)(variables, x, train, **kept)
+        got, own_stats = applied(own)(looped, x, train, **kept)
         np.testing.assert_allclose(got, want, rtol=2e-3, atol=2e-3)
         a = stats["batch_stats"]["stage_2_block_2"]["norm_1"]["mean"]
         b = own_stats["batch_stats"]["stage_2_loop"]["block"]["norm_1"]["mean"][1]

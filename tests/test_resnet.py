@@ -130,6 +130,7 @@ def study(**network):
     return Sweep("resnet", base, {"weight_decay": (0.0, 1e-3), "seed": (0,)})
 
 
+pytestmark = pytest.mark.usefixtures("kept_programs")
 NUMBERS = ["epoch", "loss", "acc", "val_loss", "val_acc", "translation"]
 
 

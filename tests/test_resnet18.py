@@ -41,9 +41,9 @@ def test_a_small_one_maps_images_to_outputs():
     network = ResNet18(width=2, sharing="free", dtype="bfloat16")
     module = network.make(5, Arithmetic())
     x = jax.random.normal(jax.random.key(1), (2, 32, 32, 3))
-    variables = module.init(jax.random.key(0), x, False)
+    variables = jax.jit(module.init, static_argnums=2)(jax.random.key(0), x, False)
     loss = lambda p: module.apply({**variables, "params": p}, x, False).sum()  # noqa: E731
-    grads = jax.grad(loss)(variables["params"])
+    grads = jax.jit(jax.grad(loss))(variables["params"])
     assert variables["params"]["stem"]["kernel"].shape == (16, 16, 7, 7, 3, 2)
     kernel = variables["params"]["stage_2_block_1"]["conv_0"]["kernel"]
     assert kernel.shape == (2, 2, 3, 3, 8, 8)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from studies import stop_at_once, tiny
 
+from launch import status as launcher
 from ws_jax import engine
+from ws_jax.config import ConfigError
 from ws_jax.engine.living import LivingRuns
 from ws_jax.storage import status
 from ws_jax.storage.locks import Lock
@@ -160,4 +162,5 @@ def test_the_launcher_needs_folders_and_no_jax(tmp_path):
     got = launch(str(tmp_path))
     assert got.returncode == 0 and str(tmp_path / "a") in got.stdout, got.stderr
     assert f"below {tmp_path / 'none'}" in launch(str(tmp_path / "none")).stderr
-    assert "name folders" in launch().stderr
+    with pytest.raises(ConfigError, match="at or below no folder: name folders"):
+        launcher.main([])

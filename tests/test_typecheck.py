@@ -1,10 +1,13 @@
 """Annotations of the library are checked in every test, with shapes and without."""
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from beartype.roar import BeartypeCallHintViolation
 from jaxtyping import TypeCheckError
 
+from ws_jax.initializers import kaiming_normal
 from ws_jax.lowerings import Geometry, extract_patches, flatten
 from ws_jax.names import short
 from ws_jax.runs import Sweep
@@ -27,3 +30,13 @@ def test_wrong_shapes_are_found():
         extract_patches(
             jnp.ones((2, 3, 4)), Geometry((1, 1), (1, 1), ((0, 0),) * 2, None)
         )
+
+
+def test_a_function_made_anew_is_checked_and_is_itself():
+    key, shape = jax.random.key(0), (1, 1, 2, 8)
+    draws = [kaiming_normal(fan=fan) for fan in ("in", "out")]
+    for draw in draws:
+        with pytest.raises(BeartypeCallHintViolation):
+            draw("key", shape)
+    by_inputs, by_outputs = (draw(key, shape) for draw in draws)
+    np.testing.assert_allclose(by_inputs, 2 * by_outputs, rtol=1e-6)

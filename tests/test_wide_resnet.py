@@ -126,7 +126,8 @@ def drawn(network, side=8, seed=0):
     """A network, images, and variables of which none are at a round value."""
     module = network.make(10, Arithmetic())
     x = jax.random.normal(jax.random.key(seed + 1), (4, side, side, 3))
-    variables = module.init(jax.random.key(seed), x, False)
+    init = jax.jit(module.init, static_argnums=2)
+    variables = init(jax.random.key(seed), x, False)
     keys = iter(jax.random.split(jax.random.key(seed + 2), 500))
 
     def shake(a):
@@ -136,14 +137,20 @@ def drawn(network, side=8, seed=0):
     return module, x, {"params": variables["params"], "batch_stats": stats}
 
 
+def applied(module):
+    """What a network does, as one program."""
+    return jax.jit(module.apply, static_argnums=2, static_argnames="mutable")
+
+
 @pytest.mark.parametrize("train", [False, True])
 @pytest.mark.parametrize("width", [1, 2])
 def test_one_without_templates_is_the_plain_network(train, width):
     module, x, variables = drawn(WideResNet(depth=16, width=width))
-    got, state = module.apply(variables, x, train, mutable=["batch_stats"])
+    got, state = applied(module)(variables, x, train, mutable=("batch_stats",))
     plain = {name: flat(part) for name, part in variables.items()}
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        want, other = Plain(16, width).apply(plain, x, train, mutable=["batch_stats"])
+        apply = applied(Plain(16, width))
+        want, other = apply(plain, x, train, mutable=("batch_stats",))
     np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-4)
     for name, part in flat(state["batch_stats"]).items():
         for key, value in part.items():
@@ -171,9 +178,9 @@ def test_mixed_kernels_act_as_kernels_of_its_own(sharing):
     module, x, variables = drawn(network)
     plain = dataclasses.replace(network, templates=0).make(10, Arithmetic())
     own = {**variables, "params": unshared(variables["params"], network)}
-    want = plain.apply(own, x, False)
+    want = applied(plain)(own, x, False)
     np.testing.assert_allclose(
-        module.apply(variables, x, False), want, rtol=1e-3, atol=1e-4
+        applied(module)(variables, x, False), want, rtol=1e-3, atol=1e-4
     )
 
 

@@ -6,7 +6,9 @@ annotations in a small part of the time.
 """
 
 import dataclasses
+import functools
 import inspect
+import types
 import typing
 
 import jaxtyping
@@ -31,12 +33,36 @@ def _checked(one):
         if any(map(_has_shape, hints.values())):
             return _with_shapes(one, typechecker=check)
         one.__annotations__ = hints
-        return check(one)
+        return _checked_as_before(one) if "<locals>" in one.__qualname__ else check(one)
     if inspect.isclass(one):
         if dataclasses.is_dataclass(one) and "__init__" in vars(one):
             one.__init__ = _checked(one.__init__)
         return one
     return _with_shapes(one, typechecker=check)
+
+
+_before = {}  # by the code of a function within another: one, and its checked form
+
+
+def _checked_as_before(one):
+    """Checks a function that is made anew at every call of the one around it.
+
+    beartype would write and compile the same checks each time: they are taken over, and
+    only what they call is the new function.
+    """
+    former, checks = _before.get(one.__code__, (None, None))
+    if former is None or former.__annotations__ != one.__annotations__:
+        checks = check(one)
+        _before[one.__code__] = one, checks
+        return checks
+    given = checks.__kwdefaults__ or {}
+    if checks is former or given.get("__beartype_func") is not former:
+        return check(one)
+    again = types.FunctionType(
+        checks.__code__, checks.__globals__, one.__name__, None, checks.__closure__
+    )
+    again.__kwdefaults__ = {**given, "__beartype_func": one}
+    return functools.update_wrapper(again, one)
 
 
 def _resolved(annotation, names):

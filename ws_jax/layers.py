@@ -150,9 +150,14 @@ def describe_layers(init: Callable[[Array], Any]) -> tuple[Layer, ...]:
     Args:
       init: from a key to the network's variables; only its shapes are traced.
     """
+    return describe_network(init)[0]
+
+
+def describe_network(init: Callable[[Array], Any]) -> tuple[tuple[Layer, ...], Any]:
+    """Returns the same, and the shapes of the network's variables, by one trace."""
     with _collect() as found:
-        jax.eval_shape(lambda: init(jax.random.key(0)))
-    return tuple(found)
+        shapes = jax.eval_shape(lambda: init(jax.random.key(0)))
+    return tuple(found), shapes
 
 
 def bank_coefficients(layers: Iterable[Layer], params: Any) -> dict[str, Array]:

@@ -76,34 +76,35 @@ class Evidence:
     ) -> Sample:
         runs = self._runs_of(metric, reading, model, kind, level, vcp)
         name = _cell_name(model, kind, level, vcp)
+        if runs.empty:  # most that are asked for, where little was trained
+            return Sample(pd.Series(dtype="float64"), 0, (name,))
         where, last = name.rpartition(" ")[0], vcp or level
         amiss = tuple(checks.Amiss(where, last, text) for text in self._amiss(runs))
-        running = bool((runs["status"] == "running").any())
-        cells = runs.drop_duplicates("cell")
-        if len(cells) > 1:
+        status = set(runs["status"])
+        running = "running" in status
+        if len(set(runs["cell"])) > 1:
             # Folds and seeds of one training are pooled, two trainings never.
+            cells = runs.drop_duplicates("cell")
             told = zip(cells["cell"], cells["setting"], strict=True)
             words = [f"{cell[:12]} ({text})" if text else cell for cell, text in told]
             name += f" as one training; there are {' and '.join(words)}, of which each"
             return Sample(pd.Series(dtype="float64"), 0, (name,), amiss, running)
-        known = runs.dropna(subset=["value"])
+        known = runs[runs["value"].notna()]
         if known.empty:
-            if len(runs):
-                name += f" with values of {metric}"
+            name += f" with values of {metric}"
             return Sample(pd.Series(dtype="float64"), 0, (name,), amiss, running)
         values = known.groupby("fold")["value"].mean()
-        lost = bool((runs["status"] == "diverged").any())
-        lost |= self.num_folds - len(values) > 1
+        lost = "diverged" in status or self.num_folds - len(values) > 1
         return Sample(values, int(known["trained"].min()), (), amiss, running, lost)
 
     def _amiss(self, runs: pd.DataFrame) -> list[str]:
         """Says which runs of a cell diverged, are under way or were not trained."""
-        found = []
+        found, all_status = [], runs["status"].tolist()
         for status, word in (("diverged", "diverged"), ("running", "under way")):
-            count = int((runs["status"] == status).sum())
+            count = all_status.count(status)
             found += [f"{count} of {len(runs)} runs {word}"] if count else []
-        lacking = self.num_folds - runs["fold"].nunique()
-        if len(runs) and lacking > 0:
+        lacking = self.num_folds - len(set(runs["fold"]))
+        if lacking > 0:
             found.append(f"{lacking} of {self.num_folds} folds not trained")
         return found
 

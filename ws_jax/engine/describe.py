@@ -61,9 +61,7 @@ def group_cost(
 
 def count_parameters(program: Program) -> int:
     """Returns the number of trainable scalars of one run."""
-    params = jax.eval_shape(
-        lambda i: init_run(program, i)[0].params, _one_input(program)
-    )
+    params = program.variables["params"]
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 

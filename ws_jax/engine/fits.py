@@ -12,7 +12,7 @@ import numpy as np
 from ws_jax.config import ConfigError, require
 from ws_jax.data import Dataset, Split
 from ws_jax.engine.evaluate import to_targets
-from ws_jax.engine.program import Program, forward, init_variables, make_program
+from ws_jax.engine.program import Program, forward, make_program
 from ws_jax.layers import MASKS, Layer
 from ws_jax.metrics import Total, epoch_metrics
 from ws_jax.runs import Run
@@ -74,13 +74,13 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
     run, task, count = program.run, program.run.task, 2
     images = jax.ShapeDtypeStruct((count, *program.image_shape), jnp.float32)
     config = jax.tree.map(_as_argument, run)
+    state = dict(program.variables)
+    masks, params = state.pop(MASKS, {}), state.pop("params")
 
-    def outputs(config, x):
-        variables = init_variables(program, config, jax.random.key(0))
-        masks, params = variables.pop(MASKS, {}), variables.pop("params")
-        return forward(program, config, params, variables, masks, x)[0], params
+    def outputs(config, params, state, masks, x):
+        return forward(program, config, params, state, masks, x)[0]
 
-    out, params = jax.eval_shape(outputs, config, images)
+    out = jax.eval_shape(outputs, config, params, state, masks, images)
     some = jax.ShapeDtypeStruct((count, *labels.shape[1:]), jnp.int32)
     targets = jax.eval_shape(lambda t: to_targets(run, t), some)
     said = (

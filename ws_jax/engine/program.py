@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from jax import lax
 from jaxtyping import Array, Float, UInt8
 
 from ws_jax.data import Dataset, Split
-from ws_jax.layers import MASKS, Layer, describe_layers
+from ws_jax.layers import MASKS, Layer, describe_network
 from ws_jax.models import Arithmetic
 from ws_jax.optimizers import make_optimizer
 from ws_jax.runs import Run
@@ -92,6 +93,8 @@ class Program:
       image_shape: (h, w, c) of what the network sees.
       num_outputs: of the network.
       sizes: of the splits, by role.
+      layers: of the network.
+      variables: shapes and dtypes of what the network keeps, by collection.
     """
 
     run: Run
@@ -99,6 +102,7 @@ class Program:
     num_outputs: int
     sizes: dict[str, tuple[int, ...]]
     layers: tuple[Layer, ...] = ()
+    variables: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -140,9 +144,16 @@ def make_program(run: Run, dataset: Dataset, splits: Sequence[Split]) -> Program
     }
     shape = output_shape(run.transforms, dataset.image_shape)
     outputs = run.task.num_outputs(dataset.num_classes, shape)
-    program = Program(run, shape, outputs, sizes)
-    layers = describe_layers(lambda key: init_variables(program, run, key))
-    return dataclasses.replace(program, layers=layers)
+    return Program(run, shape, outputs, sizes, *_describe(run, shape, outputs))
+
+
+@functools.lru_cache(maxsize=64)  # a run is made ready several times; a trace is slow
+def _describe(
+    run: Run, image_shape: tuple[int, int, int], num_outputs: int
+) -> tuple[tuple[Layer, ...], dict[str, Any]]:
+    """Returns the layers of a run's network, and the shapes of its variables."""
+    program = Program(run, image_shape, num_outputs, {})
+    return describe_network(lambda key: init_variables(program, run, key))
 
 
 def make_examples(dataset: Dataset, splits: Sequence[Split]) -> Examples:
@@ -203,8 +214,7 @@ def draw_masks(program: Program, config: Run, key: Array):
     They follow from the run's key alone, so they are made anew when needed and kept
     nowhere.
     """
-    shapes = jax.eval_shape(lambda k: init_variables(program, config, k), key)
-    leaves, tree = jax.tree.flatten(shapes.get(MASKS, {}))  # most have none
+    leaves, tree = jax.tree.flatten(program.variables.get(MASKS, {}))  # most have none
     probability = config.network.severing_probability()
     keys = [jax.random.fold_in(key, i) for i in range(len(leaves))]
     masks = [

@@ -53,16 +53,21 @@ def init_run(program: Program, inputs: RunInputs) -> tuple[RunState, Metrics]:
     masks = run_masks(program, inputs)
     variables.pop(MASKS, None)
     params = _sever(variables.pop("params"), masks)
-    state = RunState(
+    state = begin(program, config, params, variables)
+    return state, measure(program, config, params)
+
+
+def begin(program: Program, config: Run, params: Any, model_state: Any) -> RunState:
+    """Returns the state before training of a run whose parameters are given."""
+    return RunState(
         params=params,
-        model_state=variables,
+        model_state=model_state,
         opt_state=program.optimizer(config).init(params),
         phase_state=config.train.phase.init(program.layers, params),
         best=jnp.full((), -jnp.inf, jnp.float32),
         epochs_since_best=jnp.zeros((), jnp.int32),
         status=jnp.full((), Status.ALIVE, jnp.int32),
     )
-    return state, measure(program, config, params)
 
 
 def run_masks(program: Program, inputs: RunInputs):

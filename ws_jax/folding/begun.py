@@ -20,8 +20,9 @@ from ws_jax.engine.mapping import stack_inputs
 from ws_jax.engine.program import Program, RunState, make_program
 from ws_jax.engine.study import Study, make_record
 from ws_jax.engine.table import SweepTable
-from ws_jax.engine.train import init_run, run_masks
+from ws_jax.engine.train import begin, run_masks
 from ws_jax.folding.loops import Folded
+from ws_jax.layers import MASKS
 from ws_jax.metrics import epoch_metrics
 from ws_jax.runs import Run
 from ws_jax.storage.checkpoint import open_chunk
@@ -64,14 +65,16 @@ def _state(study: Study, run: Run, variables: Any) -> tuple[Program, Any, RunSta
     """Returns a run's program, inputs, and state with given parameters."""
     program = make_program(run, study.dataset, study.splits)
     inputs = jax.tree.map(lambda a: a[0], stack_inputs([run]))
-    state, _ = init_run(program, inputs)
-    others = {name: v for name, v in variables.items() if name != "params"}
-    kept = {"params": variables["params"], "model_state": others}
-    shapes = jax.tree.map(jnp.shape, {n: getattr(state, n) for n in kept})
-    if jax.tree.map(jnp.shape, kept) != shapes:
+    wanted = {name: v for name, v in program.variables.items() if name != MASKS}
+    if _shapes(dict(variables)) != _shapes(wanted):
         raise ResultsError("the saved parameters are not those of this network")
-    state = dataclasses.replace(state, **jax.tree.map(jnp.asarray, kept))
-    return program, inputs, state
+    others = jax.tree.map(jnp.asarray, dict(variables))
+    params = others.pop("params")
+    return program, inputs, begin(program, inputs.config, params, others)
+
+
+def _shapes(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: tuple(leaf.shape), tree)
 
 
 def write_begun(

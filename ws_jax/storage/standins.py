@@ -136,9 +136,9 @@ def _identity(rows: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
 def _hashes(keys: pd.DataFrame, common: str) -> pd.Series:
     """Returns a short hash for each row of identifying columns."""
     number = keys.groupby(list(keys), dropna=False, sort=False).ngroup()
-    hashes = {}
-    for index, row in zip(number, keys.itertuples(index=False), strict=True):
-        if index not in hashes:
-            text = common + json.dumps(list(row), default=str)
-            hashes[index] = OLD + hashlib.sha256(text.encode()).hexdigest()[:16]
+    first, hashes = ~number.duplicated(), {}
+    told = keys[first].itertuples(index=False)
+    for index, row in zip(number[first], told, strict=True):
+        text = common + json.dumps(list(row), default=str)
+        hashes[index] = OLD + hashlib.sha256(text.encode()).hexdigest()[:16]
     return number.map(hashes).astype("str")

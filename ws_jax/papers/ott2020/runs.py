@@ -155,38 +155,39 @@ def _field_departures(
     """Compares the fields of runs under one bundle and kind of augmentation."""
     wanted = _preset(data, semantics, kind)
     # Of results older than these columns, their record says all that is known.
-    old = rows["digest"].str.startswith(OLD)
-    words = pd.Series("", rows.index, dtype="str")
+    old = rows["digest"].str.startswith(OLD).tolist()
+    words = [""] * len(rows)
     fields = [c for c in rows.columns if "." in c and c not in published.OLDER]
     for name in dict.fromkeys([*wanted, *fields]):
         if name in axes.FREE or name in but or name.startswith(axes.FREE_SECTIONS):
             continue
-        told = pd.Series("", rows.index, dtype="str")
-        if name in rows.columns:
-            told = settings.column_in_words(rows[name])
         if name not in wanted and name.startswith(_SHOWN_OTHERWISE):
             continue
+        told = [""] * len(rows)
+        if name in rows.columns:
+            told = settings.column_in_words(rows[name]).tolist()
         if name not in wanted:
-            text = f", {name} " + told + " (the paper has no such field)"
-            words += text.where((told != "") & ~old, "")
+            for i, word in enumerate(told):
+                if word and not old[i]:
+                    words[i] += f", {name} {word} (the paper has no such field)"
             continue
         paper = settings.word(wanted[name])
-        usual = pd.Series(_usual(name, paper), rows.index, dtype="str")
-        usual = usual.where(~old & _is_there(name, seen, rows), paper)
-        values = told.where(told != "", usual)
-        text = f", {name} " + values + f" (the paper: {paper})"
-        words += text.where(values != paper, "")
-    return words
+        usual, there = _usual(name, paper), _is_there(name, seen, rows)
+        for i, word in enumerate(told):
+            value = word or (usual if there[i] and not old[i] else paper)
+            if value != paper:
+                words[i] += f", {name} {value} (the paper: {paper})"
+    return pd.Series(words, rows.index, dtype="str")
 
 
-def _is_there(name: str, seen: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
+def _is_there(name: str, seen: pd.DataFrame, rows: pd.DataFrame) -> list[bool]:
     """Marks the runs that have the part a field is of; of views those with a value."""
     *_, owner, kind, _ = ("", "", *name.split("."))
     if owner != "views":
-        return pd.Series(True, rows.index)
+        return [True] * len(rows)
     if kind not in seen.columns:
-        return pd.Series(False, rows.index)
-    return seen.loc[rows.index, kind]
+        return [False] * len(rows)
+    return seen.loc[rows.index, kind].tolist()
 
 
 @functools.cache

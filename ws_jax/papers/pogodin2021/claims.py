@@ -35,9 +35,15 @@ class Evidence:
     def __init__(self, rows: pd.DataFrame, data: str):
         """Takes rows as `runs.own` returns them."""
         self.rows, self.data = rows, data
+        self._samples: dict[tuple[str, str], Sample] = {}
 
     def sample(self, condition: str, metric: str = "val_acc") -> Sample:
         """Returns a measure by seed: the mean over the last quarter of the epochs."""
+        if (condition, metric) not in self._samples:
+            self._samples[condition, metric] = self._sample(condition, metric)
+        return self._samples[condition, metric]
+
+    def _sample(self, condition: str, metric: str) -> Sample:
         rows = self.rows[self.rows["condition"] == condition]
         values = aggregate.run_values(rows, metric, "last_quarter")
         running = bool((values["status"] == "running").any())
