@@ -148,7 +148,7 @@ def _lead(rows: pd.DataFrame) -> str:
     names = [labels.data(name) for name in sorted(rows["data"].unique())]
     trainings = labels.count(rows["training"].nunique(), "training")
     longest = labels.epochs(int(rows["epoch"].max()))
-    return f"{trainings} on {' and '.join(names)}, of up to {longest}."
+    return f"{trainings} on {'; '.join(names)}, of up to {longest}."
 
 
 def _of_papers(rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
