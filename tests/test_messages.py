@@ -469,6 +469,7 @@ TYPED = [
     ("sweep {tiny} {older}", "holds a sweep with another config"),
     # Results.
     ("report", "--workdir is missing"),
+    ("report --workdir=gone --kernels --nofigures", "--kernels needs --figures"),
     ("report --workdir=gone", "no results in gone: there is no results.parquet"),
     ("report {no_table}", "a sweep writes one when its first runs are done"),
     ("report {flipped_table}", "it is not what was written"),

@@ -303,5 +303,11 @@ def _pictures(image: np.ndarray | None, papers: Sequence[Paper]) -> str:
 
 
 def _kernels(folders: Sequence[str | os.PathLike], papers: Sequence[Paper]) -> str:
+    if not folders:
+        return ""
     items = [item for paper in papers for item in paper.kernels(folders)]
-    return _figures(items, 3000) if folders else ""
+    note = (
+        '<p class="note">There are no kernels to show: these folders hold no '
+        "checkpoints of runs whose kernels a paper draws.</p>"
+    )
+    return _figures(items, 3000) if items else note
