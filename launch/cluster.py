@@ -18,9 +18,7 @@ WORKDIR = cli.define_workdir()
 DATA_DIR = cli.define_data_dir()
 EXTEND = cli.define_extend()
 ELEMENTS = flags.DEFINE_integer("elements", 1, "How many processes, or machines.", 1)
-CLUSTER = flags.DEFINE_enum(
-    "cluster", None, ["slurm", "local"], "Else slurm where there is one, else local."
-)
+CLUSTER = flags.DEFINE_enum("cluster", None, ["slurm", "local"], "Else what is here.")
 MINUTES = flags.DEFINE_integer("minutes", 240, "Time of an element; then again.", 1)
 SAVE_SECONDS = flags.DEFINE_integer(
     "save_seconds", 300, "Before the end of its time: more than an epoch takes.", 1
@@ -32,11 +30,8 @@ SLURM = flags.DEFINE_multi_string("slurm", [], "An option of sbatch, as partitio
 
 def main() -> None:
     """Submits the array, and prints the numbers of its jobs."""
-    if SAVE_SECONDS.value >= 60 * MINUTES.value:
-        raise ConfigError(
-            f"--save_seconds={SAVE_SECONDS.value}: must be less than the time of an "
-            f"element, --minutes={MINUTES.value}, or it would never train"
-        )
+    if (left := SAVE_SECONDS.value) >= 60 * MINUTES.value:
+        raise ConfigError(f"--save_seconds={left}: must be less than --minutes")
     sweep = cli.read_config(CONFIG, AXIS.value)
     workdir = Path(cli.required(WORKDIR)).absolute()
     asked = {
