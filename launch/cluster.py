@@ -18,7 +18,7 @@ WORKDIR = cli.define_workdir()
 DATA_DIR = cli.define_data_dir()
 EXTEND = cli.define_extend()
 ELEMENTS = flags.DEFINE_integer("elements", 1, "How many processes, or machines.", 1)
-CLUSTER = flags.DEFINE_string("cluster", "", "slurm or local; else what is here.")
+CLUSTER = flags.DEFINE_enum("cluster", None, ["slurm", "local"], "Else what is here.")
 MINUTES = flags.DEFINE_integer("minutes", 240, "Time of an element; then again.", 1)
 SAVE_SECONDS = flags.DEFINE_integer(
     "save_seconds", 300, "Before the end of its time: more than an epoch takes.", 1
@@ -30,6 +30,8 @@ SLURM = flags.DEFINE_multi_string("slurm", [], "An option of sbatch, as partitio
 
 def main() -> None:
     """Submits the array, and prints the numbers of its jobs."""
+    if (left := SAVE_SECONDS.value) >= 60 * MINUTES.value:
+        raise ConfigError(f"--save_seconds={left}: must be less than --minutes")
     sweep = cli.read_config(CONFIG, AXIS.value)
     workdir = Path(cli.required(WORKDIR)).absolute()
     asked = {
@@ -47,7 +49,7 @@ def main() -> None:
     command += [f"--data_dir={DATA_DIR.value}"] * bool(DATA_DIR.value)
     command += ["--extend"] * EXTEND.value
     jobs = cluster.submit(
-        command, ELEMENTS.value, workdir / "jobs", cluster=CLUSTER.value,
+        command, ELEMENTS.value, workdir / "jobs", cluster=CLUSTER.value or "",
         parameters=asked,
     )  # fmt: skip
     print(f"submitted: {' '.join(job.job_id for job in jobs)}; logs: {workdir}/jobs")

@@ -21,9 +21,7 @@ AUGMENTATIONS = flags.DEFINE_bool(
 )
 KERNELS = flags.DEFINE_bool("kernels", False, "Show kernels before and after sleep.")
 JOIN_LENGTHS = flags.DEFINE_bool("join_lengths", False, "Join runs of any epochs.")
-FIGURES = flags.DEFINE_bool(
-    "figures", True, "With figures; without, words and tables come sooner."
-)
+FIGURES = flags.DEFINE_bool("figures", True, "With figures; without, it is sooner.")
 
 
 def main() -> None:
@@ -31,6 +29,8 @@ def main() -> None:
     folders = [name for value in WORKDIR.value for name in value.split(",") if name]
     if not folders:
         raise ConfigError("--workdir is missing")
+    for shown in (KERNELS, AUGMENTATIONS):
+        cli.goes_with(shown, FIGURES)
     from ws_jax.analysis import report
     from ws_jax.papers.pages import PAPERS
     from ws_jax.storage import results

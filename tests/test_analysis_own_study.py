@@ -187,6 +187,37 @@ def test_an_effect_over_folds_is_that_of_the_corrected_test():
     np.testing.assert_allclose([ahead.low, ahead.high], [want.low, want.high])
 
 
+def test_values_are_compared_though_another_stands_beside_none():
+    cases = [{"model": "cnn", "train.phase.amount": 0, "train.phase.kinds": "()"}]
+    cases += [
+        {"model": "cnn", "train.phase.amount": a, "train.phase.kinds": "decay"}
+        for a in (2, 4)
+    ]
+    frame = runs(*cases, seeds=(0, 1, 2), epochs=6)
+    bonus = (frame["train.phase.amount"] == 4) * (0.1 + 0.01 * frame["seed"])
+    frame = frame.assign(val_acc=frame["val_acc"] + bonus)
+    found = question.study(aggregate.tidy(frame))
+    names = [field.name for field in found.fields]
+    order, (ahead,) = question.effect(found, names.index("amount"))
+    assert order == ["4", "2"]
+    np.testing.assert_allclose(ahead.mean, 0.11)
+    said = " ".join(question.answers(found))
+    assert "amount: 4 is ahead of 2 by 11.0 points" in said
+    assert "Nothing stands beside 0, all else equal." in said
+    assert "kinds: no two values stand beside each other" in said
+    # What is empty has a word.
+    assert "kinds (decay, none)" in said and "()" not in said
+
+
+def test_the_lead_names_each_data_set_apart():
+    names = ["cifar10", "mnist", "mnist_5k"]
+    frame = study_frames.frame(
+        [study_frames.run_rows(data=name, epochs=2) for name in names]
+    )
+    text = own_page(frame)
+    assert "3 trainings on CIFAR-10; MNIST; MNIST, 5,000 digits, of up to 2 ep" in text
+
+
 def many():
     """16 settings of four fields."""
     fields = ("train.batch_size", "train.optimizer.weight_decay", "train.phase.amount")

@@ -357,3 +357,11 @@ def test_the_launcher(smoke, tmp_path):
     )
     assert wrong.returncode == 1
     assert "no results in" in wrong.stderr
+
+
+def test_a_page_asked_for_kernels_says_that_there_are_none(tmp_path):
+    frame = study_frames.frame([study_frames.run_rows(epochs=2)]).iloc[:0]
+    said = "There are no kernels to show"
+    papers = list(PAPERS.values())
+    assert said in report.make_report(frame, papers=papers, folders=[tmp_path])
+    assert said not in report.make_report(frame, papers=papers)

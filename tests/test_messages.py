@@ -429,6 +429,8 @@ TYPED = [
     ("benchmark --output=README.md", "README.md exists: name another --output"),
     ("cluster {tiny}", "--workdir is missing"),
     ("cluster {tiny} {new} --elements=0", "0 is not a positive integer"),
+    ("cluster {tiny} {new} --cluster=slrm", "one of <slurm|local>"),
+    ("cluster {tiny} {new} --minutes=5", "--save_seconds=300: must be less than"),
     ("cluster {tiny} {new} --slurm=qos", "needs a value, as in --slurm=qos=long"),
     ("cluster {tiny} {new} --overwrite", "Unknown command line flag 'overwrite'"),
     ("fold --workdir=x", "--run is missing: --run=NAME"),
@@ -467,6 +469,7 @@ TYPED = [
     ("sweep {tiny} {older}", "holds a sweep with another config"),
     # Results.
     ("report", "--workdir is missing"),
+    ("report --workdir=gone --kernels --nofigures", "--kernels needs --figures"),
     ("report --workdir=gone", "no results in gone: there is no results.parquet"),
     ("report {no_table}", "a sweep writes one when its first runs are done"),
     ("report {flipped_table}", "it is not what was written"),

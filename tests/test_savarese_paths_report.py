@@ -134,6 +134,13 @@ def test_other_papers_leave_the_rows_alone():
     assert runs.select(rows, rows["data"].iloc[0]).rows.empty
 
 
+def test_the_first_words_tell_what_the_network_is():
+    papers = list(PAPERS.values())
+    text = report.make_report(made_up(seeds=(0,)), papers=papers, figures=False)
+    assert "grid_net</dt><dd>a network of convolutions without pooling" in text
+    assert "templates</dt><dd>kernels that several layers mix" in text
+
+
 @pytest.mark.slow
 def test_the_page_has_the_figures_and_the_verdicts():
     text = report.make_report(made_up(), papers=list(PAPERS.values()))

@@ -48,7 +48,7 @@ def words(rows: pd.DataFrame, papers: Sequence[Paper], text: str) -> str:
     }
     for name in sorted(set(rows["model"]) - {"cnn", "fcn"}):
         if name == "".join(rows.loc[rows["model"] == name, "sharing"].unique()):
-            known[labels.model(name)] = _scheme(name)
+            known.setdefault(labels.model(name), _scheme(name))
     items = [
         f"<dt>{page.escape(word)}</dt><dd>{page.escape(meaning)}.</dd>"
         for word, meaning in known.items()

@@ -146,8 +146,9 @@ def effect(found: Study, place: int) -> tuple[list[str], list[statistics.Differe
 
     Returns:
       The values, the best first, and how far the first is ahead of each of the others:
-      by folds (corrected for their overlap), or by seeds where there is one fold. Both
-      empty if no two values share a setting of the other fields.
+      by folds (corrected for their overlap), or by seeds where there is one fold. Where
+      no setting of the other fields has all values, of as many as stand beside each
+      other. Both empty if no two values do.
     """
     runs = found.runs.dropna(subset=["value"])
     runs = runs[runs[key(place)] != ""]
@@ -158,7 +159,7 @@ def effect(found: Study, place: int) -> tuple[list[str], list[statistics.Differe
     wide = runs.pivot_table(
         index=[*others, by], columns=key(place), values="value", aggfunc="mean"
     )
-    wide = found.sign * wide.dropna()
+    wide = found.sign * _complete(wide)
     if wide.empty or wide.shape[1] < 2:
         return [], []
     order = list(wide.mean().sort_values(ascending=False, kind="stable").index)
@@ -169,6 +170,18 @@ def effect(found: Study, place: int) -> tuple[list[str], list[statistics.Differe
         statistics.corrected_t_test(each[order[0]] - each[other], ratio)
         for other in order[1:]
     ]
+
+
+def _complete(wide: pd.DataFrame) -> pd.DataFrame:
+    """Keeps the rows that have the most columns, all of the same, and these columns."""
+    if wide.empty:
+        return wide
+    there = wide.notna()
+    alike = there.groupby(list(there.columns)).size().reset_index(name="rows")
+    alike["columns"] = alike[list(there.columns)].sum(axis=1)
+    most = alike.sort_values(["columns", "rows"], ascending=False, kind="stable")
+    kept = most.iloc[0][list(there.columns)].astype(bool)
+    return wide.loc[:, kept.to_numpy()].dropna()
 
 
 def key(place: int) -> str:
@@ -192,8 +205,11 @@ def _of(found: Study, place: int) -> str:
     if not order:
         return f"{field.name}: no two values stand beside each other, all else equal."
     first, last = ahead[0], ahead[-1]
+    alone = [value for value in field.values if value not in order]
+    aside = f" Nothing stands beside {', '.join(alone)}, all else equal." * bool(alone)
     if first.mean == 0 and len(order) == 2:
-        return f"{field.name}: no difference between {order[0]} and {order[1]}."
+        same = f"{field.name}: no difference between {order[0]} and {order[1]}."
+        return same + aside
     lead = f"{found.difference(first.mean)}{found.unit}"
     text = f"{field.name}: {order[0]} is ahead of {order[1]} by {lead}"
     text += f" ({_interval(found, first)})"
@@ -204,7 +220,7 @@ def _of(found: Study, place: int) -> str:
     clear = not math.isnan(first.low) and first.low > 0 and not is_short(found)
     by = "folds" if found.runs["fold"].nunique() > 1 else "seeds"
     said = f"clear of the spread between {by}" if clear else "too early to say"
-    return f"{text}: {said}."
+    return f"{text}: {said}.{aside}"
 
 
 def _interval(found: Study, lead: statistics.Difference) -> str:

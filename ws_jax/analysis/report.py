@@ -162,7 +162,7 @@ def _lead(rows: pd.DataFrame) -> str:
     names = [labels.data(name) for name in sorted(rows["data"].unique())]
     trainings = labels.count(rows["training"].nunique(), "training")
     longest = labels.epochs(int(rows["epoch"].max()))
-    return f"{trainings} on {' and '.join(names)}, of up to {longest}."
+    return f"{trainings} on {'; '.join(names)}, of up to {longest}."
 
 
 def _of_papers(rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
@@ -317,5 +317,11 @@ def _pictures(image: np.ndarray | None, papers: Sequence[Paper]) -> str:
 
 
 def _kernels(folders: Sequence[str | os.PathLike], papers: Sequence[Paper]) -> str:
+    if not folders:
+        return ""
     items = [item for paper in papers for item in paper.kernels(folders)]
-    return _figures(items, 3000) if folders else ""
+    note = (
+        '<p class="note">There are no kernels to show: these folders hold no '
+        "checkpoints of runs whose kernels a paper draws.</p>"
+    )
+    return _figures(items, 3000) if items else note

@@ -138,13 +138,13 @@ def word(value: Any) -> str:
     """Returns a config's value in words, the same for 32 and 32.0; empty for NaN.
 
     Example:
-      >>> word((32, 64.0)), word(1e-4)
-      ('(32, 64)', '0.0001')
+      >>> word((32, 64.0)), word(1e-4), word(())
+      ('(32, 64)', '0.0001', 'none')
     """
     if isinstance(value, str):
-        return value
+        return "none" if value == "()" else value
     if isinstance(value, Iterable):
-        return f"({', '.join(map(word, value))})"
+        return word(f"({', '.join(map(word, value))})")
     if value is None or value != value:
         return ""
     return str(value) if isinstance(value, bool) else f"{value:.6g}"

@@ -159,9 +159,11 @@ def _mean(own: np.ndarray, signs: np.ndarray, scale: str) -> np.ndarray:
 def check_foldable(network: Network) -> WideResNet:
     """Returns a network; `ConfigError` unless its banks have a similarity."""
     if not isinstance(network, WideResNet) or not network.templates:
+        has = getattr(network, "templates", 0)
+        why = "cannot be folded" if has else "has no template bank, and nothing to fold"
         raise ConfigError(
-            f"network {network.kind} of this run has no template bank, and nothing to "
-            "fold: fold a run of network wrn with network.templates of 2 or more"
+            f"network {network.kind} of this run {why}: fold a run of network wrn with "
+            "network.templates of 2 or more"
         )
     if network.templates == 1:
         raise ConfigError(

@@ -48,4 +48,16 @@ PAPER = Paper(
     concerns=lambda rows: runs.concerns(rows) or path_runs.concerns(rows),
     asks=path_runs.concerns,
     comparisons=path_page.comparisons,
+    words=(
+        (
+            "grid_net",
+            "a network of convolutions without pooling, which answers for every cell "
+            "of a grid",
+        ),
+        (
+            "templates",
+            "kernels that several layers mix, each with coefficients of its own; a "
+            "network with 0 has a kernel for each layer",
+        ),
+    ),
 )
