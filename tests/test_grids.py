@@ -179,6 +179,7 @@ def test_grids_are_drawn_again_until_the_distance_is_as_asked():
         ((8, 0.6, 12, 14), "largest that was reached in 512 draws is"),
         ((8, 0.1, 30, 40), "no two cells at a distance of 30 to 40; the largest"),
         ((1, 0.1, 1, 2), "grids of 1x1 have no two cells"),
+        ((1000, 0.1, 1, 2), "1000x1000 are too large; 128 a side is most"),
         ((8, 0.1, 4, 3), "longest distance, 3, is below the shortest, 4"),
         ((8, 0.1, 0, 3), "shortest distance is 0, below 1"),
         ((8, 1.0, 1, 3), r"density 1.0 is not in \[0, 1\)"),

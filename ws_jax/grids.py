@@ -27,6 +27,7 @@ CONNECTIVITIES = (4, 8)
 LABELS = ("all", "one")
 TRIES = 256  # draws until two cells are as far apart as asked
 _LEAST_SHARE = 0.05  # of draws that succeed: then 256 of them fail once in 500,000
+_MOST_CELLS = 128  # a side: what the sample of grids takes grows with the square
 _SAMPLED = 512  # draws by which that share is judged
 _STEPS = {
     4: ((-1, 0), (0, -1), (0, 1), (1, 0)),
@@ -237,6 +238,10 @@ def check_grids(
     )
     check_name("label of shortest paths", label, LABELS)
     require(size >= 2, f"{what}: grids of {size}x{size} have no two cells; 2 is least")
+    require(
+        size <= _MOST_CELLS,
+        f"{what}: grids of {size}x{size} are too large; {_MOST_CELLS} a side is most",
+    )
     require(shortest >= 1, f"{what}: the shortest distance is {shortest}, below 1")
     require(
         longest >= shortest,

@@ -99,11 +99,13 @@ def check_fits(study: Study) -> None:
     """Raises `ConfigError` if what is trained or measured does not suit the data."""
     dataset = study.dataset
     for group in study.groups:
+        for one in group.runs:  # before any network is traced
+            check_changes(one, dataset.image_shape)
+    for group in study.groups:
         run = group.run
         program = check_run(run, dataset, study.splits)
         for one in group.runs:  # their numbers differ
             one.train.phase.check_layers(program.layers)
-            check_changes(one, dataset.image_shape)
         smallest = min(len(split.train) for split in study.splits)
         if run.train.batch_size > smallest:
             raise ConfigError(
