@@ -68,7 +68,8 @@ def stop(number, frame):
     sys.exit(143)
 signal.signal(signal.SIGTERM, stop)
 os.kill(above, getattr(signal, f"SIG{first}"))
-time.sleep(60)
+for _ in range(3000):  # a signal just before a long sleep would wait for its end
+    time.sleep(0.02)
 """
 
 
