@@ -605,7 +605,8 @@ def place(kept, tmp_path):
                      labels=labels, num_classes=2)  # fmt: skip
             return tmp_path / "w.npz"
         if name == "older":
-            return f"--workdir={shutil.copytree('docs/results/mnist_quick', tmp_path / 'o')}"
+            older = shutil.copytree("docs/results/mnist_quick", tmp_path / "o")
+            return f"--workdir={older}"
         workdir = shutil.copytree(kept / "sweep", tmp_path / name)
         SPOILT.get(name, lambda workdir: None)(workdir)
         return f"--workdir={workdir}"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from absl import logging
 
 from ws_jax.analysis import (
     aggregate,
@@ -101,6 +102,7 @@ def make_report(
     folders: Sequence[str | os.PathLike] = (),
 ) -> str:
     """Returns the page that `write_report` writes."""
+    logging.info("judging %s rows of results", f"{len(frame):,}")
     frame = aggregate.with_plan(frame, records)
     rows = aggregate.tidy(frame, join_lengths)
     papers = [paper for paper in papers if paper.concerns(rows)]
@@ -269,10 +271,14 @@ def _table(table: tables.Table) -> str:
 
 
 def _figures(items: Sequence[gallery.Item], start: int) -> str:
-    return "".join(
-        page.figure(item.draw(), start + i, item.name, item.title, item.caption)
-        for i, item in enumerate(items)
-    )
+    drawn = []
+    for number, item in enumerate(items, start):
+        said = ", ".join(filter(None, (item.name, item.title)))
+        logging.info("drawing %s", said)
+        drawn.append(
+            page.figure(item.draw(), number, item.name, item.title, item.caption)
+        )
+    return "".join(drawn)
 
 
 def _paper_figures(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
