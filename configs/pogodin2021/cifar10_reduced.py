@@ -13,4 +13,4 @@ from ws_jax.papers.pogodin2021.presets import reduced
 
 def get_config():
     """Returns the sweep."""
-    return reduced("cifar10_reduced")
+    return reduced("pogodin_cifar10_reduced")

@@ -13,5 +13,8 @@ from ws_jax.papers.pogodin2021.presets import SLEEP, reduced
 def get_config():
     """Returns the sweep."""
     return reduced(
-        "cifar10_reduced_sleep", sharing=("free",), phases=(SLEEP,), cadences=(10,)
+        "pogodin_cifar10_reduced_sleep",
+        sharing=("free",),
+        phases=(SLEEP,),
+        cadences=(10,),
     )

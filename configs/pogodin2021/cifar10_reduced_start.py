@@ -11,4 +11,6 @@ from ws_jax.papers.pogodin2021.presets import reduced
 
 def get_config():
     """Returns the sweep."""
-    return reduced("cifar10_reduced_start", sharing=("free",), starts=("shared",))
+    return reduced(
+        "pogodin_cifar10_reduced_start", sharing=("free",), starts=("shared",)
+    )

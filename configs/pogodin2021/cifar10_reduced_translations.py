@@ -12,4 +12,4 @@ from ws_jax.papers.pogodin2021.presets import NEVER, reduced
 
 def get_config():
     """Returns the sweep."""
-    return reduced("cifar10_reduced_translations", copies=4, cadences=(NEVER,))
+    return reduced("pogodin_cifar10_reduced_translations", copies=4, cadences=(NEVER,))

@@ -15,7 +15,7 @@ from ws_jax.papers.savarese2019.presets import cifar
 def get_config():
     """Returns the sweep."""
     return cifar(
-        "cifar10_reduced",
+        "savarese_cifar10_reduced",
         depths=(16, 28),
         widths=(1,),
         templates=(0, 2),
