@@ -187,3 +187,11 @@ def test_commands_and_names_in_the_notes_are_there():
     note = (ROOT / "docs/design/0005-semantics.md").read_text("utf-8")
     names = re.findall(r"`augment\.(\w+)`", note)
     assert names and all(hasattr(augment, name) for name in names)
+
+
+def test_the_readmes_numbers_of_sharing_in_sleep(rows):
+    own = rows[(rows["sweep"] == "pogodin_cifar10_reduced") & (rows["epoch"] > 15)]
+    every = own["train.phase.every"].fillna(0)  # a convolution has no such phase
+    found = own.groupby(every)["val_acc"].mean()
+    (text,) = re.findall(r"last five epochs is ([^;]*?) for the free network", TEXT)
+    assert re.findall(r"\.\d{3}", text) == [short(value) for value in found]
