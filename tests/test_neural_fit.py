@@ -19,14 +19,15 @@ from ws_jax import engine, neural_fit, results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
 from ws_jax.data import arrays as npz
-from ws_jax.data import make_splits, make_synthetic
+from ws_jax.data import load, make_splits, make_synthetic
 from ws_jax.engine import predict
 from ws_jax.engine.program import init_variables, make_program
-from ws_jax.models import ResNet
+from ws_jax.models import GridNet, ResNet
 from ws_jax.neural_fit import fit, regression
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.storage.integrity import WorkdirError
-from ws_jax.transforms import Flip, Normalize
+from ws_jax.tasks import ShortestPaths
+from ws_jax.transforms import DrawPaths, Flip, Normalize
 
 
 def draw(*shape, seed=0):
@@ -422,6 +423,26 @@ def test_the_layer_that_neurons_read_fits_best():
     none = dataclasses.replace(data, responses=responses[:, :, :0])
     with pytest.raises(ConfigError, match="have no responses"):
         neural_fit.compare(layers, none, settings)
+
+
+def test_layers_see_the_images_given_though_the_run_makes_others_in_training():
+    run = Run(
+        data=Data("paths:20x6", split="published"),
+        network=GridNet(depth=2, width=3),
+        task=ShortestPaths(),
+        transforms=(DrawPaths(longest=4, limit=4),),
+        train=Train(epochs=1, batch_size=4),
+        evaluation=Evaluation(views=()),
+    )
+    dataset = load("paths:20x6,longest=4")
+    program = make_program(run, dataset, make_splits(dataset, run.data))
+    variables = init_variables(program, run, jax.random.key(0))
+    (layer, *_) = neural_fit.layer_names(run, dataset.image_shape, 2)
+    one, other = (
+        neural_fit.record(run, variables, dataset.images[i : i + 1], 2, [layer])[layer]
+        for i in (0, 1)
+    )
+    assert (one != other).any()
 
 
 @pytest.fixture(scope="module")

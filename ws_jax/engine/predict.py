@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from ws_jax.config import ConfigError
 from ws_jax.engine.program import Program, forward, to_float
@@ -39,6 +40,34 @@ def predict(
       ConfigError: if the images are no uint8 [n, h, w, c], or the run severs
         connections: what is severed is drawn anew by a sweep and kept nowhere.
     """
+    images = check_asked(run, images, "a network can be asked for outputs")
+    shape = images.shape[1:]
+    program = Program(run, shape, run.task.num_outputs(num_classes, shape), {})
+    held = dict(jax.tree.map(jnp.asarray, dict(variables)))
+    params = held.pop("params")
+
+    @jax.jit
+    def outputs(batch):
+        return forward(program, run, params, held, {}, as_evaluated(run, batch))[0]
+
+    parts = [
+        np.asarray(outputs(images[start : start + _BATCH]))
+        for start in range(0, max(1, len(images)), _BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+def check_asked(run: Run, images: np.ndarray, what: str) -> np.ndarray:
+    """Returns images that a trained network can be asked about.
+
+    Args:
+      run: of the network.
+      images: uint8 [n, h, w, c].
+      what: is possible where nothing is severed, for the message.
+
+    Raises:
+      ConfigError: for other images, or a run that severs connections.
+    """
     images = np.asarray(images)
     if images.ndim != 4 or images.dtype != np.uint8:
         raise ConfigError(
@@ -46,23 +75,13 @@ def predict(
         )
     if run.network.severing_probability():
         raise ConfigError(
-            "the run severs connections, and which ones is not kept: a network can be "
-            "asked for outputs where network.vcp is 0"
+            "the run severs connections, and which ones is not kept: "
+            f"{what} where network.vcp is 0"
         )
-    shape = images.shape[1:]
-    program = Program(run, shape, run.task.num_outputs(num_classes, shape), {})
-    held = dict(jax.tree.map(jnp.asarray, dict(variables)))
-    params = held.pop("params")
-    fixed = fixed_transforms(run.transforms)
+    return images
 
-    @jax.jit
-    def outputs(batch):
-        targets = jnp.zeros(len(batch), jnp.int32)
-        x, _ = transform_batch(jax.random.key(0), fixed, to_float(batch), targets)
-        return forward(program, run, params, held, {}, x)[0]
 
-    parts = [
-        np.asarray(outputs(images[start : start + _BATCH]))
-        for start in range(0, max(1, len(images)), _BATCH)
-    ]
-    return np.concatenate(parts)
+def as_evaluated(run: Run, images: Array) -> Array:
+    """Changes uint8 images as evaluations do, but makes no others in their place."""
+    fixed, none = fixed_transforms(run.transforms), jnp.zeros(len(images), jnp.int32)
+    return transform_batch(jax.random.key(0), fixed, to_float(images), none)[0]

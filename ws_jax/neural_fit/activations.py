@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Array
 
 from ws_jax.config import ConfigError, check_name
-from ws_jax.engine.program import Program, forward, to_float
+from ws_jax.engine.predict import as_evaluated, check_asked
+from ws_jax.engine.program import Program, forward
 from ws_jax.runs import Run
-from ws_jax.transforms import output_shape, transform_batch
+from ws_jax.transforms import output_shape
 
 _BATCH = 64  # images at a time
 _STANDARD = "NHWC"
@@ -40,7 +41,7 @@ def layer_names(
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(key):
-        x, _ = _transformed(run, jnp.zeros((2, *image_shape), jnp.float32))
+        x = as_evaluated(run, jnp.zeros((2, *image_shape), jnp.uint8))
         with _Recorder() as found:
             program.module(run).init(key, x, False)
         shapes.update({name: a.shape[1:] for name, a in found.outputs.items()})
@@ -74,16 +75,7 @@ def record(
       ConfigError: for no layer, an unknown one, images of another type, or a run that
         severs connections, which are kept nowhere.
     """
-    images = np.asarray(images)
-    if images.ndim != 4 or images.dtype != np.uint8:
-        raise ConfigError(
-            f"images must be uint8 [n, h, w, c], got {images.dtype}{list(images.shape)}"
-        )
-    if run.network.severing_probability():
-        raise ConfigError(
-            "the run severs connections, and which ones is not kept: layers can be "
-            "recorded where network.vcp is 0"
-        )
+    images = check_asked(run, images, "layers can be recorded")
     shape = images.shape[1:]
     check_layers(layers, layer_names(run, shape, num_classes))
     program = _program(run, shape, num_classes)
@@ -92,9 +84,8 @@ def record(
 
     @jax.jit
     def outputs(batch):
-        x, _ = _transformed(run, to_float(batch))
         with _Recorder() as found:
-            forward(program, run, params, held, {}, x)
+            forward(program, run, params, held, {}, as_evaluated(run, batch))
         return [_take(found.outputs, name) for name in layers]
 
     parts = [
@@ -124,11 +115,6 @@ def _take(outputs: Mapping[str, Array], name: str) -> Array:
 def _program(run: Run, shape: tuple[int, int, int], num_classes: int) -> Program:
     seen = output_shape(run.transforms, shape)
     return Program(run, seen, run.task.num_outputs(num_classes, seen), {})
-
-
-def _transformed(run: Run, x: Array) -> tuple[Array, Array]:
-    fixed = tuple(t for t in run.transforms if not t.draws)
-    return transform_batch(jax.random.key(0), fixed, x, jnp.zeros(len(x), jnp.int32))
 
 
 class _Recorder:

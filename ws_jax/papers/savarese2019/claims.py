@@ -8,7 +8,7 @@ intervals are of the plain t-test over seeds.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -197,10 +197,14 @@ CLAIMS = (
 
 def judge(frame: pd.DataFrame) -> list[Verdict]:
     """Judges the claims on each data set and length of training by itself."""
-    rows = runs.select(frame)
+    return judged(CLAIMS, runs.select(frame))
+
+
+def judged(claims: Sequence[Claim], rows: pd.DataFrame) -> list[Verdict]:
+    """The same of any claims, on rows that were selected for them."""
     found = []
     groups = rows.groupby(["data", "epochs"]) if len(rows) else ()
-    for claim in CLAIMS:
+    for claim in claims:
         for (data, epochs), own in groups:
             checks = tuple(claim.checks(own))
             found.append(Verdict(claim, data, "paper", "paper", checks, int(epochs)))

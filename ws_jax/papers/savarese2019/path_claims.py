@@ -15,7 +15,7 @@ import pandas as pd
 from ws_jax.analysis import statistics
 from ws_jax.analysis.checks import Check
 from ws_jax.analysis.verdicts import Claim, Verdict
-from ws_jax.papers.savarese2019 import path_runs
+from ws_jax.papers.savarese2019 import claims, path_runs
 from ws_jax.papers.savarese2019.path_runs import CNN, LARGER, VIEWS
 
 MIN_EPOCHS = 10  # below, networks have hardly seen the largest distances
@@ -112,11 +112,4 @@ CLAIMS = (
 
 def judge(frame: pd.DataFrame) -> list[Verdict]:
     """Judges the claims on each data set and length of training by itself."""
-    rows = path_runs.select(frame)
-    found = []
-    groups = rows.groupby(["data", "epochs"]) if len(rows) else ()
-    for claim in CLAIMS:
-        for (data, epochs), own in groups:
-            checks = tuple(claim.checks(own))
-            found.append(Verdict(claim, data, "paper", "paper", checks, int(epochs)))
-    return found
+    return claims.judged(CLAIMS, path_runs.select(frame))
