@@ -143,12 +143,22 @@ def make_report(
         sections["tables"] = ("Tables", sections["tables"][1] + lacking)
         sections = {**first, "verdicts": verdicts, **sections}
     sections = {key: both for key, both in sections.items() if both[1]}
+    return _document(title, _lead(rows), sections, papers)
+
+
+def _document(
+    title: str,
+    lead: str,
+    sections: Mapping[str, tuple[str, str]],
+    papers: Sequence[Paper],
+) -> str:
+    """Joins sections, each a name and its HTML by an anchor, to a page with links."""
     links = "".join(
         f'<a href="#{key}">{name}</a>' for key, (name, _) in sections.items()
     )
     parts = [
         f"<header><h1>{page.escape(title)}</h1>",
-        f'<p class="lead">{page.escape(_lead(rows))}</p><nav>{links}</nav></header>',
+        f'<p class="lead">{page.escape(lead)}</p><nav>{links}</nav></header>',
     ]
     for key, (name, content) in sections.items():
         parts.append(f'<section id="{key}"><h2>{name}</h2>{content}</section>')
