@@ -10,15 +10,23 @@ from typing import Any
 
 from ws_jax.storage.integrity import write_atomically
 
+FIRST_PAPER = "ott2020"
 # Of a sweep: the runs of a chunk are lost with the machine until all have ended.
 CHUNK = 11
-_TINY = {
-    "train.epochs": "2",
-    "train.batch_size": "32",
-    "network.features": "(2, 2, 2)",
-    "network.hidden": "8",
-    "execution.chunk": "4",
+_TINY = {"train.epochs": "2", "train.batch_size": "32", "execution.chunk": "4"}
+# Of each paper's networks and data, and what a study of it may have as axes.
+# fmt: off
+_TINY_FIELDS = {
+    FIRST_PAPER: {"network.features": "(2, 2, 2)", "network.hidden": "8"},
+    "pogodin2021": {"network.width": "2", "data.num_images": "320"},
+    "savarese2019": {
+        "network.width": "1", "network.depth": "16", "data.num_images": "320",
+    },
+    "paths": {
+        "network.width": "2", "network.depth": "4", "data.name": "paths:160x32",
+    },
 }
+# fmt: on
 _TINY_AXES = {
     "sweep.folds": "(0, 1)",
     "sweep.levels": "(0.2,)",
@@ -81,6 +89,7 @@ def steps() -> dict[str, Step]:
         _study("table_b3", "mnist_rotation", "released", "Table B.3, Figure B.6"),
         _study("table_b2", "mnist_noise", "released", "Table B.2, Figure B.7"),
         _study("table_b1", "mnist_edge_noise", "released", "Table B.1"),
+        *_later_papers(),
         _study("table_2", "cifar10_translation", "paper", "Table 2, Figure 4"),
         _study("vcp", "mnist_vcp", "paper", "Figure C.1"),
         _study("table_b3", "mnist_rotation", "paper", "Table B.3, Figure B.6"),
@@ -111,6 +120,19 @@ def _other_cifar10() -> list[Step]:
     ]
 
 
+def _later_papers() -> list[Step]:
+    cifar, paths = ("cifar10",), ()
+    return [
+        _measured("residual"),
+        _config("pogodin_cifar10", "pogodin2021/cifar10", cifar, "ResNet-20, sharing "
+                "in sleep or not"),
+        _config("savarese_paths", "savarese2019/shortest_paths", paths, "shortest "
+                "paths, with templates or not"),
+        _config("savarese_cifar10", "savarese2019/cifar10", cifar, "WRN-28-10 and "
+                "SWRN-28-10-k"),
+    ]  # fmt: skip
+
+
 def _agree(context: Context) -> None:
     from benchmarks import agreement
 
@@ -124,8 +146,11 @@ def _agree(context: Context) -> None:
         print(f"  not within: {name}")
 
 
-def _measured(section: str, network: str) -> Step:
-    """A section of the benchmark, with the ceilings; begun anew if stopped."""
+def _measured(section: str, network: str = "") -> Step:
+    """A section of the benchmark, with the ceilings; begun anew if stopped.
+
+    Without a network it is a section that has its own.
+    """
 
     def do(context: Context) -> None:
         from benchmarks import session, suite
@@ -134,7 +159,7 @@ def _measured(section: str, network: str) -> Step:
         sections = ("ceilings",) if context.small else (section,)
         options = Options(
             sections=sections,
-            networks=(network,),
+            networks=(network or "mnist",),
             runs=(1, 2) if context.small else (1, 8, 55),
             rounds=2 if context.small else 5,
             steps=1 if context.small else 16,
@@ -144,8 +169,9 @@ def _measured(section: str, network: str) -> Step:
             measured, lambda: context.write("measured.json", measured.record())
         )
 
-    about = f"benchmark, section {section}, {network}"
-    return Step(f"{section}_{network}", about, do, minutes=3.0)
+    words = [section, network] if network else [section]
+    about = f"benchmark, section {', '.join(words)}"
+    return Step("_".join(words), about, do, minutes=3.0)
 
 
 def _study(
@@ -160,7 +186,8 @@ def _study(
     data = data or config.partition("_")[0]
 
     def do(context: Context) -> None:
-        train(context, config, {"semantics.bundle": semantics, **(fields or {})})
+        bundle = {"semantics.bundle": semantics, **(fields or {})}
+        train(context, f"{FIRST_PAPER}/{config}", bundle)
 
     about = f"{about}, {semantics} semantics ({config})"
     return Step(f"{name}_{semantics}", about, do, (data,), True)
@@ -184,24 +211,41 @@ def _long(data: str, epochs: int) -> Step:
     )
 
 
+def _config(name: str, config: str, data: tuple[str, ...], about: str) -> Step:
+    """A config of a later paper as a step."""
+
+    def do(context: Context) -> None:
+        train(context, config, {})
+
+    return Step(name, f"{about} ({config})", do, data, True)
+
+
 def train(context: Context, config: str, fields: dict[str, str]) -> None:
-    """Trains a config of the first paper in a step's folder; a second call goes on.
+    """Trains a config in a step's folder; a second call goes on.
+
+    Args:
+      context: as said.
+      config: its folder and name, as `ott2020/mnist_translation`.
+      fields: values of fields, as on the command line.
 
     Raises:
       Interrupted: after SIGTERM, once all is saved.
     """
     from ws_jax import cli, engine
 
-    sweep = cli.load_sweep(f"configs/ott2020/{config}.py")
-    fields = {
-        "execution.chunk": str(CHUNK),
-        "execution.checkpoint_every": "50",
-        **fields,
-    }
+    sweep = cli.load_sweep(f"configs/{config}.py")
+    paper = config.partition("/")[0]
+    chunk = str(CHUNK) if paper == FIRST_PAPER else "0"  # the others are larger
+    every = {"execution.chunk": chunk, "execution.checkpoint_every": "50"}
+    fields = every | fields
+    axes: list[str] = []
     if context.small:
-        fields |= _TINY
-        fields |= {k: v for k, v in _TINY_AXES.items() if _has_axis(sweep, k)}
-    sweep = cli.change_sweep(sweep, fields)
+        kind = "paths" if "paths" in config else paper
+        fields |= _TINY | _TINY_FIELDS[kind]
+        if paper == FIRST_PAPER:
+            fields |= {k: v for k, v in _TINY_AXES.items() if _has_axis(sweep, k)}
+        axes = [f"{k}={fields.pop(k)}" for k in list(fields) if k in sweep.axes]
+    sweep = cli.change_sweep(sweep, fields, axes)
     path = engine.run_sweep(sweep, context.folder / "sweep")
     print(f"results: {path}")
 

@@ -93,6 +93,9 @@ def test_parts_of_several_calls_are_collected(tmp_path, monkeypatch):
     assert load("mnist").identity == digits().identity
 
 
+LATER = {"pogodin_cifar10", "savarese_paths", "savarese_cifar10"}
+
+
 @pytest.fixture
 def planned(monkeypatch, tmp_path):
     """Sweeps by step, as the steps would train them, without training."""
@@ -114,9 +117,15 @@ def planned(monkeypatch, tmp_path):
 
 def test_the_steps_are_the_whole_paper_under_both_readings(planned):
     sweeps = planned(small=False)
-    done = {(sweep.name, sweep.base.semantics) for sweep in sweeps.values()}
+    done = {
+        (sweep.name, sweep.base.semantics)
+        for name, sweep in sweeps.items()
+        if name not in LATER
+    }
     studies = cli.load_studies("ott2020")
     assert {(n, s) for n in studies for s in ("paper", "released")} == done
+    assert sweeps.keys() >= LATER
+    assert all(sweeps[name].base.execution.chunk == 0 for name in LATER)
     for name in ("table_1_released", "table_1_paper"):
         base = sweeps[name].base
         assert len(list(sweeps[name].runs())) == 110
@@ -134,7 +143,8 @@ def test_the_steps_are_the_whole_paper_under_both_readings(planned):
 def test_in_miniature_every_study_is_a_few_tiny_runs(planned):
     for name, sweep in planned(small=True).items():
         runs = list(sweep.runs())
-        assert len(runs) <= 24 and runs[0].network.features == (2, 2, 2), name
+        tiny = name in LATER or runs[0].network.features == (2, 2, 2)
+        assert len(runs) <= 24 and tiny, name
         assert sweep.base.train.epochs == 2
         assert isinstance(sweep.base.data, Data)
 
