@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from studies import started, tiny
 
+from ws_jax.cli import change_sweep, load_sweep
+from ws_jax.config import ConfigError
 from ws_jax.engine import train
 from ws_jax.engine.program import Status, draw_masks, forward
 from ws_jax.engine.study import prepare
@@ -146,3 +148,15 @@ def test_a_point_overrides_the_bundle():
     # Named empty, a point follows the bundle.
     again = with_semantics(sweep, "released", severing="")
     assert again.base.network.severing == "units"
+
+
+def test_a_field_that_is_said_outlasts_what_a_bundle_sets_with_others():
+    sweep = load_sweep("configs/smoke.py")
+    said = {"task.clip": "0.01", "semantics.bundle": "released"}
+    base = change_sweep(sweep, said).base
+    assert (base.task.clip, base.network.fans) == (0.01, "stored")
+    with pytest.raises(ConfigError, match="learning_rate=0.5: it would change nothing"):
+        change_sweep(
+            sweep,
+            {"train.optimizer.learning_rate": "0.5", "sweep.learning_rates": "(0.1,)"},
+        )

@@ -53,7 +53,7 @@ def change_sweep(
             else:
                 sweep = _with_field(sweep, name, text)
     if words:
-        sweep = with_words(sweep, words)
+        sweep = _with_words(sweep, words, overrides)
     seen: dict[str, str] = {}
     # What parts are comes first here, too.
     for text in sorted(axes, key=lambda text: not _of_base(sweep, text)):
@@ -67,6 +67,21 @@ def change_sweep(
             seen[path] = text
             sweep = _with_axis(sweep, path, values)
     return sweep.checked()
+
+
+def _with_words(
+    sweep: Sweep, words: Mapping[str, Any], overrides: Mapping[str, str]
+) -> Sweep:
+    """Applies words; a value that was said of a field outlasts what a word sets."""
+    sweep = with_words(sweep, words)
+    for name, text in overrides.items():
+        if name == "name" or vocabulary(name):
+            continue
+        with _said_of(f"--config.{name}={text}"):
+            path = find_field(sweep.base, _without_name(sweep.base, name))
+            if paths(sweep.base)[path].role != "part":
+                sweep = _with_field(sweep, name, text)
+    return sweep
 
 
 @contextlib.contextmanager
