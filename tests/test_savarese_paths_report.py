@@ -36,6 +36,8 @@ def made_up(seeds=(0, 1, 2), ahead=0.0, late=0.0, templates=(0, 2), status="fini
                 row |= {"val_f1": score, "val_exact": 0.1, "val_ones_f1": 0.2}
                 view = 0.3 + luck + (late * shared if epoch > EPOCHS // 2 else 0)
                 row |= dict.fromkeys(path_runs.VIEWS, view)
+                row |= {f"{view}_ones_f1": 0.25 + 0.05 * place
+                        for place, view in enumerate(path_runs.VIEWS)}  # fmt: skip
                 row |= {"loss": 1.0, "val_loss": 1.0, "seconds": 1.0, "f1": score}
             rows.append(row)
     return results.make_frame(rows)
@@ -117,12 +119,25 @@ def test_the_table_has_what_is_said_without_a_network():
     assert list(cells.index) == [*NETS, "all cells", "no cell"]
     assert cells.loc["all cells", "trained on"] == "20.0"
     assert cells.loc["no cell", "11 to 13"] == "0.0"
+    views = ("all epochs", "11 to 13", "14 to 18", "14×14", "18×18")
+    assert [cells.loc["all cells", v] for v in views] == [
+        "20.0", "25.0", "30.0", "35.0", "40.0"
+    ]  # fmt: skip
+    old = made_up().drop(columns=[f"{view}_ones_f1" for view in path_runs.VIEWS])
+    cells = path_page.table(path_runs.select(old)).set_index("network")
+    assert cells.loc["all cells", "11 to 13"] == "–"
+    assert cells.loc["all cells", "every cell right"] == "–"
     assert cells.loc["CNN", "14×14"].startswith("30.0 ± ")
 
 
 def test_the_figures_can_be_drawn():
     drawn = [item.draw() for item in path_page.items(made_up())]
     assert [len(figure.axes) for figure in drawn] == [6, 2, 13]
+    dotted = [[line for line in axes.lines if line.get_linestyle() == ":"]
+              for axes in drawn[0].axes]  # fmt: skip
+    # Beside every F1, not beside the grids of which every cell is right.
+    assert [len(lines) for lines in dotted] == [1, 1, 1, 0, 1, 1]
+    assert dotted[1][0].get_ydata()[0] == pytest.approx(0.25)
 
 
 def test_other_papers_leave_the_rows_alone():

@@ -42,9 +42,12 @@ def training_curves(rows: pd.DataFrame) -> Figure:
                     found.index, found["min"], found["max"], color=color, alpha=0.15,
                     linewidth=0,
                 )  # fmt: skip
-        if "val_ones_f1" in trained.columns:
-            ones = trained.groupby("epoch")["val_ones_f1"].mean()
-            axes[0, 0].plot(ones.index, ones, ":", color=style.INK)
+            column = f"{str(metric).removesuffix('_f1')}_ones_f1"
+            if column in trained.columns:
+                ones = trained.groupby("epoch")[column].mean().dropna()
+                panel.plot(ones.index, ones, ":", color=style.INK)
+        axes[0, 0].set_ylabel("F1 (%)")
+        axes[1, 0].set_ylabel("Grids (%)")
         for panel in axes[1]:
             panel.set_xlabel("Epoch")
     _net_legend(figure, nets, [Line2D([], [], color=style.INK, linestyle=":",
@@ -85,6 +88,7 @@ def extrapolation(rows: pd.DataFrame) -> Figure:
         for panel, (name, metrics, first) in zip(axes[0], panels, strict=True):
             for index, net in enumerate(nets):
                 _points(panel, rows, metrics, net, index, len(nets))
+            _dashes(panel, [path_runs.ones(rows, m, late=True) for m in metrics])
             panel.set_xticks(
                 range(len(metrics)),
                 [first, *(path_runs.asked(rows, view) for view in metrics[1:])],
@@ -92,8 +96,16 @@ def extrapolation(rows: pd.DataFrame) -> Figure:
             panel.set_xlabel(name)
             style.in_percent(panel)
         axes[0, 0].set_ylabel("F1 (%)")
-    _net_legend(figure, nets)
+    _net_legend(figure, nets, [Line2D([], [], color=style.INK, label="all cells")])
     return figure
+
+
+def _dashes(panel, values: Sequence[pd.Series]) -> None:
+    """Marks the F1 of saying yes everywhere at each place, where it is known."""
+    for place, known in enumerate(values):
+        if len(known):
+            ends = [place - 0.3, place + 0.3]
+            panel.plot(ends, [known.mean()] * 2, color=style.INK, linewidth=0.9)
 
 
 def _points(panel, rows, metrics, net: str, index: int, count: int) -> None:

@@ -103,6 +103,21 @@ def by_seed(rows: pd.DataFrame, metric: str, late: bool = False) -> pd.DataFrame
     return known.pivot_table(values="value", index="seed", columns="net")
 
 
+def ones(rows: pd.DataFrame, metric: str, late: bool = False) -> pd.Series:
+    """Returns the F1 of saying yes everywhere, where a score is one: by seed.
+
+    All networks of a seed are scored on the same grids, so it is the same for them.
+
+    Args:
+      rows: of one data set and length.
+      metric: the column of the score; empty is returned for one that is no F1, and
+        where it was not measured.
+      late: whether only the second half of the epochs counts.
+    """
+    column = "val_ones_f1" if metric == "val_f1" else f"{metric}_ones_f1"
+    return by_seed(rows, column, late).mean(axis=1)
+
+
 def side(data: str) -> int:
     """Returns the cells a side of the grids trained on; 0 if their name does not tell.
 
