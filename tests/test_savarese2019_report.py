@@ -112,10 +112,26 @@ def test_the_figures_can_be_drawn():
     assert names == ["Accuracy by parameters", "Similarity of layers"]
     for item in found:
         assert item.draw().axes
-    entry = {"threshold": 0.5, "change": [[0.0, 0.1]], "parameters": 5,
-             "after": {"val_acc": 0.5}}  # fmt: skip
-    told = {"foldings": [entry], "before": {"val_acc": 0.6}, "parameters": 10}
-    assert len(figures.fold_curve(told).axes) == 3
+
+
+def test_accuracy_by_size_has_a_point_for_each_run_and_their_mean():
+    rows = runs.select(made_up(templates=(0, 2, 4), ahead=0.02))
+    (panel,) = figures.size_and_accuracy(rows).axes
+    assert figures.network_order(rows) == ["WRN-28-10", "SWRN-28-10-2", "SWRN-28-10-4"]
+    for place, size in enumerate((36_479_194, 17_125_630, 26_802_466)):
+        points, mean = panel.lines[2 * place : 2 * place + 2]
+        assert set(points.get_xdata()) == set(mean.get_xdata()) == {size}
+        assert len(points.get_ydata()) == 4
+        np.testing.assert_allclose(mean.get_ydata(), np.mean(points.get_ydata()))
+    assert len({line.get_marker() for line in panel.lines}) == 3
+    assert panel.get_xlabel() == "Parameters" and panel.get_ylabel() == "Accuracy (%)"
+    (item, *_) = page.items(made_up())
+    assert "1 fold, 4 seeds" in item.caption
+
+
+def test_colour_bars_say_what_they_are_of():
+    item = page.items(made_up())[-1]
+    assert item.draw().axes[-1].get_xlabel() == figures.SIMILARITY
 
 
 def test_the_page_names_a_paper_only_where_it_has_something_to_say():

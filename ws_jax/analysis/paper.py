@@ -52,6 +52,8 @@ class Paper:
       concerns: whether it has anything to say of tidy results; if not, a page does not
         name it.
       kernels: lists pictures of kernels in the checkpoints that folders hold.
+      beside: lists figures of what was written in folders or beside them by other
+        commands than sweeps, records of foldings say.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Paper:
     comparisons: Callable[[pd.DataFrame], list[Comparison]] = lambda rows: []
     concerns: Callable[[pd.DataFrame], bool] = lambda rows: True
     kernels: Callable[[Sequence[str | os.PathLike]], list[Item]] = lambda folders: []
+    beside: Callable[[Sequence[str | os.PathLike]], list[Item]] = lambda folders: []
 
     def rows_of(self, rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
         """Returns the rows that it may show: on published data, or that ask for it.

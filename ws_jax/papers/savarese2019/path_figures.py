@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from ws_jax.analysis import statistics, style
 from ws_jax.papers.savarese2019 import path_runs, runs
+from ws_jax.papers.savarese2019.figures import SIMILARITY
 from ws_jax.papers.savarese2019.path_runs import FURTHER, LARGER
 
 _PANELS = (("val_f1", *FURTHER), ("val_exact", *LARGER))
@@ -50,6 +52,8 @@ def training_curves(rows: pd.DataFrame) -> Figure:
         axes[1, 0].set_ylabel("Grids (%)")
         for panel in axes[1]:
             panel.set_xlabel("Epoch")
+        for panel in axes.flat:
+            panel.xaxis.set_major_locator(MaxNLocator(4, integer=True, prune="upper"))
     _net_legend(figure, nets, [Line2D([], [], color=style.INK, linestyle=":",
                                       label="all cells")])  # fmt: skip
     return figure
@@ -81,7 +85,11 @@ def extrapolation(rows: pd.DataFrame) -> Figure:
     trained = path_runs.asked(rows, "")
     panels = (
         ("Steps between the ends", ("val_f1", *FURTHER), trained),
-        ("Cells", ("val_f1", *LARGER), f"{size}×{size}" if size else "trained"),
+        (
+            "Size of the grids, in cells",
+            ("val_f1", *LARGER),
+            f"{size}×{size}" if size else "trained",
+        ),
     )
     figure, axes = style.make_axes(1, len(panels), height=2.2)
     with matplotlib.rc_context(style.STYLE):
@@ -154,8 +162,9 @@ def similarity_maps(rows: pd.DataFrame) -> Figure:
             matplotlib.colors.Normalize(0, 1), "viridis"
         )
         figure.colorbar(
-            shades, ax=axes, orientation="horizontal", shrink=0.5, aspect=40
-        )
+            shades, ax=axes, orientation="horizontal", shrink=0.5, aspect=40,
+            label=SIMILARITY,
+        )  # fmt: skip
     return figure
 
 
