@@ -135,6 +135,17 @@ def test_what_is_lost_or_under_way_leaves_claims_open_and_is_said(status, word):
     assert word in report.make_report(frame, papers=list(PAPERS.values()))
 
 
+def test_seeds_that_were_planned_and_are_not_there_are_named():
+    whole = made(seeds=4)
+    own = whole["train.phase.every"] == 10
+    frame = study_frames.planned(whole, whole[~(own & whole["seed"].isin((1, 3)))])
+    verdicts = {v.claim.number: v for v in claims.judge(frame) if v.data == "cifar10"}
+    said = "free, sharing every 10, seed 1, 3: planned and not trained"
+    for number, verdict in verdicts.items():
+        assert (said in verdict.sentence) == (number in (2, 3, 5))
+        assert verdict.outcome == (UNDECIDED if number in (2, 3, 5) else HOLDS)
+
+
 def test_trainings_of_another_network_are_not_pooled():
     frames = [made(**{"network.depth": depth}) for depth in (8, 20)]
     frames = [frame.assign(sweep=f"sweep {i}") for i, frame in enumerate(frames)]

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from study_frames import planned
 
 from ws_jax.analysis import report
 from ws_jax.names import run_columns
@@ -74,6 +75,20 @@ def test_seeds_that_diverged_leave_claims_open():
     frame = made_up()
     frame.loc[frame["seed"] == 0, "status"] = "diverged"
     assert {v.outcome for v in claims.judge(frame)} == {"not enough data"}
+
+
+def test_seeds_that_were_planned_and_are_not_there_are_named():
+    whole = made_up()
+    own = whole["network.templates"] > 0
+    frame = planned(whole, whole[~(own & whole["seed"].isin((1, 3)))])
+    for verdict in claims.judge(frame):
+        assert verdict.outcome == "not enough data"
+        assert "SWRN-28-10-2, seed 1, 3: planned and not trained" in verdict.sentence
+    one = claims.judge(planned(whole, whole[~(own & (whole["seed"] == 1))]))
+    assert [verdict.outcome for verdict in one] == ["holds", "holds"]
+    assert all("seed 1: planned and not trained" in v.sentence for v in one)
+    gone = whole.assign(status=np.where(whole["seed"] == 2, "diverged", "finished"))
+    assert "WRN-28-10, seed 2: diverged" in claims.judge(gone)[0].sentence
 
 
 def test_two_trainings_are_not_pooled_and_the_term_is_left_out():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from study_frames import planned
 
 from ws_jax.analysis import aggregate, report
 from ws_jax.models.grid_net import GridNet, count_parameters
@@ -13,20 +14,28 @@ from ws_jax.papers.savarese2019 import path_claims, path_page, path_runs
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
 from ws_jax.storage import results
 
-EPOCHS = 12
+EPOCHS = 20  # distances grow for 12
 NETS = ["CNN", "2 templates", "2 templates, term 0.01"]
 
 
-def made_up(seeds=(0, 1, 2), ahead=0.0, late=0.0, templates=(0, 2), status="finished"):
+def made_up(
+    seeds=(0, 1, 2),
+    ahead=0.0,
+    late=0.0,
+    templates=(0, 2),
+    status="finished",
+    epochs=EPOCHS,
+):
     """Results in which shared networks are `ahead`, and on views `late`."""
     sweep = shortest_paths(
         "made_up", size=10, num_grids=100, templates=templates, seeds=seeds,
-        epochs=EPOCHS, beyond=((11, 13), (14, 18)), distances=(2, 4, 10), sizes=(14, 18)
+        epochs=epochs, beyond=((11, 13), (14, 18)), distances=(2, 4, 10), growth=2,
+        every=4, sizes=(14, 18),
     ).checked()  # fmt: skip
     columns, rows = run_columns(sweep, sweep.runs(), "grids"), []
     for run in sweep.runs():
         shared = run.network.templates > 0
-        for epoch in range(EPOCHS + 1):
+        for epoch in range(epochs + 1):
             row = {**columns[run], "epoch": epoch, "status": status}
             if shared:
                 row["layer_similarity_bank"] = np.eye(20).tolist()
@@ -34,7 +43,7 @@ def made_up(seeds=(0, 1, 2), ahead=0.0, late=0.0, templates=(0, 2), status="fini
                 luck = 0.001 * (-1) ** (run.seed + shared)
                 score = 0.5 + 0.01 * epoch + luck + ahead * shared
                 row |= {"val_f1": score, "val_exact": 0.1, "val_ones_f1": 0.2}
-                view = 0.3 + luck + (late * shared if epoch > EPOCHS // 2 else 0)
+                view = 0.3 + luck + (late * shared if epoch > epochs // 2 else 0)
                 row |= dict.fromkeys(path_runs.VIEWS, view)
                 row |= {f"{view}_ones_f1": 0.25 + 0.05 * place
                         for place, view in enumerate(path_runs.VIEWS)}  # fmt: skip
@@ -55,7 +64,7 @@ def test_networks_are_named_and_told_apart():
 def test_means_are_over_the_epochs_that_count():
     rows = path_runs.select(made_up(late=0.2))
     every = path_runs.by_seed(rows, "val_f1")
-    assert every.loc[0, "CNN"] == pytest.approx(0.5 + 0.01 * 6.5 + 0.001)
+    assert every.loc[0, "CNN"] == pytest.approx(0.5 + 0.01 * 10.5 + 0.001)
     late = path_runs.by_seed(rows, "far", late=True)
     assert late.loc[1, NETS[1]] == pytest.approx(0.3 + 0.001 + 0.2)
     assert path_runs.by_seed(rows, "nothing").empty
@@ -112,6 +121,52 @@ def test_what_is_missing_or_under_way_is_said():
     running = path_claims.judge(made_up(ahead=0.1, late=0.1, status="running"))
     assert {verdict.outcome for verdict in running} == {"not enough data"}
     assert path_claims.judge(made_up().iloc[:0]) == []
+
+
+def test_runs_that_have_not_settled_decide_nothing_and_say_what_would():
+    for verdict in path_claims.judge(made_up(ahead=0.1, late=0.1, epochs=10)):
+        assert verdict.outcome == "not enough data"
+        assert "not settled: trained for 10 epochs; 20 would settle it (our least)" in (
+            verdict.sentence
+        )
+    longer = made_up(ahead=0.1, late=0.1)
+    slow = longer.assign(**{"transforms.draw_paths.every": 8})
+    said = "trained for 20 epochs; 32 would settle it (8 after distances have stopped "
+    said += "growing, which takes 24)"
+    assert all(said in v.sentence for v in path_claims.judge(slow))
+    alone = path_claims.judge(made_up(seeds=(0,), epochs=10))
+    assert all("no interval; not settled: trained" in v.sentence for v in alone)
+    still = longer.drop(columns=[n for n in longer if n.endswith("draw_paths.growth")])
+    assert path_claims.unsettled(path_runs.select(still)) == ""
+
+
+def test_networks_that_trained_for_unequal_lengths_are_not_settled():
+    frame = made_up(ahead=0.1, late=0.1)
+    shared = frame["network.templates"] > 0
+    some = frame[~shared | (frame["epoch"] <= 18)]
+    said = "trained for 18 to 20 epochs; as many of all networks and seeds would settle"
+    for verdict in path_claims.judge(some):
+        assert verdict.outcome == "not enough data" and said in verdict.sentence
+    # Lengths that are joined by wish as well.
+    frames = [made_up(ahead=0.1, late=0.1), made_up(epochs=30, templates=(0,))]
+    both = pd.concat([frames[0][shared], frames[1]], ignore_index=True)
+    joined = aggregate.tidy(both, join_lengths=True)
+    assert all("20 to 30 epochs" in v.sentence for v in path_claims.judge(joined))
+
+
+def test_seeds_that_were_planned_and_are_not_there_are_named():
+    whole = made_up(seeds=(0, 1, 2, 3, 4), ahead=0.1, late=0.1)
+    lost = (whole["network.templates"] > 0) & whole["seed"].isin((2, 4))
+    strength = whole["task.terms.layer_similarity.strength"]
+    frame = planned(whole, whole[~(lost & (strength == 0))])
+    for verdict in path_claims.judge(frame):
+        assert "2 templates, seed 2, 4: planned and not trained" in verdict.sentence
+        assert verdict.outcome == "not enough data"  # those left may be the better
+        assert "CNN, seed" not in verdict.sentence
+    one = planned(whole, whole[~((whole["seed"] == 4) & (strength == 0))])
+    for verdict in path_claims.judge(one):
+        assert "2 templates, seed 4: planned and not trained" in verdict.sentence
+        assert verdict.outcome == "holds"
 
 
 def test_the_table_has_what_is_said_without_a_network():

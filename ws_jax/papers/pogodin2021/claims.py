@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, statistics
-from ws_jax.analysis.checks import Amiss, Check, Sample
+from ws_jax.analysis import aggregate, seeds, statistics
+from ws_jax.analysis.checks import Check, Sample
 from ws_jax.analysis.verdicts import Claim, Verdict
 from ws_jax.papers.pogodin2021 import runs
 from ws_jax.papers.pogodin2021.runs import CADENCES, CONV, FREE, shared
@@ -47,8 +47,7 @@ class Evidence:
         rows = self.rows[self.rows["condition"] == condition]
         values = aggregate.run_values(rows, metric, "last_quarter")
         running = bool((values["status"] == "running").any())
-        lost = bool((values["status"] == "diverged").any())
-        amiss = tuple(_amiss(condition, values))
+        lost, amiss = seeds.weak(rows), seeds.amiss(condition, rows)
         known = values.dropna(subset=["value"])
         lacking = condition if known.empty else ""
         if values["cell"].nunique() > 1:
@@ -94,13 +93,6 @@ class Evidence:
             over="seed",
             weak=sample.weak,
         )
-
-
-def _amiss(condition: str, values: pd.DataFrame) -> Iterator[Amiss]:
-    """Says which seeds of a condition diverged or are under way."""
-    for status, word in (("diverged", "diverged"), ("running", "under way")):
-        for seed in sorted(set(values.loc[values["status"] == status, "seed"])):
-            yield Amiss(f"{condition}, seed", float(seed), word)
 
 
 def _told(setting: str) -> str:

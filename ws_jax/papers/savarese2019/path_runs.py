@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import aggregate
+from ws_jax.config import MOST
 
 STRENGTH = "task.terms.layer_similarity.strength"
 TEMPLATES = "network.templates"
@@ -143,6 +144,25 @@ def asked(rows: pd.DataFrame, view: str) -> str:
         return f"{size:g}×{size:g}" if size else view
     least, most = number("shortest") or 2, number("longest" if view else "limit")
     return f"{least:g} to {most:g}" if most else view or "trained"
+
+
+def grown(rows: pd.DataFrame) -> tuple[int, int]:
+    """Returns after how many epochs the largest distance is reached, and its step.
+
+    0 where distances do not grow, or to no end.
+
+    Args:
+      rows: of one data set; where runs differ, the last to get there counts.
+    """
+    fields = {"longest": 8, "growth": 0, "every": 1, "limit": MOST}
+    told = {
+        name: _numbers(rows, f"transforms.draw_paths.{name}", default)
+        for name, default in fields.items()
+    }
+    grows = (told["growth"] > 0) & (told["limit"] < MOST)
+    steps = np.ceil((told["limit"] - told["longest"]) / told["growth"].where(grows, 1))
+    epochs = (steps * told["every"]).where(grows, 0)
+    return int(epochs.max()), int(told["every"].max())
 
 
 def _only(rows: pd.DataFrame, column: str) -> float:
