@@ -1,5 +1,7 @@
 """The second paper's claims and figures, on made-up results: all is invented."""
 
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -273,6 +275,16 @@ def test_the_axis_of_cadences_says_what_they_acted_as_and_how_often():
     assert cadence.known(runs.own(made(**late)))[100].tick == "100: never"
     whole = {**SMALL, "data.num_images": 0, "data.holdout": 0.1}
     assert cadence.known(runs.own(made(**whole)))[100].batches == 450
+
+
+def test_a_page_shows_single_layers_that_lie_in_its_folders():
+    folder = Path(__file__).parents[1] / "docs" / "results"
+    (item,) = PAPERS["pogodin2021"].beside(
+        [folder, folder / "pogodin2021_single_layer"]
+    )
+    assert item.title.endswith("pogodin2021_single_layer")
+    assert len(item.draw().axes) == 6
+    assert PAPERS["pogodin2021"].beside([folder / "study"]) == []
 
 
 def test_the_report_speaks_of_the_paper_only_where_it_has_runs(monkeypatch):

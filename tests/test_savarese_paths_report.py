@@ -3,13 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+import study_frames
+from matplotlib.text import Text
 from study_frames import planned
+from test_savarese2019_report import made_up as wide
 
-from ws_jax.analysis import aggregate, report
+from ws_jax.analysis import aggregate, gallery, report
+from ws_jax.analysis.paper import named
 from ws_jax.models.grid_net import GridNet, count_parameters
 from ws_jax.names import run_columns
 from ws_jax.papers.ott2020 import runs
 from ws_jax.papers.pages import PAPERS
+from ws_jax.papers.savarese2019 import names as paper_names
 from ws_jax.papers.savarese2019 import path_claims, path_page, path_runs
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
 from ws_jax.storage import results
@@ -202,6 +207,46 @@ def test_other_papers_leave_the_rows_alone():
     mnist = rows.assign(data="mnist")
     assert all(len(paper.rows_of(mnist, papers)) for paper in papers)
     assert runs.select(rows, rows["data"].iloc[0]).rows.empty
+
+
+def test_rows_have_the_names_of_the_figures():
+    rows = paper_names.named(aggregate.tidy(made_up(seeds=(0,))))
+    assert sorted(set(rows["setting"])) == NETS[1:] + ["CNN"]
+    two = [made_up(seeds=(0,)), made_up(seeds=(0,)).assign(**{"network.width": 8})]
+    two[0]["network.width"] = 16
+    two = [f.assign(sweep=f"s{i}", cell=f["cell"] + str(i), digest=f["digest"] + str(i))
+           for i, f in enumerate(two)]  # fmt: skip
+    rows = paper_names.named(aggregate.tidy(pd.concat(two, ignore_index=True)))
+    assert "2 templates, term 0.01, network.width 8" in set(rows["setting"])
+    assert rows["setting"].nunique() == 6
+    images = paper_names.named(aggregate.tidy(wide(templates=(0, 2, 4))))
+    names = {"WRN-28-10", "SWRN-28-10-2", "SWRN-28-10-4"}
+    assert set(images["setting"]) == names
+    mnist = aggregate.tidy(study_frames.study(levels=(0.0,), folds=(0,), epochs=2))
+    assert paper_names.named(mnist).equals(mnist)
+
+
+def test_the_page_has_short_names_and_explains_data_and_term_once():
+    papers = list(PAPERS.values())
+    text = report.make_report(made_up(seeds=(0,)), papers=papers, figures=False)
+    assert "grid_net, 2 templates, term 0.01" in text
+    assert "network.templates 2" not in text
+    grids = "100 grids of 10 by 10 cells with obstacles and two ends, drawn anew in "
+    assert text.count(f"paths:100x10</dt><dd>{grids}every epoch") == 1
+    assert text.count(grids) == 1
+    assert text.count("term 0.01</dt><dd>the loss has a term of this weight") == 1
+    plain = made_up(seeds=(0,), templates=(0,))
+    text = report.make_report(plain, papers=papers, figures=False)
+    assert "the loss has a term of this weight" not in text
+
+
+def test_curves_have_short_names_too():
+    frame, papers = made_up(seeds=(0,)), list(PAPERS.values())
+    (item,) = gallery.sweep_curves(frame, lambda rows: named(rows, papers))
+    figure = item.draw()
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert any("2 templates, term 0.01" in text for text in texts)
+    assert not any("network.templates" in text for text in texts)
 
 
 def test_the_first_words_tell_what_the_network_is():

@@ -24,7 +24,7 @@ from ws_jax.analysis import (
     verdict_cards,
     what_was_run,
 )
-from ws_jax.analysis.paper import Paper
+from ws_jax.analysis.paper import Paper, named
 from ws_jax.config import ConfigError
 from ws_jax.storage.integrity import write_atomically
 
@@ -108,7 +108,7 @@ def make_report(
     """Returns the page that `write_report` writes."""
     logging.info("judging %s rows of results", f"{len(frame):,}")
     frame = aggregate.with_plan(frame, records)
-    rows = aggregate.tidy(frame, join_lengths)
+    rows = named(aggregate.tidy(frame, join_lengths), papers)
     beside = [i for paper in papers for i in paper.beside(workdirs)] if figures else []
     papers = [paper for paper in papers if paper.concerns(rows)]
     theirs = _of_papers(rows, papers)
@@ -134,7 +134,7 @@ def make_report(
         sections["figures"] = ("Figures", shown)
         sections["kernels"] = ("Kernels", _kernels(folders, papers))
         sections["augmentations"] = ("Augmentations", _pictures(image, papers))
-        sections["curves"] = ("Learning curves", _curves(frame))
+        sections["curves"] = ("Learning curves", _curves(frame, papers))
     said = _papers_answers(theirs, papers)
     words = glossary.words(
         rows, papers, "".join(t for _, t in sections.values()) + said
@@ -313,11 +313,10 @@ def _own_figures(own: Sequence[tuple[question.Study, bool]]) -> str:
     return _figures(items, 5000)
 
 
-def _curves(frame: pd.DataFrame) -> str:
-    return "".join(
-        page.folded(item.title, _figures([item], 1000 + i))
-        for i, item in enumerate(gallery.sweep_curves(frame))
-    )
+def _curves(frame: pd.DataFrame, papers: Sequence[Paper]) -> str:
+    items = gallery.sweep_curves(frame, lambda rows: named(rows, papers))
+    each = enumerate(items, 1000)
+    return "".join(page.folded(one.title, _figures([one], i)) for i, one in each)
 
 
 def _verdicts(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:

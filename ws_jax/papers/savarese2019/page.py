@@ -13,6 +13,7 @@ from ws_jax.papers.savarese2019 import (
     claims,
     figures,
     foldings,
+    names,
     path_page,
     path_runs,
     runs,
@@ -58,6 +59,8 @@ PAPER = Paper(
     asks=path_runs.concerns,
     comparisons=path_page.comparisons,
     beside=foldings.items,
+    words_of=names.words,
+    named=names.named,
     words=(
         (
             "grid_net",
