@@ -64,6 +64,9 @@ def test_networks_are_named_and_told_apart():
     assert path_runs.asked(rows, "far") == "11 to 13"
     assert path_runs.asked(rows, "largest") == "18×18"
     assert path_runs.asked(rows, "") == "2 to 10"
+    default = rows.drop(columns="evaluation.views.far.longest")
+    default["evaluation.views.far.shortest"] = 7
+    assert path_runs.asked(default, "far") == "7 to 8"
 
 
 def test_means_are_over_the_epochs_that_count():

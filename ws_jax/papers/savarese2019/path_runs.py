@@ -143,6 +143,8 @@ def asked(rows: pd.DataFrame, view: str) -> str:
         size = number("size")
         return f"{size:g}×{size:g}" if size else view
     least, most = number("shortest") or 2, number("longest" if view else "limit")
+    if view and number("shortest"):
+        most = most or 8  # the default, which has no column
     return f"{least:g} to {most:g}" if most else view or "trained"
 
 
