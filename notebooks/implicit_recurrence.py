@@ -117,8 +117,8 @@ else:
         Markdown(
             "No network was folded here. Train the study above, then, for each run of "
             f"it with templates: `python -m launch.fold --workdir={study_name} "
-            "--run=RUN --data_dir=DIR`; the table's column `run` has the names. "
-            "Networks on grids fold as well."
+            "--run=RUN --data_dir=DIR`; its runs are named in the column `run` of "
+            f"`ws_jax.results.read('{study_name}')`. Networks on grids fold as well."
         )
     )
 

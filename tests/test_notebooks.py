@@ -143,6 +143,7 @@ def test_the_notebook_on_recurrence_shows_paths_and_says_what_is_missing(
     assert "No wide residual networks" in said and "No network was folded" in said
     assert "configs/savarese2019/cifar10_reduced.py --workdir=" in said
     assert f"launch.fold --workdir={tmp_path / 'out' / 'nowhere'} --run=RUN" in said
+    assert f"results.read('{tmp_path / 'out' / 'nowhere'}')" in said
     assert "learn paths faster | paths:40x6 | **not enough data**" in said
     nowhere = tmp_path / "nowhere"
     (found,) = execute(as_mnist, tmp_path / "bare", nowhere, [PATHS]).values()

@@ -15,6 +15,7 @@ from ws_jax.papers.pages import PAPERS
 from ws_jax.papers.pogodin2021 import cadence, claims, figures, runs
 from ws_jax.phases import GroupMean
 from ws_jax.phases.phase import Moment
+from ws_jax.storage.results import ResultsError
 
 # Condition: (sharing, cadence, copies), and an accuracy that makes all claims hold.
 HOLDING = {
@@ -275,9 +276,14 @@ def test_the_axis_of_cadences_says_what_they_acted_as_and_how_often():
     assert cadence.known(runs.own(made(**late)))[100].tick == "100: never"
     whole = {**SMALL, "data.num_images": 0, "data.holdout": 0.1}
     assert cadence.known(runs.own(made(**whole)))[100].batches == 450
+    # A cadence that is the default has no column.
+    usual = {key: HOLDING[key] for key in (("full", 0, 1), ("free", 100, 1))}
+    bare = made(usual, **SMALL).drop(columns="train.phase.every")
+    assert list(cadence.known(runs.own(bare))) == [100]
+    assert all("came to every 40" in item.caption for item in figures.items(bare))
 
 
-def test_a_page_shows_single_layers_that_lie_in_its_folders():
+def test_a_page_shows_single_layers_that_lie_in_its_folders(tmp_path):
     folder = Path(__file__).parents[1] / "docs" / "results"
     (item,) = PAPERS["pogodin2021"].beside(
         [folder, folder / "pogodin2021_single_layer"]
@@ -285,6 +291,10 @@ def test_a_page_shows_single_layers_that_lie_in_its_folders():
     assert item.title.endswith("pogodin2021_single_layer")
     assert len(item.draw().axes) == 6
     assert PAPERS["pogodin2021"].beside([folder / "study"]) == []
+    (tmp_path / "single_layer.parquet").write_bytes(b"cut")
+    (damaged,) = PAPERS["pogodin2021"].beside([tmp_path])
+    with pytest.raises(ResultsError, match="anew by launch.single_layer --overwrite"):
+        damaged.draw()
 
 
 def test_the_report_speaks_of_the_paper_only_where_it_has_runs(monkeypatch):

@@ -155,6 +155,14 @@ def test_networks_that_trained_for_unequal_lengths_are_not_settled():
     said = "trained for 18 to 20 epochs; as many of all networks and seeds would settle"
     for verdict in path_claims.judge(some):
         assert verdict.outcome == "not enough data" and said in verdict.sentence
+    # One that diverged early has no say in this, nor in how many epochs are told.
+    lost = shared & (frame["seed"] == 2)
+    status = np.where(lost, "diverged", frame["status"])
+    early = frame.assign(status=status)[~lost | (frame["epoch"] <= 5)]
+    for verdict in path_claims.judge(early):
+        assert "2 seeds, 20 epochs" in verdict.sentence
+        assert "not settled" not in verdict.sentence
+        assert "2 templates, seed 2: diverged" in verdict.sentence
     # Lengths that are joined by wish as well.
     frames = [made_up(ahead=0.1, late=0.1), made_up(epochs=30, templates=(0,))]
     both = pd.concat([frames[0][shared], frames[1]], ignore_index=True)

@@ -90,7 +90,7 @@ def known(rows: pd.DataFrame) -> dict[int, Cadence]:
         row = {**_DEFAULTS, **{k: v for k, v in of.iloc[0].items() if v == v}}
         batches = _batches(str(own["data"].iloc[0]), row) if len(of) == 1 else 0
         if batches:
-            every = int(own["train.phase.every"].iloc[0])
+            every = runs.every(own)
             restarts = row["train.phase.count"] == "epoch"
             found[every] = Cadence(
                 every, batches, int(own["epoch"].max()), restarts,

@@ -22,7 +22,7 @@ MIN_EPOCHS = 20  # below, networks still gain whatever the distances; ours
 
 
 def _check(what: str, differences: pd.Series, rows: pd.DataFrame) -> Check:
-    ends = rows.groupby("training")["epoch"].max()
+    ends = _lengths(rows)
     return Check(
         what=what,
         unit="points",
@@ -49,8 +49,7 @@ def unsettled(rows: pd.DataFrame) -> str:
     Args:
       rows: of the networks that are compared, as `path_runs.select` gives them.
     """
-    ended = rows[rows["status"] != "diverged"]
-    lengths = ended.groupby("training")["epoch"].max()
+    lengths = _lengths(rows)
     if lengths.empty:
         return ""
     least, most = int(lengths.min()), int(lengths.max())
@@ -66,6 +65,12 @@ def unsettled(rows: pd.DataFrame) -> str:
     why = f"{every} after distances have stopped growing, which takes {reached}"
     why = why if reached + every >= MIN_EPOCHS and reached else "our least"
     return f"trained for {labels.epochs(least)}; {takes} would settle it ({why})"
+
+
+def _lengths(rows: pd.DataFrame) -> pd.Series:
+    """Returns the epochs of each run that counts: not those of one that diverged."""
+    known = rows[rows["status"] != "diverged"]
+    return known.groupby("training")["epoch"].max()
 
 
 def _compared(
