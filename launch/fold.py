@@ -1,4 +1,4 @@
-"""Folds a trained run with template banks: alike layers are tied, and loop.
+"""Folds a trained run with a template bank: alike layers are tied, and loop.
 
 python -m launch.fold --workdir=results/small --run=NAME --thresholds=0.8,0.9,0.99
 

@@ -50,6 +50,7 @@ def main() -> None:
         join_lengths=JOIN_LENGTHS.value,
         figures=FIGURES.value,
         folders=folders if KERNELS.value else (),
+        workdirs=folders,
     )
     print(f"report: {path}")
 

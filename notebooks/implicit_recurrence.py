@@ -13,16 +13,15 @@
 # %%
 # %matplotlib inline
 # %config InlineBackend.print_figure_kwargs = {"dpi": 120}
-import json
 import os
 from pathlib import Path
 
 from IPython.display import Markdown, display
 
 from ws_jax import results
-from ws_jax.analysis import labels, study
+from ws_jax.analysis import aggregate, labels, study
 from ws_jax.papers.savarese2019 import (
-    figures,
+    foldings,
     page,
     path_figures,
     path_page,
@@ -33,7 +32,17 @@ from ws_jax.papers.savarese2019 import (
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
 workdir = ROOT / os.environ.get("WS_JAX_WORKDIR", "results/savarese_paths_reduced")
-frame = results.read(ROOT / os.environ.get("WS_JAX_RESULTS", "docs/results"))
+study_name = os.environ.get("WS_JAX_SAVARESE", "results/savarese_reduced")
+study_dir = ROOT / study_name
+folders = [ROOT / os.environ.get("WS_JAX_RESULTS", "docs/results")]
+folders += [study_dir] if any(study_dir.glob("**/results.parquet")) else []
+records = [record for folder in folders for record in results.read_records(folder)]
+frame = aggregate.with_plan(results.read(folders), records)
+TO_RUN = (
+    " Run `python -m launch.sweep --config=configs/savarese2019/cifar10_reduced.py "
+    f"--workdir={study_name} --data_dir=DIR`, and execute this notebook again, with "
+    "`WS_JAX_SAVARESE` set to another folder if there is one."
+)
 images, paths = runs.select(frame), path_runs.select(frame)
 found = page.items(frame)
 
@@ -65,34 +74,51 @@ show("Similarity", "No similarities were measured in these results.")
 # %% [markdown]
 # ## Parameters and accuracy
 #
-# Networks on images, with templates (dots) and without (squares).
+# Networks on images, in each run's best validation epoch: small signs are runs, large
+# ones means over seeds. Colours tell depth and width. Empty squares: every layer has a
+# kernel of its own (WRN); other signs: templates (SWRN), as many as the last number of
+# the name says. To look for: does a deep network with templates stand above a shallow
+# one with as many parameters, and how far below the deep one without?
+#
+# The environment variable `WS_JAX_SAVARESE` names the folder of such a study.
 
 # %%
-show(
-    "Accuracy by",
-    "No wide residual networks in these results: "
-    "`configs/savarese2019/cifar10_reduced.py` is a small study of them.",
-)
+show("Accuracy by", f"No wide residual networks in these results.{TO_RUN}")
+if len(images):
+    ends = runs.best(images).groupby(["data", "epochs", "title"], sort=False)
+    table = ends.agg(
+        parameters=("parameters", "first"),
+        seeds=("seed", "nunique"),
+        mean=("score", "mean"),
+        lowest=("score", "min"),
+        highest=("score", "max"),
+    )
+    percent = {name: 100 * table[name] for name in ("mean", "lowest", "highest")}
+    display(table.assign(**percent).round(1))
 
 # %% [markdown]
 # ## What folding costs
 #
-# Layers that are alike by a threshold are tied, and the network loops. Left, accuracy
-# after folding (dotted: before); middle, how far the kernels were moved; right, what is
-# left of the parameters.
+# Layers that are alike by a threshold are tied, and the network loops; a line is a run.
+# The higher the threshold the fewer layers are tied: the less kernels change, and the
+# less is saved. A bank of two templates has two kernels, so folding saves something
+# only where a stage is left with one.
 
 # %%
-reports = sorted(workdir.parent.glob(f"{workdir.name}_folded/*/fold.json"))
-for report in reports:
-    display(
-        Markdown(f"**{report.parent.name}**"),
-        figures.fold_curve(json.loads(report.read_text())),
-    )
-if not reports:
+beside = [study_dir, workdir]
+folded = foldings.items(beside)
+for item in folded:
+    display(Markdown(f"**{item.title}**. {item.caption}"), item.draw())
+if folded:
+    columns = ["network", "seed", "threshold", "change", "left", "before", "after"]
+    display(foldings.read(beside)[columns].round(3))
+else:
     display(
         Markdown(
-            "No network was folded here: `python -m launch.fold` does it with wide "
-            "residual networks."
+            "No network was folded here. Train the study above, then, for each run of "
+            f"it with templates: `python -m launch.fold --workdir={study_name} "
+            "--run=RUN --data_dir=DIR`; its runs are named in the column `run` of "
+            f"`ws_jax.results.read('{study_name}')`. Networks on grids fold as well."
         )
     )
 

@@ -13,6 +13,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from ws_jax.analysis import aggregate
 from ws_jax.papers.ott2020 import published
 from ws_jax.storage.results import COLUMNS, RUN_COLUMNS, make_frame
 
@@ -204,3 +205,10 @@ def identified(whole):
     digest = cell.str.cat(told[["fold", "seed"]], "|")
     whole["cell"], whole["digest"] = cell.array[number], digest.array[number]
     return whole
+
+
+def planned(whole, frame):
+    """Rows of which all runs of a whole study were planned, as its record tells."""
+    runs = whole.drop_duplicates(["cell", "fold", "seed"])[["cell", "fold", "seed"]]
+    record = {"chunks": [{"runs": runs.to_dict("records")}]}
+    return aggregate.with_plan(frame, [record])

@@ -62,10 +62,10 @@ _scores = {}
 def scored_once(monkeypatch):
     """What tests score again is looked up: the same network, of the same numbers."""
 
-    def once(study, run, variables):
-        key = (run, digest_of(array_sums(variables)))
+    def once(study, run, variables, epoch):
+        key = (run, epoch, digest_of(array_sums(variables)))
         if key not in _scores:
-            _scores[key] = score(study, run, variables)
+            _scores[key] = score(study, run, variables, epoch)
         return _scores[key]
 
     monkeypatch.setattr(fold_module, "score", once)
@@ -87,6 +87,10 @@ def test_scores_before_are_those_of_the_results(trained, tmp_path):
     assert report["parameters"] == 175_078  # 2 templates, 12 coefficients
     assert (none["saved"], all_tied["saved"]) == (12, kernels + 12 - 6)
     assert json.loads((tmp_path / "fold.json").read_text()) == report
+    about = ("run", "network", "sweep", "data", "seed", "epoch", "watched")
+    assert [report[word] for word in about] == [
+        name, "SWRN-16-1-2", "small", "synthetic:48x8x8x3", 0, 1, "acc"
+    ]  # fmt: skip
     # What was written is a sweep, whose run can be loaded as any.
     variables = load_run(tmp_path / "threshold_0", fold=0)
     assert variables["params"]["stage_1_kernels"].shape == (1, 3, 3, 32, 32)

@@ -13,7 +13,14 @@ from ws_jax.config import ConfigError, check_config
 from ws_jax.folding.grouping import group_layers, similarity
 from ws_jax.folding.loops import Rule, fold, tie
 from ws_jax.measure import layer_similarity
-from ws_jax.models import Arithmetic, ConvNet, FoldedWideResNet, GridNet, WideResNet
+from ws_jax.models import (
+    Arithmetic,
+    ConvNet,
+    FoldedWideResNet,
+    GridNet,
+    WideBottleneck,
+    WideResNet,
+)
 
 CHAIN = np.array([[1.0, 0.9, 0.1, 0.0], [0.9, 1.0, 0.9, 0.0],
                   [0.1, 0.9, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])  # fmt: skip
@@ -176,7 +183,9 @@ def test_the_change_of_a_kernel_grows_with_the_angle():
     [
         (WideResNet(depth=16), Rule(0.9), "has no template bank"),
         (ConvNet(), Rule(0.9), "network convnet of this run has no template bank"),
-        (GridNet(templates=2), Rule(0.9), "grid_net of this run cannot be folded"),
+        (WideBottleneck(templates=2), Rule(0.9), "bottleneck of this run cannot be fo"),
+        (GridNet(), Rule(0.9), "grid_net of this run has no template bank"),
+        (GridNet(templates=1), Rule(0.9), "says nothing"),
         (WideResNet(templates=1), Rule(0.9), "says nothing"),
         (WideResNet(templates=2), Rule(1.2), "1.2 is not in .0, 1."),
         (WideResNet(templates=2), Rule(-0.1), "-0.1 is not in"),

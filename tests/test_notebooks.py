@@ -1,5 +1,6 @@
 """The notebooks: they run on a small sweep, and lie executed beside their sources."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from studies import tiny
+from test_foldings_page import told
+from test_savarese2019_report import made_up
 
 from ws_jax import engine
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
@@ -41,11 +44,12 @@ def modules():
     return jupytext, nbformat
 
 
-def execute(folder, output, workdir, names=()):
+def execute(folder, output, workdir, names=(), **more):
     """Executes notebooks in processes of their own and returns them by name."""
     output.mkdir()
     env = {**os.environ, "WS_JAX_RESULTS": folder, "WS_JAX_WORKDIR": workdir}
     env |= {"WS_JAX_SLEEP": output / "sleep", "WS_JAX_SLEEP_EPOCHS": "4"}
+    env |= {"WS_JAX_SAVARESE": output / "nowhere", **more}
     done = subprocess.run(
         [sys.executable, "tools/notebooks.py", f"--output={output}", *names],
         cwd=ROOT,
@@ -137,6 +141,9 @@ def test_the_notebook_on_recurrence_shows_paths_and_says_what_is_missing(
     assert len(outputs(found, "image/png")) == 5
     said = "\n".join(outputs(found, "text/markdown"))
     assert "No wide residual networks" in said and "No network was folded" in said
+    assert "configs/savarese2019/cifar10_reduced.py --workdir=" in said
+    assert f"launch.fold --workdir={tmp_path / 'out' / 'nowhere'} --run=RUN" in said
+    assert f"results.read('{tmp_path / 'out' / 'nowhere'}')" in said
     assert "learn paths faster | paths:40x6 | **not enough data**" in said
     nowhere = tmp_path / "nowhere"
     (found,) = execute(as_mnist, tmp_path / "bare", nowhere, [PATHS]).values()
@@ -144,6 +151,28 @@ def test_the_notebook_on_recurrence_shows_paths_and_says_what_is_missing(
     for words in ("No runs of these", "No similarities", "No runs on shortest paths",
                   "No checkpoints here", "No runs to judge"):  # fmt: skip
         assert words in said
+
+
+def test_the_notebook_on_recurrence_shows_a_study_of_images(as_mnist, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    results.write(made_up(seeds=(0, 1), templates=(0, 2)), images)
+    for seed in (0, 1):
+        folder = tmp_path / "images_folded" / f"seed{seed}"
+        folder.mkdir(parents=True)
+        (folder / "fold.json").write_text(json.dumps(told(seed)))
+    (found,) = execute(
+        as_mnist, tmp_path / "out", tmp_path / "none", [PATHS], WS_JAX_SAVARESE=images
+    ).values()
+    assert not outputs(found, "stderr")
+    # Similarities, accuracy by parameters, and the fold curve.
+    assert len(outputs(found, "image/png")) == 3
+    said = "\n".join(outputs(found, "text/markdown"))
+    assert "Accuracy by parameters. CIFAR-10, 40 epochs" in said
+    assert "Folding into loops, CIFAR-10, sweep small" in said
+    assert "No wide residual networks" not in said and "was folded here" not in said
+    tables = "".join(outputs(found, "text/html"))
+    assert "17125630" in tables and "SWRN-28-1-2" in tables
 
 
 def test_what_is_missing_is_said(as_mnist, tmp_path):

@@ -1,5 +1,8 @@
 """The second paper's claims and figures, on made-up results: all is invented."""
 
+from pathlib import Path
+
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +12,10 @@ from ws_jax.analysis import report
 from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.config import MOST
 from ws_jax.papers.pages import PAPERS
-from ws_jax.papers.pogodin2021 import claims, figures, runs
+from ws_jax.papers.pogodin2021 import cadence, claims, figures, runs
+from ws_jax.phases import GroupMean
+from ws_jax.phases.phase import Moment
+from ws_jax.storage.results import ResultsError
 
 # Condition: (sharing, cadence, copies), and an accuracy that makes all claims hold.
 HOLDING = {
@@ -135,6 +141,17 @@ def test_what_is_lost_or_under_way_leaves_claims_open_and_is_said(status, word):
     assert word in report.make_report(frame, papers=list(PAPERS.values()))
 
 
+def test_seeds_that_were_planned_and_are_not_there_are_named():
+    whole = made(seeds=4)
+    own = whole["train.phase.every"] == 10
+    frame = study_frames.planned(whole, whole[~(own & whole["seed"].isin((1, 3)))])
+    verdicts = {v.claim.number: v for v in claims.judge(frame) if v.data == "cifar10"}
+    said = "free, sharing every 10, seed 1, 3: planned and not trained"
+    for number, verdict in verdicts.items():
+        assert (said in verdict.sentence) == (number in (2, 3, 5))
+        assert verdict.outcome == (UNDECIDED if number in (2, 3, 5) else HOLDS)
+
+
 def test_trainings_of_another_network_are_not_pooled():
     frames = [made(**{"network.depth": depth}) for depth in (8, 20)]
     frames = [frame.assign(sweep=f"sweep {i}") for i, frame in enumerate(frames)]
@@ -163,7 +180,17 @@ def test_runs_of_other_networks_and_ways_to_share_are_left_out():
         ("cifar10", "cifar10"),
         ("folder:tiny-imagenet-200@64", "tiny_imagenet"),
         ("folder:data/imagenet@256/256", "imagenet"),
+        ("folder:/images/tiny_imagenet", "tiny_imagenet"),
+        ("folder:ILSVRC2012@256/256", "imagenet"),
+        ("imagenet2012", "imagenet"),
         ("mnist", "mnist"),
+        ("folder:imagenet/dogs", "folder:imagenet/dogs"),
+        ("folder:not-imagenet@64", "folder:not-imagenet@64"),
+        ("folder:imagenet-100@64", "folder:imagenet-100@64"),
+        ("folder:my-tiny-imagenet-200", "folder:my-tiny-imagenet-200"),
+        ("downsampled_imagenet", "downsampled_imagenet"),
+        ("data/imagenet.npz", "data/imagenet.npz"),
+        ("folder:cifar10", "cifar10"),
     ],
 )
 def test_data_sets_are_known_by_their_folder(name, known):
@@ -193,10 +220,81 @@ def test_accuracy_and_snr_are_drawn_against_the_cadence():
     np.testing.assert_allclose(ratio.lines[-1].get_ydata()[:3], means, atol=1e-6)
     ticks = [tick.get_text() for tick in accuracy.get_xticklabels()]
     assert ticks == ["1", "10", "100", "never"]
+    # Of an epoch the results tell nothing here.
+    assert cadence.known(runs.own(made())) == {} and not cadence.note(runs.own(made()))
     some = {key: HOLDING[key] for key in (("full", 0, 1), ("full", 0, 4))}
     rows = runs.own(made(some))
     assert not figures.against_cadence(rows).axes
     assert len(figures.items(made(some))) == 2
+
+
+@pytest.mark.parametrize(
+    "every, batches, restarts, first, times, acted",
+    [
+        (1, 40, True, 1, 400, 1),
+        (10, 40, True, 1, 40, 10),
+        (10, 45, True, 1, 50, 9),
+        (100, 40, True, 1, 10, 40),
+        (100, 40, True, 0, 0, np.inf),
+        (10, 45, True, 0, 40, 11.25),
+        (100, 40, False, 0, 4, 100),
+        (100, 40, False, 1, 4, 100),
+        (1000, 40, False, 0, 0, np.inf),
+    ],
+)
+def test_how_often_kernels_are_shared_is_that_of_the_phase(
+    every, batches, restarts, first, times, acted
+):
+    found = cadence.Cadence(every, batches, 10, restarts, first)
+    assert (found.times, found.acted) == (times, acted)
+    phase = GroupMean(
+        every=every, count="epoch" if restarts else "training", first=first
+    )
+    step = np.arange(1, 10 * batches + 1)
+    within = (step - 1) % batches + 1
+    due = phase.due(Moment(None, jnp.asarray(step), jnp.asarray(within), None))
+    assert int(due.sum()) == times
+
+
+SMALL = {
+    "data.split": "holdout", "data.holdout": 1 / 6, "data.num_images": 4800,
+    "train.batch_size": 100, "train.phase.count": "epoch", "train.phase.first": 1,
+}  # fmt: skip
+
+
+def test_the_axis_of_cadences_says_what_they_acted_as_and_how_often():
+    rows = runs.own(made(**SMALL))
+    figure = figures.against_cadence(rows)
+    ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert ticks == ["1\n800 times", "10\n80 times", "100 (as 40)\n20 times", "never"]
+    said = (
+        "An epoch has 40 batches, counted anew in each, so every 100 batches came to "
+    )
+    said += "every 40."
+    assert all(said in item.caption for item in figures.items(made(**SMALL)))
+    late = {**SMALL, "train.phase.first": 0}
+    assert cadence.known(runs.own(made(**late)))[100].tick == "100: never"
+    whole = {**SMALL, "data.num_images": 0, "data.holdout": 0.1}
+    assert cadence.known(runs.own(made(**whole)))[100].batches == 450
+    # A cadence that is the default has no column.
+    usual = {key: HOLDING[key] for key in (("full", 0, 1), ("free", 100, 1))}
+    bare = made(usual, **SMALL).drop(columns="train.phase.every")
+    assert list(cadence.known(runs.own(bare))) == [100]
+    assert all("came to every 40" in item.caption for item in figures.items(bare))
+
+
+def test_a_page_shows_single_layers_that_lie_in_its_folders(tmp_path):
+    folder = Path(__file__).parents[1] / "docs" / "results"
+    (item,) = PAPERS["pogodin2021"].beside(
+        [folder, folder / "pogodin2021_single_layer"]
+    )
+    assert item.title.endswith("pogodin2021_single_layer")
+    assert len(item.draw().axes) == 6
+    assert PAPERS["pogodin2021"].beside([folder / "study"]) == []
+    (tmp_path / "single_layer.parquet").write_bytes(b"cut")
+    (damaged,) = PAPERS["pogodin2021"].beside([tmp_path])
+    with pytest.raises(ResultsError, match="anew by launch.single_layer --overwrite"):
+        damaged.draw()
 
 
 def test_the_report_speaks_of_the_paper_only_where_it_has_runs(monkeypatch):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from study_frames import planned
 
 from ws_jax.analysis import report
 from ws_jax.names import run_columns
@@ -76,6 +77,20 @@ def test_seeds_that_diverged_leave_claims_open():
     assert {v.outcome for v in claims.judge(frame)} == {"not enough data"}
 
 
+def test_seeds_that_were_planned_and_are_not_there_are_named():
+    whole = made_up()
+    own = whole["network.templates"] > 0
+    frame = planned(whole, whole[~(own & whole["seed"].isin((1, 3)))])
+    for verdict in claims.judge(frame):
+        assert verdict.outcome == "not enough data"
+        assert "SWRN-28-10-2, seed 1, 3: planned and not trained" in verdict.sentence
+    one = claims.judge(planned(whole, whole[~(own & (whole["seed"] == 1))]))
+    assert [verdict.outcome for verdict in one] == ["holds", "holds"]
+    assert all("seed 1: planned and not trained" in v.sentence for v in one)
+    gone = whole.assign(status=np.where(whole["seed"] == 2, "diverged", "finished"))
+    assert "WRN-28-10, seed 2: diverged" in claims.judge(gone)[0].sentence
+
+
 def test_two_trainings_are_not_pooled_and_the_term_is_left_out():
     frames = [made_up(), made_up(ahead=0.2)]
     other = {name: frames[1][name] + "b" for name in ("cell", "digest", "sweep")}
@@ -112,10 +127,26 @@ def test_the_figures_can_be_drawn():
     assert names == ["Accuracy by parameters", "Similarity of layers"]
     for item in found:
         assert item.draw().axes
-    entry = {"threshold": 0.5, "change": [[0.0, 0.1]], "parameters": 5,
-             "after": {"val_acc": 0.5}}  # fmt: skip
-    told = {"foldings": [entry], "before": {"val_acc": 0.6}, "parameters": 10}
-    assert len(figures.fold_curve(told).axes) == 3
+
+
+def test_accuracy_by_size_has_a_point_for_each_run_and_their_mean():
+    rows = runs.select(made_up(templates=(0, 2, 4), ahead=0.02))
+    (panel,) = figures.size_and_accuracy(rows).axes
+    assert figures.network_order(rows) == ["WRN-28-10", "SWRN-28-10-2", "SWRN-28-10-4"]
+    for place, size in enumerate((36_479_194, 17_125_630, 26_802_466)):
+        points, mean = panel.lines[2 * place : 2 * place + 2]
+        assert set(points.get_xdata()) == set(mean.get_xdata()) == {size}
+        assert len(points.get_ydata()) == 4
+        np.testing.assert_allclose(mean.get_ydata(), np.mean(points.get_ydata()))
+    assert len({line.get_marker() for line in panel.lines}) == 3
+    assert panel.get_xlabel() == "Parameters" and panel.get_ylabel() == "Accuracy (%)"
+    (item, *_) = page.items(made_up())
+    assert "1 fold, 4 seeds" in item.caption
+
+
+def test_colour_bars_say_what_they_are_of():
+    item = page.items(made_up())[-1]
+    assert item.draw().axes[-1].get_xlabel() == figures.SIMILARITY
 
 
 def test_the_page_names_a_paper_only_where_it_has_something_to_say():

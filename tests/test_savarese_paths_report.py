@@ -3,30 +3,44 @@
 import numpy as np
 import pandas as pd
 import pytest
+import study_frames
+from matplotlib.text import Text
+from study_frames import planned
+from test_savarese2019_report import made_up as wide
 
-from ws_jax.analysis import aggregate, report
+from ws_jax.analysis import aggregate, gallery, report
+from ws_jax.analysis.paper import named
 from ws_jax.models.grid_net import GridNet, count_parameters
 from ws_jax.names import run_columns
 from ws_jax.papers.ott2020 import runs
 from ws_jax.papers.pages import PAPERS
+from ws_jax.papers.savarese2019 import names as paper_names
 from ws_jax.papers.savarese2019 import path_claims, path_page, path_runs
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
 from ws_jax.storage import results
 
-EPOCHS = 12
+EPOCHS = 20  # distances grow for 12
 NETS = ["CNN", "2 templates", "2 templates, term 0.01"]
 
 
-def made_up(seeds=(0, 1, 2), ahead=0.0, late=0.0, templates=(0, 2), status="finished"):
+def made_up(
+    seeds=(0, 1, 2),
+    ahead=0.0,
+    late=0.0,
+    templates=(0, 2),
+    status="finished",
+    epochs=EPOCHS,
+):
     """Results in which shared networks are `ahead`, and on views `late`."""
     sweep = shortest_paths(
         "made_up", size=10, num_grids=100, templates=templates, seeds=seeds,
-        epochs=EPOCHS, beyond=((11, 13), (14, 18)), distances=(2, 4, 10), sizes=(14, 18)
+        epochs=epochs, beyond=((11, 13), (14, 18)), distances=(2, 4, 10), growth=2,
+        every=4, sizes=(14, 18),
     ).checked()  # fmt: skip
     columns, rows = run_columns(sweep, sweep.runs(), "grids"), []
     for run in sweep.runs():
         shared = run.network.templates > 0
-        for epoch in range(EPOCHS + 1):
+        for epoch in range(epochs + 1):
             row = {**columns[run], "epoch": epoch, "status": status}
             if shared:
                 row["layer_similarity_bank"] = np.eye(20).tolist()
@@ -34,8 +48,10 @@ def made_up(seeds=(0, 1, 2), ahead=0.0, late=0.0, templates=(0, 2), status="fini
                 luck = 0.001 * (-1) ** (run.seed + shared)
                 score = 0.5 + 0.01 * epoch + luck + ahead * shared
                 row |= {"val_f1": score, "val_exact": 0.1, "val_ones_f1": 0.2}
-                view = 0.3 + luck + (late * shared if epoch > EPOCHS // 2 else 0)
+                view = 0.3 + luck + (late * shared if epoch > epochs // 2 else 0)
                 row |= dict.fromkeys(path_runs.VIEWS, view)
+                row |= {f"{view}_ones_f1": 0.25 + 0.05 * place
+                        for place, view in enumerate(path_runs.VIEWS)}  # fmt: skip
                 row |= {"loss": 1.0, "val_loss": 1.0, "seconds": 1.0, "f1": score}
             rows.append(row)
     return results.make_frame(rows)
@@ -48,12 +64,15 @@ def test_networks_are_named_and_told_apart():
     assert path_runs.asked(rows, "far") == "11 to 13"
     assert path_runs.asked(rows, "largest") == "18×18"
     assert path_runs.asked(rows, "") == "2 to 10"
+    default = rows.drop(columns="evaluation.views.far.longest")
+    default["evaluation.views.far.shortest"] = 7
+    assert path_runs.asked(default, "far") == "7 to 8"
 
 
 def test_means_are_over_the_epochs_that_count():
     rows = path_runs.select(made_up(late=0.2))
     every = path_runs.by_seed(rows, "val_f1")
-    assert every.loc[0, "CNN"] == pytest.approx(0.5 + 0.01 * 6.5 + 0.001)
+    assert every.loc[0, "CNN"] == pytest.approx(0.5 + 0.01 * 10.5 + 0.001)
     late = path_runs.by_seed(rows, "far", late=True)
     assert late.loc[1, NETS[1]] == pytest.approx(0.3 + 0.001 + 0.2)
     assert path_runs.by_seed(rows, "nothing").empty
@@ -112,17 +131,84 @@ def test_what_is_missing_or_under_way_is_said():
     assert path_claims.judge(made_up().iloc[:0]) == []
 
 
+def test_runs_that_have_not_settled_decide_nothing_and_say_what_would():
+    for verdict in path_claims.judge(made_up(ahead=0.1, late=0.1, epochs=10)):
+        assert verdict.outcome == "not enough data"
+        assert "not settled: trained for 10 epochs; 20 would settle it (our least)" in (
+            verdict.sentence
+        )
+    longer = made_up(ahead=0.1, late=0.1)
+    slow = longer.assign(**{"transforms.draw_paths.every": 8})
+    said = "trained for 20 epochs; 32 would settle it (8 after distances have stopped "
+    said += "growing, which takes 24)"
+    assert all(said in v.sentence for v in path_claims.judge(slow))
+    alone = path_claims.judge(made_up(seeds=(0,), epochs=10))
+    assert all("no interval; not settled: trained" in v.sentence for v in alone)
+    still = longer.drop(columns=[n for n in longer if n.endswith("draw_paths.growth")])
+    assert path_claims.unsettled(path_runs.select(still)) == ""
+
+
+def test_networks_that_trained_for_unequal_lengths_are_not_settled():
+    frame = made_up(ahead=0.1, late=0.1)
+    shared = frame["network.templates"] > 0
+    some = frame[~shared | (frame["epoch"] <= 18)]
+    said = "trained for 18 to 20 epochs; as many of all networks and seeds would settle"
+    for verdict in path_claims.judge(some):
+        assert verdict.outcome == "not enough data" and said in verdict.sentence
+    # One that diverged early has no say in this, nor in how many epochs are told.
+    lost = shared & (frame["seed"] == 2)
+    status = np.where(lost, "diverged", frame["status"])
+    early = frame.assign(status=status)[~lost | (frame["epoch"] <= 5)]
+    for verdict in path_claims.judge(early):
+        assert "2 seeds, 20 epochs" in verdict.sentence
+        assert "not settled" not in verdict.sentence
+        assert "2 templates, seed 2: diverged" in verdict.sentence
+    # Lengths that are joined by wish as well.
+    frames = [made_up(ahead=0.1, late=0.1), made_up(epochs=30, templates=(0,))]
+    both = pd.concat([frames[0][shared], frames[1]], ignore_index=True)
+    joined = aggregate.tidy(both, join_lengths=True)
+    assert all("20 to 30 epochs" in v.sentence for v in path_claims.judge(joined))
+
+
+def test_seeds_that_were_planned_and_are_not_there_are_named():
+    whole = made_up(seeds=(0, 1, 2, 3, 4), ahead=0.1, late=0.1)
+    lost = (whole["network.templates"] > 0) & whole["seed"].isin((2, 4))
+    strength = whole["task.terms.layer_similarity.strength"]
+    frame = planned(whole, whole[~(lost & (strength == 0))])
+    for verdict in path_claims.judge(frame):
+        assert "2 templates, seed 2, 4: planned and not trained" in verdict.sentence
+        assert verdict.outcome == "not enough data"  # those left may be the better
+        assert "CNN, seed" not in verdict.sentence
+    one = planned(whole, whole[~((whole["seed"] == 4) & (strength == 0))])
+    for verdict in path_claims.judge(one):
+        assert "2 templates, seed 4: planned and not trained" in verdict.sentence
+        assert verdict.outcome == "holds"
+
+
 def test_the_table_has_what_is_said_without_a_network():
     cells = path_page.table(path_runs.select(made_up())).set_index("network")
     assert list(cells.index) == [*NETS, "all cells", "no cell"]
     assert cells.loc["all cells", "trained on"] == "20.0"
     assert cells.loc["no cell", "11 to 13"] == "0.0"
+    views = ("all epochs", "11 to 13", "14 to 18", "14×14", "18×18")
+    assert [cells.loc["all cells", v] for v in views] == [
+        "20.0", "25.0", "30.0", "35.0", "40.0"
+    ]  # fmt: skip
+    old = made_up().drop(columns=[f"{view}_ones_f1" for view in path_runs.VIEWS])
+    cells = path_page.table(path_runs.select(old)).set_index("network")
+    assert cells.loc["all cells", "11 to 13"] == "–"
+    assert cells.loc["all cells", "every cell right"] == "–"
     assert cells.loc["CNN", "14×14"].startswith("30.0 ± ")
 
 
 def test_the_figures_can_be_drawn():
     drawn = [item.draw() for item in path_page.items(made_up())]
     assert [len(figure.axes) for figure in drawn] == [6, 2, 13]
+    dotted = [[line for line in axes.lines if line.get_linestyle() == ":"]
+              for axes in drawn[0].axes]  # fmt: skip
+    # Beside every F1, not beside the grids of which every cell is right.
+    assert [len(lines) for lines in dotted] == [1, 1, 1, 0, 1, 1]
+    assert dotted[1][0].get_ydata()[0] == pytest.approx(0.25)
 
 
 def test_other_papers_leave_the_rows_alone():
@@ -132,6 +218,46 @@ def test_other_papers_leave_the_rows_alone():
     mnist = rows.assign(data="mnist")
     assert all(len(paper.rows_of(mnist, papers)) for paper in papers)
     assert runs.select(rows, rows["data"].iloc[0]).rows.empty
+
+
+def test_rows_have_the_names_of_the_figures():
+    rows = paper_names.named(aggregate.tidy(made_up(seeds=(0,))))
+    assert sorted(set(rows["setting"])) == NETS[1:] + ["CNN"]
+    two = [made_up(seeds=(0,)), made_up(seeds=(0,)).assign(**{"network.width": 8})]
+    two[0]["network.width"] = 16
+    two = [f.assign(sweep=f"s{i}", cell=f["cell"] + str(i), digest=f["digest"] + str(i))
+           for i, f in enumerate(two)]  # fmt: skip
+    rows = paper_names.named(aggregate.tidy(pd.concat(two, ignore_index=True)))
+    assert "2 templates, term 0.01, network.width 8" in set(rows["setting"])
+    assert rows["setting"].nunique() == 6
+    images = paper_names.named(aggregate.tidy(wide(templates=(0, 2, 4))))
+    names = {"WRN-28-10", "SWRN-28-10-2", "SWRN-28-10-4"}
+    assert set(images["setting"]) == names
+    mnist = aggregate.tidy(study_frames.study(levels=(0.0,), folds=(0,), epochs=2))
+    assert paper_names.named(mnist).equals(mnist)
+
+
+def test_the_page_has_short_names_and_explains_data_and_term_once():
+    papers = list(PAPERS.values())
+    text = report.make_report(made_up(seeds=(0,)), papers=papers, figures=False)
+    assert "grid_net, 2 templates, term 0.01" in text
+    assert "network.templates 2" not in text
+    grids = "100 grids of 10 by 10 cells with obstacles and two ends, drawn anew in "
+    assert text.count(f"paths:100x10</dt><dd>{grids}every epoch") == 1
+    assert text.count(grids) == 1
+    assert text.count("term 0.01</dt><dd>the loss has a term of this weight") == 1
+    plain = made_up(seeds=(0,), templates=(0,))
+    text = report.make_report(plain, papers=papers, figures=False)
+    assert "the loss has a term of this weight" not in text
+
+
+def test_curves_have_short_names_too():
+    frame, papers = made_up(seeds=(0,)), list(PAPERS.values())
+    (item,) = gallery.sweep_curves(frame, lambda rows: named(rows, papers))
+    figure = item.draw()
+    texts = [text.get_text() for text in figure.findobj(Text)]
+    assert any("2 templates, term 0.01" in text for text in texts)
+    assert not any("network.templates" in text for text in texts)
 
 
 def test_the_first_words_tell_what_the_network_is():

@@ -15,12 +15,12 @@ from ws_jax.engine.mapping import stack_inputs
 from ws_jax.engine.study import make_groups, prepare
 from ws_jax.grids import draw_grid, draw_grids
 from ws_jax.layers import describe_layers
-from ws_jax.metrics import Total
+from ws_jax.metrics import Total, epoch_metrics
 from ws_jax.models import Arithmetic, GridNet
 from ws_jax.models.grid_net import count_parameters
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
 from ws_jax.storage import results
-from ws_jax.tasks import ShortestPaths
+from ws_jax.tasks import Segmentation, ShortestPaths
 from ws_jax.transforms import fixed_transforms, stream_of, transform_batch
 from ws_jax.transforms.paths import DrawPaths, Far, Larger
 
@@ -116,6 +116,16 @@ def test_scores_are_counted_by_hand():
     assert found["ones_f1"] == pytest.approx(2 * 4 / (2 * 4 + 4))  # 4 hits, 4 alarms
 
 
+def test_each_view_keeps_what_its_score_must_be_compared_with():
+    each = {"loss": 0.0, "acc": 0.5, "hits": 3.0, "false_alarms": 2.0, "misses": 1.0,
+            "cells": 16.0, "exact": 0.0}  # fmt: skip
+    totals = {name: Total(np.asarray(value), 1) for name, value in each.items()}
+    found = epoch_metrics(ShortestPaths(), ["far"], {"view_far": totals})
+    assert found == {"far": 2 * 3 / 9, "far_ones_f1": 2 * 4 / 20}
+    with_words = epoch_metrics(Segmentation(), ["far"], {"view_far": totals})
+    assert set(with_words) == {"far"}
+
+
 @pytest.mark.parametrize("templates", [0, 2])
 def test_networks_have_the_parameters_that_are_counted(templates):
     net = GridNet(depth=4, width=6, templates=templates)
@@ -206,5 +216,8 @@ def test_a_sweep_scores_what_its_views_ask_for(tmp_path):
             images = 255 * np.stack([grids.obstacles, grids.ends], -1).astype(np.uint8)
             said = predict(run, variables, images, 2) > 0
             hits = (said & np.asarray(grids.path)).sum()
-            want = 2 * hits / (said.sum() + np.asarray(grids.path).sum())
+            true = np.asarray(grids.path).sum()
+            want = 2 * hits / (said.sum() + true)
+            everywhere = row[f"{column.removesuffix('_f1')}_ones_f1"].item()
+            assert everywhere == pytest.approx(2 * true / (said.size + true)), column
             assert row[column].item() == pytest.approx(want, abs=1e-6), column

@@ -43,7 +43,8 @@ def epoch_metrics(task: Task, views: list[str], totals: Metrics) -> dict[str, An
     Returns:
       Numbers, and lists of them: the task's metrics by their names, those of the
       validation images after `val_`, of the test images after `test_`, of each view
-      the watched one by the view's name, and what was measured.
+      the watched one by the view's name (and after it those of `task.beside`), and
+      what was measured.
     """
     totals = jax.tree.map(lambda a: np.asarray(a, np.float64), totals)
     found: dict[str, Any] = {}
@@ -54,7 +55,9 @@ def epoch_metrics(task: Task, views: list[str], totals: Metrics) -> dict[str, An
                 found |= {f"{prefix}{name}": value for name, value in made.items()}
         for view in views:
             if f"view_{view}" in totals:
-                found[view] = task.metrics(totals[f"view_{view}"])[task.watched]
+                made = task.metrics(totals[f"view_{view}"])
+                found[view] = made[task.watched]
+                found |= {f"{view}_{name}": made[name] for name in task.beside}
     for name, entry in totals.get("measured", {}).items():
         found[name] = entry.total
     return {name: np.asarray(value).tolist() for name, value in found.items()}

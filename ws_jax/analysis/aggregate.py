@@ -18,6 +18,7 @@ from ws_jax.storage.standins import identified
 # What tells cells apart; folds and seeds are pooled within a cell.
 CELL_KEYS = [*settings.USUAL, "setting", "cell"]
 TRAINING_KEYS = [*CELL_KEYS, "fold", "seed"]
+PLANNED_SEEDS = "planned_seed_numbers"  # a column: those of a cell, as "0 1 2"
 # Transforms that change nothing at level 0; others act without having a level.
 LEVELED = ("translation", "rotation", "noise", "edge_noise")
 MODEL_ORDER = {"cnn": 0, "fcn": 1}  # any other after them, by name
@@ -280,7 +281,8 @@ def with_plan(
       records: of the sweeps, as `ws_jax.results.read_records` gives them.
 
     Returns:
-      The same with `planned_folds` and `planned_seeds`, NaN where no record tells.
+      The same with `planned_folds` and `planned_seeds`, NaN where no record tells, and
+      which seeds these are (`PLANNED_SEEDS`).
     """
     if frame.empty or "cell" not in frame.columns:
         return frame
@@ -290,9 +292,11 @@ def with_plan(
     if not listed:
         return frame
     runs = pd.DataFrame(listed, columns=["cell", "fold", "seed"]).groupby("cell")
+    numbers = runs["seed"].agg(lambda own: " ".join(map(str, sorted(set(own)))))
     return frame.assign(
         planned_folds=frame["cell"].map(runs["fold"].nunique()).astype("float64"),
         planned_seeds=frame["cell"].map(runs["seed"].nunique()).astype("float64"),
+        **{PLANNED_SEEDS: frame["cell"].map(numbers)},
     )
 
 

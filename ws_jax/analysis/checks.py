@@ -132,6 +132,8 @@ class Check:
       over: what `found` is a mean over, a `fold` or a `seed`.
       settled: epochs below which it may pass, but not fail.
       weak: whether it may fail, but not pass, see `Sample`.
+      unsettled: why it is not judged though runs are there and have ended: how long
+        they trained, and what would settle it; else empty.
     """
 
     what: str
@@ -150,6 +152,7 @@ class Check:
     over: str = "fold"
     settled: int = 0
     weak: bool = False
+    unsettled: str = ""
 
     @property
     def outcome(self) -> str:
@@ -164,7 +167,7 @@ class Check:
     def _against(self, threshold: float) -> str:
         found = self.found
         short = self.epochs < self.min_epochs or math.isnan(found.low)
-        if self.missing or short or self.running:
+        if self.missing or short or self.running or self.unsettled:
             return UNDECIDED
         passes, fails = self._sides(threshold)
         if passes:
@@ -232,7 +235,8 @@ class Check:
             what = f"{self.what}: not known, no {self.over} was trained by both"
             return f"{what}{self._aside}."
         if math.isnan(found.low):
-            return f"{text} on one {self.over}, which gives no interval{self._aside}."
+            text += f" on one {self.over}, which gives no interval{self._not_settled}"
+            return f"{text}{self._aside}."
         text += (
             f" (95 % interval {self.show(found.low)} to {self.show(found.high)}, "
             f"{found.folds} {self.over}s, {labels.epochs(self.epochs)}); asked for: "
@@ -242,10 +246,16 @@ class Check:
             text += f"; the paper: {self.show(self.published)}"
         if self.epochs < self.min_epochs:
             text += f"; {self.epochs} epochs are too few, it takes {self.min_epochs}"
+        elif self.unsettled:
+            text += self._not_settled
         elif self.outcome == UNDECIDED:
             text += f"; {self._open}"
         by_text = f" {self.by_text}" if self.by_text else ""
         return f"{text}{self._aside}.{by_text}"
+
+    @property
+    def _not_settled(self) -> str:
+        return f"; not settled: {self.unsettled}" if self.unsettled else ""
 
     @property
     def _open(self) -> str:

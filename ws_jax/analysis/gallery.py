@@ -34,16 +34,23 @@ class Item:
     draw: Callable[[], Figure]
 
 
-def sweep_curves(frame: pd.DataFrame) -> list[Item]:
+def sweep_curves(
+    frame: pd.DataFrame,
+    named: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows,
+) -> list[Item]:
     """Returns learning curves of every sweep, with all that was evaluated in it.
 
     They show the sweep as it was run: nothing is left out for standing elsewhere too.
     Colours tell what most of its runs differ in (level, probability or rate); the
     others of these have figures of their own, and settings columns of their own.
+
+    Args:
+      frame: results, as `ws_jax.results.read` gives them.
+      named: gives networks their names in tidy rows.
     """
     found = []
     for sweep, part in frame.groupby("sweep") if len(frame) else ():
-        for data, rows in aggregate.tidy(part).groupby("data"):
+        for data, rows in named(aggregate.tidy(part)).groupby("data"):
             by = max(_COLOURS, key=lambda column: rows[column].nunique())
             kinds = sorted(set(rows.loc[rows["aug"] > 0, "aug_type"])) or [""]
             for kind in kinds:

@@ -39,7 +39,7 @@ def words(rows: pd.DataFrame, papers: Sequence[Paper], text: str) -> str:
     models = set(map(labels.model, rows["model"].unique()))
     # A paper may explain the one by the other.
     alone = len(models & set(_USUAL)) < len(_USUAL)
-    told = {word: meaning for paper in papers for word, meaning in paper.words}
+    told = dict(both for p in papers for both in (*p.words, *p.words_of(rows)))
     known = {w: m for w, m in _USUAL.items() if w in models} | {
         word: meaning
         for word, meaning in told.items()

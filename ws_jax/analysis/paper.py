@@ -48,10 +48,15 @@ class Paper:
       asks: whether results on a data set that it has no numbers for ask its question,
         from their tidy rows.
       words: what a newcomer must know, each with its explanation.
+      words_of: more of them, from tidy results: names of their data, say.
+      named: returns tidy results in which `setting` calls its networks as its figures
+        do.
       comparisons: sets tidy results beside other numbers of the paper.
       concerns: whether it has anything to say of tidy results; if not, a page does not
         name it.
       kernels: lists pictures of kernels in the checkpoints that folders hold.
+      beside: lists figures of what was written in folders or beside them by other
+        commands than sweeps, records of foldings say.
     """
 
     name: str
@@ -67,9 +72,12 @@ class Paper:
     answer: Callable[[pd.DataFrame], list[str]] = lambda rows: []
     asks: Callable[[pd.DataFrame], bool] = lambda rows: False
     words: tuple[tuple[str, str], ...] = ()
+    words_of: Callable[[pd.DataFrame], Sequence[tuple[str, str]]] = lambda rows: ()
+    named: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows
     comparisons: Callable[[pd.DataFrame], list[Comparison]] = lambda rows: []
     concerns: Callable[[pd.DataFrame], bool] = lambda rows: True
     kernels: Callable[[Sequence[str | os.PathLike]], list[Item]] = lambda folders: []
+    beside: Callable[[Sequence[str | os.PathLike]], list[Item]] = lambda folders: []
 
     def rows_of(self, rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
         """Returns the rows that it may show: on published data, or that ask for it.
@@ -85,3 +93,10 @@ class Paper:
             if data in published or self.asks(own)
         ]
         return rows[rows["data"].isin(names)]
+
+
+def named(rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
+    """Returns tidy results in which each paper's networks have its names."""
+    for paper in papers:
+        rows = paper.named(rows)
+    return rows

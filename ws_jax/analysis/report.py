@@ -24,7 +24,7 @@ from ws_jax.analysis import (
     verdict_cards,
     what_was_run,
 )
-from ws_jax.analysis.paper import Paper
+from ws_jax.analysis.paper import Paper, named
 from ws_jax.config import ConfigError
 from ws_jax.storage.integrity import write_atomically
 
@@ -40,6 +40,7 @@ def write_report(
     join_lengths: bool = False,
     figures: bool = True,
     folders: Sequence[str | os.PathLike] = (),
+    workdirs: Sequence[str | os.PathLike] = (),
 ) -> Path:
     """Writes the report: one HTML file that needs no other and no network.
 
@@ -58,6 +59,8 @@ def write_report(
         lines and judged together.
       figures: whether there are any; words and tables alone take a fifth of the time.
       folders: of sweeps, whose checkpoints' kernels are drawn (this starts JAX).
+      workdirs: folders of results; what other commands wrote in them or beside them is
+        drawn, too, foldings say.
 
     Returns:
       The path.
@@ -67,7 +70,7 @@ def write_report(
     path = Path(path)
     _check_place(path)  # before the time that it takes
     text = make_report(
-        frame, title, records, image, papers, join_lengths, figures, folders
+        frame, title, records, image, papers, join_lengths, figures, folders, workdirs
     )
     write_atomically(path, text.encode())
     return path
@@ -100,11 +103,13 @@ def make_report(
     join_lengths: bool = False,
     figures: bool = True,
     folders: Sequence[str | os.PathLike] = (),
+    workdirs: Sequence[str | os.PathLike] = (),
 ) -> str:
     """Returns the page that `write_report` writes."""
     logging.info("judging %s rows of results", f"{len(frame):,}")
     frame = aggregate.with_plan(frame, records)
-    rows = aggregate.tidy(frame, join_lengths)
+    rows = named(aggregate.tidy(frame, join_lengths), papers)
+    beside = [i for paper in papers for i in paper.beside(workdirs)] if figures else []
     papers = [paper for paper in papers if paper.concerns(rows)]
     theirs = _of_papers(rows, papers)
     own = _own_studies(rows, papers)
@@ -125,10 +130,11 @@ def make_report(
     }
     if figures:
         shown = _own_figures(own) + _paper_figures(theirs, papers)
+        shown += _figures(beside, 4000)
         sections["figures"] = ("Figures", shown)
         sections["kernels"] = ("Kernels", _kernels(folders, papers))
         sections["augmentations"] = ("Augmentations", _pictures(image, papers))
-        sections["curves"] = ("Learning curves", _curves(frame))
+        sections["curves"] = ("Learning curves", _curves(frame, papers))
     said = _papers_answers(theirs, papers)
     words = glossary.words(
         rows, papers, "".join(t for _, t in sections.values()) + said
@@ -307,11 +313,10 @@ def _own_figures(own: Sequence[tuple[question.Study, bool]]) -> str:
     return _figures(items, 5000)
 
 
-def _curves(frame: pd.DataFrame) -> str:
-    return "".join(
-        page.folded(item.title, _figures([item], 1000 + i))
-        for i, item in enumerate(gallery.sweep_curves(frame))
-    )
+def _curves(frame: pd.DataFrame, papers: Sequence[Paper]) -> str:
+    items = gallery.sweep_curves(frame, lambda rows: named(rows, papers))
+    each = enumerate(items, 1000)
+    return "".join(page.folded(one.title, _figures([one], i)) for i, one in each)
 
 
 def _verdicts(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:

@@ -14,8 +14,9 @@ _METHOD = """<p>Only the paper’s runs count, those of one length and setting a
 each fold with the mean over the second half of its epochs (with the last epoch for
 distances). A check passes if the whole 95 % interval of the mean over folds lies on the
 claim’s side of a threshold, fails if all of it lies on the other, and is open
-otherwise, or when runs are missing, too short or under way. Short runs may pass but not
-fail; where a run diverged or several folds lack, the others may fail but not pass.
+otherwise, or when runs are missing, too short, not settled or under way. Short runs
+may pass but not fail; where a run diverged or several folds lack, the others may fail
+but not pass.
 Effect d is the mean difference over its standard deviation between folds. Intervals are
 those of the corrected resampled t-test (Nadeau and Bengio 2003), since folds share
 training images: with five folds the mean ± 1.86 standard deviations.</p>

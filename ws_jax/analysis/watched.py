@@ -14,7 +14,7 @@ from ws_jax.storage.results import COLUMNS
 
 USUAL = "acc"
 VIEWS = ("translation", "rotation", "noise", "edge_noise", "swap")
-_SHARE = re.compile(r"(val_|test_)?(acc|f1|top\d+)")
+_SHARE = re.compile(r"(val_|test_)?(acc|exact|(ones_)?f1|top\d+)")
 
 
 def names(rows: pd.DataFrame) -> pd.Series:

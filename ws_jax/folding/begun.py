@@ -32,13 +32,14 @@ from ws_jax.storage.stored import Saved, steps
 from ws_jax.storage.workdir import Workdir
 
 
-def score(study: Study, run: Run, variables: Any) -> dict[str, float]:
+def score(study: Study, run: Run, variables: Any, epoch: int = 1) -> dict[str, float]:
     """Returns a network's metrics on validation and test images, as columns have them.
 
     Args:
       study: whose data and splits serve.
       run: of the network.
       variables: its collections.
+      epoch: from 1, of which the images are, where a transform draws new ones.
     """
     plain = dataclasses.replace(run.evaluation, views=())
     run = dataclasses.replace(run, evaluation=plain)
@@ -48,7 +49,9 @@ def score(study: Study, run: Run, variables: Any) -> dict[str, float]:
     @functools.partial(jax.jit, static_argnums=3)
     def one(examples, inputs, state, role):
         masks = run_masks(program, inputs)
-        return evaluate(program, examples, inputs, state, masks, jnp.int32(0), role)
+        return evaluate(
+            program, examples, inputs, state, masks, jnp.int32(epoch - 1), role
+        )
 
     found: dict[str, float] = {}
     for name, role in roles.items():

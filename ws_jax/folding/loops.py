@@ -2,7 +2,8 @@
 
 Layers of a bank whose coefficients point the same way have the same kernel up to scale
 and sign. They are grouped by a threshold on their similarity, each group takes one
-kernel, and the network becomes a `models.FoldedWideResNet`, which loops over them.
+kernel, and the network becomes one that loops over them: a `models.FoldedWideResNet` or
+a `models.FoldedGridNet`.
 
 Everything here acts on one run's variables as NumPy arrays, and is computed in float64.
 
@@ -20,10 +21,11 @@ import jax
 import numpy as np
 
 from ws_jax.banks import COEFFICIENTS, TEMPLATES
-from ws_jax.config import ConfigError, check_name, rules
+from ws_jax.config import ConfigError, check_name
+from ws_jax.folding import layout
 from ws_jax.folding.grouping import LINKS, group_layers, similarity
-from ws_jax.models import FoldedWideResNet, Network, WideResNet
-from ws_jax.models.wide_resnet import STAGES, WideNetwork
+from ws_jax.folding.layout import Loop, Path, check_foldable, folded_network, loops
+from ws_jax.models import Network
 
 KERNELS = ("first", "mean")
 SCALES = ("kept", "sign", "dropped")
@@ -104,10 +106,10 @@ class Folded:
     Attributes:
       network: its config.
       variables: its collections, `params` among them.
-      banks: what became of each stage's bank.
+      banks: what became of each bank.
     """
 
-    network: FoldedWideResNet
+    network: layout.Folded
     variables: dict[str, Any]
     banks: tuple[FoldedBank, ...]
 
@@ -156,29 +158,6 @@ def _mean(own: np.ndarray, signs: np.ndarray, scale: str) -> np.ndarray:
     return (own / np.where(norms > 0, norms, 1)).mean(axis=0) * norms.mean()
 
 
-def check_foldable(network: Network) -> WideResNet:
-    """Returns a network; `ConfigError` unless its banks have a similarity."""
-    if not isinstance(network, WideResNet) or not network.templates:
-        has = getattr(network, "templates", 0)
-        why = "cannot be folded" if has else "has no template bank, and nothing to fold"
-        raise ConfigError(
-            f"network {network.kind} of this run {why}: fold a run of network wrn with "
-            "network.templates of 2 or more"
-        )
-    if network.templates == 1:
-        raise ConfigError(
-            "network.templates is 1: all layers of a stage have the same kernel up to "
-            "scale by construction, and their similarity, which is 1, says nothing; "
-            "fold a run with 2 templates or more"
-        )
-    if network.severing != "none" and network.vcp > 0:
-        raise ConfigError(
-            f"network.severing is {network.severing}: what is severed is drawn for "
-            "each layer, and would not survive folding; fold a run with none severed"
-        )
-    return network
-
-
 def fold(network: Network, variables: Any, rule: Rule, origin: str = "") -> Folded:
     """Folds a trained network.
 
@@ -192,37 +171,26 @@ def fold(network: Network, variables: Any, rule: Rule, origin: str = "") -> Fold
     """
     network = check_foldable(network)
     rule.check()
+    parts = loops(network)
     params = dict(variables["params"])
     banks, kernels = [], {}
-    for stage in range(STAGES):
-        templates = np.asarray(params.pop(f"stage_{stage}_bank")[TEMPLATES], np.float64)
-        bank, tied = _fold_bank(_rows(network, params, stage), templates, rule)
-        kernels[f"stage_{stage}_kernels"] = tied.astype(np.float32)
+    for loop in parts:
+        templates = np.asarray(params.pop(loop.bank)[TEMPLATES], np.float64)
+        rows = np.stack([_at(params, path)[COEFFICIENTS] for path in loop.layers])
+        bank, tied = _fold_bank(rows, templates, rule)
+        kernels[loop.kernels] = tied.astype(np.float32)
         banks.append(bank)
     scaled = any((bank.scales != 1).any() for bank in banks)
-    folded = FoldedWideResNet(
-        kernels=tuple(number for bank in banks for number in bank.groups),
-        scaled=scaled,
-        origin=origin,
-        **{name: getattr(network, name) for name in rules(WideNetwork)},
-    )
-    params = _looped(network, params) | kernels
-    for stage, bank in enumerate(banks if scaled else ()):
-        block = params[f"stage_{stage}_loop"]["block"]
-        scales = bank.scales.astype(np.float32).reshape(-1, 2)
-        for place, conv in enumerate(("conv_0", "conv_1")):
-            own = block.get(conv, {})
-            block[conv] = {**own, COEFFICIENTS: scales[:, place, None]}
-    others = {n: _looped(network, v) for n, v in variables.items() if n != "params"}
+    numbers = tuple(number for bank in banks for number in bank.groups)
+    params = _looped(parts, params) | kernels
+    for loop, bank in zip(parts, banks if scaled else (), strict=scaled):
+        scales = bank.scales.astype(np.float32).reshape(-1, loop.width)
+        for place, path in enumerate(loop.places()):
+            own = _made(params[loop.name], path)
+            own[COEFFICIENTS] = scales[:, place, None]
+    others = {n: _looped(parts, v) for n, v in variables.items() if n != "params"}
+    folded = folded_network(network, numbers, scaled, origin)
     return Folded(folded, {"params": params, **others}, tuple(banks))
-
-
-def _rows(network: WideResNet, params: dict[str, Any], stage: int) -> np.ndarray:
-    """Returns the coefficients of a stage, [layers, k]."""
-    return np.stack([
-        params[f"stage_{stage}_block_{row // 2 + 1}"][f"conv_{row % 2}"][COEFFICIENTS]
-        for row in range(network.num_shared)
-    ])  # fmt: skip
 
 
 def _fold_bank(
@@ -241,16 +209,34 @@ def _fold_bank(
     return FoldedBank(groups, scales, similar, change), kernels
 
 
-def _looped(network: WideResNet, tree: Any) -> dict[str, Any]:
-    """Stacks what the later blocks of each stage have, but for coefficients."""
+def _looped(parts: Sequence[Loop], tree: Any) -> dict[str, Any]:
+    """Stacks what the steps of each loop have, but for coefficients."""
     found = dict(tree)
-    for stage in range(STAGES):
-        names = [f"stage_{stage}_block_{n}" for n in range(1, network.num_blocks)]
-        blocks = [_without(found.pop(n), COEFFICIENTS) for n in names if n in found]
-        if blocks:
-            stacked = jax.tree.map(lambda *a: np.stack(a), *blocks)
-            found[f"stage_{stage}_loop"] = {"block": stacked}
+    for loop in parts:
+        steps = []
+        for taken in loop.steps:
+            step: dict[str, Any] = {}
+            for name, path in taken.items():
+                own = _without(found.pop(name, {}), COEFFICIENTS)
+                if own:
+                    _made(step, path[:-1])[path[-1]] = own
+            steps.append(step)
+        if steps[0]:
+            found[loop.name] = jax.tree.map(lambda *a: np.stack(a), *steps)
     return found
+
+
+def _at(tree: Any, path: Path) -> Any:
+    for name in path:
+        tree = tree[name]
+    return tree
+
+
+def _made(tree: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Returns what lies at a path, which is made if it is not there."""
+    for name in path:
+        tree = tree.setdefault(name, {})
+    return tree
 
 
 def _without(tree: Any, name: str) -> Any:

@@ -25,7 +25,8 @@ from ws_jax.engine import run_sweep
 from ws_jax.engine.program import make_program
 from ws_jax.engine.study import Study, make_groups, prepare
 from ws_jax.folding.begun import held_lock, score, write_begun
-from ws_jax.folding.loops import Folded, Rule, check_foldable, fold
+from ws_jax.folding.layout import called, check_foldable
+from ws_jax.folding.loops import Folded, Rule, fold
 from ws_jax.optimizers import Constant
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
@@ -72,7 +73,8 @@ def fold_run(
     study, chosen = find_run(workdir, run, data_dir)
     network = check_foldable(chosen.network)
     variables, epoch = _load(workdir, run)
-    before, size = score(study, chosen, variables), num_parameters(variables)
+    before = score(study, chosen, variables, epoch)
+    size = num_parameters(variables)
     source = _source(study, chosen, epoch, variables)
     known: dict[Any, dict[str, float]] = {}
     similarity, foldings = [], []
@@ -81,9 +83,11 @@ def fold_run(
         folded = fold(network, variables, rule, f"{source}:{rule.kernel}:{rule.scale}")
         similarity = [bank.similarity.tolist() for bank in folded.banks]
         folder = Path(output) / f"threshold_{rule.threshold:g}"
-        new = _folded_study(study, chosen, folded, epochs, learning_rate)
+        new = _folded_study(study, chosen, folded, epoch, epochs, learning_rate)
         if folded.network not in known:
-            known[folded.network] = score(new, new.groups[0].run, folded.variables)
+            # On the images that it was scored on before, also where they are drawn.
+            one = _folded_run(chosen, folded)
+            known[folded.network] = score(study, one, folded.variables, epoch)
         after = known[folded.network]
         write_begun(new, folded, after, folder, done=not epochs, overwrite=overwrite)
         entry = _entry(rule, folded, after, size)
@@ -92,10 +96,7 @@ def fold_run(
             run_sweep(new.sweep, folder, data_dir=data_dir)
             entry["trained"] = _last_row(folder)
         foldings.append({**entry, "folder": folder.name})
-    about = {
-        "run": run,
-        "network": f"SWRN-{network.depth}-{network.width}-{network.templates}",
-    }
+    about = _about(study, chosen, run, epoch)
     numbers = {"parameters": size, "before": before, "similarity": similarity}
     return _written(Path(output), {**about, **numbers, "foldings": foldings})
 
@@ -108,6 +109,21 @@ def _check_rules(rules: Sequence[Rule]) -> None:
     require(
         len(set(given)) == len(given) > 0, f"thresholds: {given} are none, or twice"
     )
+
+
+def _about(study: Study, run: Run, name: str, epoch: int) -> dict[str, Any]:
+    """Returns what the report says of the run that was folded."""
+    strengths = [t.strength for t in run.task.terms if isinstance(t, SimilarityTerm)]
+    term = "".join(f", term {strength:g}" for strength in strengths if strength)
+    return {
+        "run": name,
+        "network": called(run.network) + term,
+        "sweep": study.sweep.name,
+        "data": run.data.name,
+        "seed": run.seed,
+        "epoch": epoch,
+        "watched": run.task.watched,
+    }
 
 
 def _source(study: Study, run: Run, epoch: int, variables: Any) -> str:
@@ -169,9 +185,23 @@ def find_run(
 
 
 def _folded_study(
-    study: Study, run: Run, folded: Folded, epochs: int, learning_rate: float
+    study: Study,
+    run: Run,
+    folded: Folded,
+    done: int,
+    epochs: int,
+    learning_rate: float,
 ) -> Study:
-    """Makes a sweep of the folded network alone ready, to be trained on."""
+    """Makes a sweep of the folded network alone ready, to be trained on.
+
+    Args:
+      study: of the run.
+      run: that was folded.
+      folded: what it became.
+      done: epochs that the run had trained.
+      epochs: for which it is trained on.
+      learning_rate: of these; 0: that with which the run ended.
+    """
     optimizer = run.train.optimizer
     if not learning_rate:
         program = make_program(run, study.dataset, study.splits)
@@ -185,17 +215,22 @@ def _folded_study(
     train = dataclasses.replace(
         run.train, epochs=count, patience=count, optimizer=optimizer
     )
-    terms = tuple(t for t in run.task.terms if not isinstance(t, SimilarityTerm))
     base = dataclasses.replace(
-        run,
-        network=folded.network,
+        _folded_run(run, folded),
+        transforms=tuple(transform.after(done) for transform in run.transforms),
         train=train,
-        task=dataclasses.replace(run.task, terms=terms),
     )
     # One that is not trained has an epoch in its config, too: none is not allowed.
     name = f"{study.sweep.name}_folded" + ("_trained" if epochs else "")
     sweep = Sweep(name, base, {}).checked()
     return Study(sweep, study.dataset, study.splits, make_groups(sweep))
+
+
+def _folded_run(run: Run, folded: Folded) -> Run:
+    """Returns the run of the folded network, where no layers are left to be alike."""
+    terms = tuple(t for t in run.task.terms if not isinstance(t, SimilarityTerm))
+    task = dataclasses.replace(run.task, terms=terms) if run.task.terms else run.task
+    return dataclasses.replace(run, network=folded.network, task=task)
 
 
 def num_parameters(variables: Any) -> int:

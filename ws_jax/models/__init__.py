@@ -2,6 +2,7 @@
 
 from ws_jax.models.convnet import ConvNet, ConvNetModule
 from ws_jax.models.folded import FoldedModule, FoldedWideResNet
+from ws_jax.models.folded_grid import FoldedGridModule, FoldedGridNet
 from ws_jax.models.grid_net import GridModule, GridNet
 from ws_jax.models.network import Arithmetic, Network, SharedNetwork
 from ws_jax.models.residual import Residual, ResNetModule
@@ -13,6 +14,8 @@ __all__ = [
     "Arithmetic",
     "ConvNet",
     "ConvNetModule",
+    "FoldedGridModule",
+    "FoldedGridNet",
     "FoldedModule",
     "FoldedWideResNet",
     "GridModule",

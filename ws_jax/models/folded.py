@@ -107,19 +107,26 @@ class _Step(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, numbers: Array, kernels: Array) -> tuple[Array, None]:
-        banks = tuple(_Tied(kernels[numbers[i]], self.scaled) for i in range(2))
+        banks = tuple(Tied(kernels[numbers[i]], self.scaled) for i in range(2))
         return self.block(banks=banks, name="block")(x, self.train), None
 
 
-class _Tied:
-    """What a layer draws its kernel from: one that is given, times its own number."""
+class Tied:
+    """What a layer draws its kernel from: one that is given, times its own number.
+
+    Attributes:
+      kernel: as the layer stores its own.
+      scaled: whether the layer has such a number.
+    """
 
     path = ()
 
     def __init__(self, kernel: Array, scaled: bool):
+        """Takes what is said above."""
         self.kernel, self.scaled = kernel, scaled
 
     def draw(self, layer: Any, kernel_init: Any, shape: tuple[int, ...]) -> Array:
+        """Returns the kernel, as `banks.TemplateBank.draw` returns a mixture."""
         del kernel_init
         kernel = self.kernel.reshape(shape)
         if not self.scaled:

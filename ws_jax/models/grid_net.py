@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -64,14 +65,14 @@ class GridNet(Network):
 
 
 class GridModule(nn.Module):
-    """The linen module of a `GridNet`.
+    """The linen module of a `GridNet`; that of a folded one differs in its middle.
 
     Attributes:
       config: the network.
       arithmetic: of all products.
     """
 
-    config: GridNet
+    config: Any
     arithmetic: Arithmetic = Arithmetic()
 
     @nn.compact
@@ -80,39 +81,62 @@ class GridModule(nn.Module):
     ) -> Float[Array, "n h w"]:
         """Maps images to an output a site; training moves the running averages."""
         net, layout = self.config, natural_layout(self.arithmetic.lowering, True)
-        bank = None
-        if net.templates:
-            bank = TemplateBank(net.templates, net.depth, name="bank")
-        conv = partial(self.conv, layout)
+        conv = partial(make_conv, self.arithmetic, layout)
         norm = partial(BatchNorm, layout=layout)
         x = arrange(x.astype(jnp.float32), layout)
-        x = past = conv(net.width, 1, name="enter")(x)
+        x = conv(net.width, 1, name="enter")(x)
+        x = self.middle(x, train, conv, norm)
+        x = nn.relu(norm(name="norm_out")(x, train))
+        y = conv(1, 1, name="leave")(x)
+        return jnp.transpose(y, [layout.index(axis) for axis in "NHWC"])[..., 0]
+
+    def middle(self, x: Array, train: bool, conv: Any, norm: Any) -> Array:
+        """Applies all 3x3 layers, with what comes before them and goes past them.
+
+        Args:
+          x: images.
+          train: as said.
+          conv: makes a layer.
+          norm: makes a normalisation.
+        """
+        net, past, bank = self.config, x, None
+        if net.templates:
+            bank = TemplateBank(net.templates, net.depth, name="bank")
         for number in range(net.depth):
             x = nn.relu(norm(name=f"norm_{number}")(x, train))
             name = f"conv_{number}"
             x = conv(net.width, 3, name=name, bank=bank, row=number)(x)
             if net.skip and (number + 1) % net.skip == 0:
                 x = past = x + past
-        x = nn.relu(norm(name="norm_out")(x, train))
-        y = conv(1, 1, name="leave")(x)
-        return jnp.transpose(y, [layout.index(axis) for axis in "NHWC"])[..., 0]
+        return x
 
-    def conv(self, layout: str, features: int, window: int, **named) -> SharedConv:
-        """Makes a layer; only those of 1x1 have biases."""
-        pad, how = window // 2, self.arithmetic
-        return SharedConv(
-            features=features,
-            window=(window, window),
-            strides=(1, 1),
-            padding=((pad, pad), (pad, pad)),
-            scheme=parse_scheme("full")[0],
-            kernel_init=kaiming_normal("kernel", "in"),
-            use_bias=window == 1,
-            lowering=how.lowering,
-            precision=how.precision,
-            layout=layout,
-            **named,
-        )
+
+def make_conv(
+    how: Arithmetic, layout: str, features: int, window: int, **named: Any
+) -> SharedConv:
+    """Makes a layer of a network on grids; only those of 1x1 have biases.
+
+    Args:
+      how: of its products.
+      layout: of its input and output.
+      features: output channels.
+      window: side of its kernels.
+      **named: other fields of the module.
+    """
+    pad = window // 2
+    return SharedConv(
+        features=features,
+        window=(window, window),
+        strides=(1, 1),
+        padding=((pad, pad), (pad, pad)),
+        scheme=parse_scheme("full")[0],
+        kernel_init=kaiming_normal("kernel", "in"),
+        use_bias=window == 1,
+        lowering=how.lowering,
+        precision=how.precision,
+        layout=layout,
+        **named,
+    )
 
 
 def count_parameters(net: GridNet, channels: int = 2) -> int:

@@ -274,7 +274,10 @@ def read_record(workdir: str | os.PathLike) -> dict[str, Any]:
             raise Damage("it does not say of what")
         return record
     except (OSError, Damage) as error:
-        raise ResultsError(f"{path} cannot be read ({error}): --overwrite") from error
+        raise ResultsError(
+            f"{path} cannot be read ({error}): make it anew by "
+            "launch.single_layer --overwrite"
+        ) from error
 
 
 def read(workdir: str | os.PathLike) -> pd.DataFrame:
@@ -289,4 +292,7 @@ def read(workdir: str | os.PathLike) -> pd.DataFrame:
         check_parquet(content)
         return pd.read_parquet(io.BytesIO(content))
     except (OSError, Damage, ValueError) as error:
-        raise ResultsError(f"{path} cannot be read ({error}): --overwrite") from error
+        raise ResultsError(
+            f"{path} cannot be read ({error}): make it anew by "
+            "launch.single_layer --overwrite"
+        ) from error

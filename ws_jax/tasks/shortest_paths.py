@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import jax.numpy as jnp
 
@@ -16,13 +17,15 @@ from ws_jax.tasks.task import LossTerm
 class ShortestPaths(Segmentation):
     """A mask as in `segmentation`, with what F1 is to be compared with.
 
-    `ones_f1` is the F1 of saying yes everywhere; that of saying no everywhere is 0.
+    `ones_f1` is the F1 of saying yes everywhere; that of saying no everywhere is 0. It
+    is kept of each view, too, since it is another one where paths fill more of a grid.
     `exact` is the part of the grids of which every cell is right.
 
     A network without template banks is trained without the terms that bring layers of
     a bank together, so that one sweep can have both.
     """
 
+    beside: ClassVar[tuple[str, ...]] = ("ones_f1",)
     terms: tuple[LossTerm, ...] = part((), "added to the loss")
 
     def suited(self, network):

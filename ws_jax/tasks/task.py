@@ -56,6 +56,8 @@ class Task(Config):
     Attributes:
       watched: the metric that early stopping and "best epoch" follow, and the one that
         is kept of each view.
+      beside: other metrics that are kept of each view, as what the watched one must be
+        compared with there.
       maximized: whether more of it is better.
       dense: whether targets are images [n, h, w], which move as the images do.
       terms: of the loss, besides that of the examples; a task that can have some
@@ -65,6 +67,7 @@ class Task(Config):
     kinds: ClassVar[dict] = {}
     default_kind: ClassVar[str] = "classification"
     watched: ClassVar[str]
+    beside: ClassVar[tuple[str, ...]] = ()
     maximized: ClassVar[bool] = True
     dense: ClassVar[bool] = False
     terms: tuple[LossTerm, ...] = ()

@@ -6,6 +6,7 @@ draw other distances or larger grids, to see how far a network carries what it l
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -130,6 +131,13 @@ class DrawPaths(Drawn):
             f"with obstacles of density {self.density:g}; the largest distance in a "
             f"sample of them is {largest}: name no more, or leave it out",
         )
+
+    def after(self, epoch):
+        """With the distances that the last epoch had, which grow no more."""
+        if not self.growth:
+            return self
+        longest = int(self.window(max(epoch - 1, 0))[1])
+        return dataclasses.replace(self, longest=longest, growth=0, limit=longest)
 
     def window(self, epoch):
         """Returns the least and the most steps in an epoch."""

@@ -49,6 +49,15 @@ class Transform(Config):
         """Whether it changes anything at its strength; may be traced."""
         return True
 
+    def after(self, epoch: int) -> Transform:
+        """Returns the same for a training that goes on where one of epochs ended.
+
+        Args:
+          epoch: epochs of it that were done; the new one counts from 0 again.
+        """
+        del epoch
+        return self
+
     def check_images(self, shape: Shape) -> None:
         """Raises `ConfigError` if images of [h, w, c] cannot be changed so."""
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from pathlib import PurePath
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, statistics
-from ws_jax.analysis.checks import Amiss, Check, Sample
+from ws_jax.analysis import aggregate, seeds, statistics
+from ws_jax.analysis.checks import Check, Sample
 from ws_jax.analysis.verdicts import Claim, Verdict
 from ws_jax.papers.pogodin2021 import runs
 from ws_jax.papers.pogodin2021.runs import CADENCES, CONV, FREE, shared
@@ -47,8 +48,7 @@ class Evidence:
         rows = self.rows[self.rows["condition"] == condition]
         values = aggregate.run_values(rows, metric, "last_quarter")
         running = bool((values["status"] == "running").any())
-        lost = bool((values["status"] == "diverged").any())
-        amiss = tuple(_amiss(condition, values))
+        lost, amiss = seeds.weak(rows), seeds.amiss(condition, rows)
         known = values.dropna(subset=["value"])
         lacking = condition if known.empty else ""
         if values["cell"].nunique() > 1:
@@ -94,13 +94,6 @@ class Evidence:
             over="seed",
             weak=sample.weak,
         )
-
-
-def _amiss(condition: str, values: pd.DataFrame) -> Iterator[Amiss]:
-    """Says which seeds of a condition diverged or are under way."""
-    for status, word in (("diverged", "diverged"), ("running", "under way")):
-        for seed in sorted(set(values.loc[values["status"] == status, "seed"])):
-            yield Amiss(f"{condition}, seed", float(seed), word)
 
 
 def _told(setting: str) -> str:
@@ -202,13 +195,29 @@ CLAIMS = (
 )
 
 
+# What the paper's data sets are called by others: by TFDS, or as they are unpacked.
+_NAMES = {
+    "imagenet2012": "imagenet",
+    "ilsvrc2012": "imagenet",
+    "tiny_imagenet_200": "tiny_imagenet",
+}
+
+
 def known_data(name: str) -> str:
-    """Returns the paper's name of a data set; a folder's is that of its path."""
-    plain = name.partition(":")[2].partition("@")[0] or name
-    words = plain.replace("-", "_").lower()
-    # TinyImageNet comes first, since its name holds the other's.
-    found = [known for known in ("tiny_imagenet", "imagenet") if known in words]
-    return found[0] if found else name
+    """Returns the paper's name of a data set; a name of another one as it is.
+
+    A folder of images is the data set that its own name is, without what stands around
+    it: not a part of it in a folder below, nor one whose name has others' words in it.
+
+    Example:
+      >>> known_data("folder:data/imagenet@256/256"), known_data("folder:imagenet/dogs")
+      ('imagenet', 'folder:imagenet/dogs')
+    """
+    kind, _, path = name.partition(":")
+    own = PurePath(path.partition("@")[0]).name if kind == "folder" else name
+    word = own.replace("-", "_").lower()
+    word = _NAMES.get(word, word)
+    return word if word in DATA else name
 
 
 def judge(frame: pd.DataFrame) -> list[Verdict]:

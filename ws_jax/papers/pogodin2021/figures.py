@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ws_jax.analysis import aggregate, curves, gallery, labels, statistics, style
-from ws_jax.papers.pogodin2021 import runs
+from ws_jax.papers.pogodin2021 import cadence, runs
 
 
 def colours(names: list[str]) -> dict[str, object]:
@@ -78,13 +78,15 @@ def items(frame: pd.DataFrame) -> list[gallery.Item]:
     groups = rows.groupby(["data", "epochs"]) if len(rows) else ()
     for (data, length), own in groups:
         where = f"{labels.data(data)}, {labels.epochs(length)}"
+        acted = cadence.note(own)
         found.append(
             gallery.Item(
                 "",
                 f"Sharing in sleep. {where}",
                 "Validation accuracy, and the logarithm of the weights’ "
                 "signal-to-noise ratio, averaged over layers; measured at the end of "
-                f"each epoch, after the weights have drifted. {gallery.BANDS}",
+                "each epoch, after the weights have drifted. "
+                f"{gallery.BANDS}{acted}",
                 functools.partial(over_epochs, own),
             )
         )
@@ -93,7 +95,7 @@ def items(frame: pd.DataFrame) -> list[gallery.Item]:
                 "",
                 f"By how often kernels are shared. {where}",
                 "Mean over the last quarter of the epochs: each seed, their mean, and "
-                "its 95 % interval (t-test over seeds).",
+                f"its 95 % interval (t-test over seeds).{acted}",
                 functools.partial(by_condition, own),
             )
         )
@@ -103,7 +105,8 @@ def items(frame: pd.DataFrame) -> list[gallery.Item]:
                     "",
                     f"Against how often kernels are shared. {where}",
                     "Mean over the last quarter of the epochs: each seed, and a line "
-                    "through their means. Dashed: the convolution.",
+                    "through their means. Dashed: the convolution. Under each cadence: "
+                    f"how often kernels were shared in all.{acted}",
                     functools.partial(against_cadence, own),
                 )
             )
@@ -114,10 +117,13 @@ def against_cadence(rows: pd.DataFrame) -> Figure:
     """Draws accuracy and the logarithm of the SNR against how often kernels are shared.
 
     Points are seeds, averaged over the last quarter of the epochs, lines their means;
-    dashed is the convolution, which has no kernels that could differ.
+    dashed is the convolution, which has no kernels that could differ. A cadence that
+    came to another one, since an epoch has fewer batches, says so; below it stands how
+    often kernels were shared in all.
     """
     names = [*(runs.shared(every) for every in runs.CADENCES), runs.FREE]
-    ticks = [*map(str, runs.CADENCES), "never"]
+    told = cadence.known(rows) if len(rows) else {}
+    ticks = [told[n].tick if n in told else str(n) for n in runs.CADENCES] + ["never"]
     found = {metric: _at_end(rows, metric) for metric in ("val_acc", "snr")}
     if not any(name in found["val_acc"] for name in names):
         return style.message("There are no results yet.")

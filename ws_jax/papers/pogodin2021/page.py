@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from ws_jax.analysis.gallery import Item
 from ws_jax.analysis.paper import Paper
 from ws_jax.papers.pogodin2021 import claims, figures, runs
+
+_TABLE = "single_layer.parquet"  # of `ws_jax.single_layer.study`
+_SINGLE = """No networks, and no part of the tables above: a pool of neurons under the
+rule that shares weights, and in the circuit that is to carry it out
+(launch.single_layer). Minus the logarithm of the signal-to-noise ratio of their kernels
+over inputs; lines are means over trials, bands their whole range, dashed is the limit
+in theory."""
 
 
 def _concerns(rows: pd.DataFrame) -> bool:
@@ -21,6 +30,32 @@ def _kernels(folders: Sequence[str | os.PathLike]) -> list[Item]:
     from ws_jax.papers.pogodin2021 import kernels
 
     return kernels.items(folders)
+
+
+def _single_layers(folders: Sequence[str | os.PathLike]) -> list[Item]:
+    """Lists a figure for each study of single layers at or below folders."""
+    places = {
+        os.path.abspath(at): None
+        for folder in folders
+        for at, _, files in sorted(os.walk(folder))
+        if _TABLE in files
+    }
+    return [
+        Item(
+            "",
+            f"Single layers that learn to share, {os.path.basename(place)}",
+            _SINGLE,
+            functools.partial(_draw_single_layers, place),
+        )
+        for place in places
+    ]
+
+
+def _draw_single_layers(place: str) -> Figure:
+    # Only here, since the rules take JAX's seconds.
+    from ws_jax.single_layer import study
+
+    return study.draw(study.read(place))
 
 
 PAPER = Paper(
@@ -43,4 +78,5 @@ PAPER = Paper(
     ),
     concerns=_concerns,
     kernels=_kernels,
+    beside=_single_layers,
 )

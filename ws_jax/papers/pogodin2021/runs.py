@@ -80,6 +80,11 @@ def _condition(row: Mapping[str, Any]) -> str:
     return name if copies == 1 else f"{name}, {copies} copies"
 
 
+def every(rows: pd.DataFrame) -> int:
+    """Returns after how many batches the runs of one condition share kernels."""
+    return int(_field(rows, "train.phase.every").iloc[0])
+
+
 def _field(rows: pd.DataFrame, name: str) -> pd.Series:
     usual = _FIELDS[name]
     if name not in rows.columns:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import statistics
+from ws_jax.analysis import seeds, statistics
 from ws_jax.analysis.checks import Check
 from ws_jax.analysis.verdicts import Claim, Verdict
 from ws_jax.folding.grouping import group_layers
@@ -49,9 +49,8 @@ def _check(
         min_epochs=MIN_EPOCHS,
         missing=(),
         over="seed",
-        running=bool((rows["status"] == "running").any()),
         chosen=chosen,
-        weak=bool((rows["status"] == "diverged").any()),
+        **seeds.of_networks(rows, "title"),
     )
 
 

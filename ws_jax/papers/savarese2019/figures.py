@@ -1,19 +1,21 @@
-"""Figures of the third paper: similarity maps, accuracy by size, folding."""
+"""Figures of the third paper: similarity maps, and accuracy by size."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ws_jax.analysis import style
 from ws_jax.papers.savarese2019 import runs
 
 _MOST_EPOCHS = 6  # small multiples in a row
+SIMILARITY = "Similarity of two layers"  # of colour bars
+_SIGNS = ("o", "^", "D", "v", "P", "X")  # of networks with templates, by their number
 
 
 def similarity_maps(rows: pd.DataFrame) -> Figure:
@@ -41,68 +43,65 @@ def similarity_maps(rows: pd.DataFrame) -> Figure:
                 if stage == 0:
                     panel.set_title(f"epoch {epoch}")
             axes[stage][0].set_ylabel(f"stage {stage + 1}")
-        bar = figure.add_axes((0.3, 0.06, 0.4, 0.02))
+        bar = figure.add_axes((0.3, 0.085, 0.4, 0.02))
         shades = matplotlib.cm.ScalarMappable(
             matplotlib.colors.Normalize(0, 1), "viridis"
         )
-        figure.colorbar(shades, cax=bar, orientation="horizontal")
+        figure.colorbar(shades, cax=bar, orientation="horizontal", label=SIMILARITY)
     return figure
 
 
 def size_and_accuracy(rows: pd.DataFrame) -> Figure:
     """Draws accuracy in the best validation epoch against parameters.
 
+    Colours tell depth and width, signs the templates: a point for each run, small, and
+    the mean of a network's runs, large.
+
     Args:
       rows: of one data set, as `runs.select` gives them.
     """
     ends = runs.best(rows)
+    shapes = sorted(set(zip(ends["depth"], ends["width"], strict=True)))
+    counts = sorted(set(ends["templates"]))
     figure, axes = style.make_axes(1, 1, height=2.6)
-    panel, count = axes[0, 0], ends["title"].nunique()
-    shades = matplotlib.colormaps["plasma"](np.linspace(0.05, 0.8, max(count, 1)))
+    panel, handles = axes[0, 0], []
     with matplotlib.rc_context(style.STYLE):
-        for index, (title, own) in enumerate(ends.groupby("title")):
-            plain = str(title).startswith("WRN")
-            panel.plot(
-                own["parameters"],
-                own["score"],
-                "s" if plain else "o",
-                fillstyle="none" if plain else "full",
-                color=shades[index],
-                label=f"{title}",
+        for title in network_order(ends):
+            own = ends[ends["title"] == title]
+            depth, width, templates = own[["depth", "width", "templates"]].iloc[0]
+            color = style.series(shapes.index((depth, width)))
+            sign = _SIGNS[counts.index(templates) % len(_SIGNS)] if templates else "s"
+            size, mean = own["parameters"], own["score"].mean()
+            fill = {"color": color, "fillstyle": "full" if templates else "none"}
+            panel.plot(size, own["score"], sign, alpha=0.55, markersize=3.5, **fill)
+            panel.plot([size.iloc[0]], [mean], sign, markersize=9, **fill)
+            handles.append(
+                Line2D([], [], linestyle="none", marker=sign, label=title, **fill)
             )
-        panel.set_xscale("log")
+        _size_ticks(panel, ends["parameters"])
         panel.set_xlabel("Parameters")
         panel.set_ylabel("Accuracy (%)")
         style.in_percent(panel)
-    style.legend(figure, panel.get_legend_handles_labels()[0])
+    style.legend(figure, handles, columns=5)
     return figure
 
 
-def fold_curve(report: Mapping[str, Any]) -> Figure:
-    """Draws what folding costs and saves, by threshold.
+def network_order(rows: pd.DataFrame) -> list[str]:
+    """Returns the networks of some rows, by depth, width and templates."""
+    known = rows[["depth", "width", "templates", "title"]].drop_duplicates()
+    return known.sort_values(["depth", "width", "templates"])["title"].tolist()
 
-    Args:
-      report: as `fold_run.fold_run` returns it, or `fold.json` holds it.
-    """
-    entries = sorted(report["foldings"], key=lambda entry: entry["threshold"])
-    thresholds = [entry["threshold"] for entry in entries]
-    before = report["before"]
-    metric = "test_acc" if "test_acc" in before else "val_acc"
-    changes = [max(max(own) for own in entry["change"]) for entry in entries]
-    curves = (
-        ("Accuracy (%)", [entry["after"][metric] for entry in entries]),
-        ("Largest change of a kernel (%)", changes),
-        (
-            "Parameters left (%)",
-            [e["parameters"] / report["parameters"] for e in entries],
-        ),
-    )
-    figure, axes = style.make_axes(1, len(curves), height=1.9)
-    with matplotlib.rc_context(style.STYLE):
-        for panel, (name, values) in zip(axes[0], curves, strict=True):
-            panel.plot(thresholds, values, "o-", color="#1F83C4")
-            panel.set_title(name)
-            panel.set_xlabel("Threshold")
-            style.in_percent(panel)
-        axes[0, 0].axhline(before[metric], color=style.INK, linestyle=":")
-    return figure
+
+def _size_ticks(panel: Axes, sizes: pd.Series) -> None:
+    """Writes numbers of parameters in thousands or millions, by powers if it must."""
+    if sizes.max() > 8 * sizes.min():
+        panel.set_xscale("log")
+        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        panel.xaxis.set_major_locator(MaxNLocator(6, prune="upper"))
+
+    def text(value: float, _: int) -> str:
+        return f"{value / 1e6:.4g} M" if value >= 1e6 else f"{value / 1e3:.4g} k"
+
+    panel.xaxis.set_major_formatter(text)

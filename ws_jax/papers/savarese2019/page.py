@@ -6,13 +6,22 @@ import functools
 
 import pandas as pd
 
-from ws_jax.analysis import labels
+from ws_jax.analysis import labels, varying
 from ws_jax.analysis.gallery import Item
 from ws_jax.analysis.paper import Paper
-from ws_jax.papers.savarese2019 import claims, figures, path_page, path_runs, runs
+from ws_jax.papers.savarese2019 import (
+    claims,
+    figures,
+    foldings,
+    names,
+    path_page,
+    path_runs,
+    runs,
+)
 
-_SIZES = """On {} images, in each run’s best validation epoch. Squares: kernels of
-their own; dots: templates."""
+_SIZES = """On {} images, in each run’s best validation epoch: small, a run; large, the
+mean of a network’s runs ({}). Colours tell depth and width. Empty squares: every layer
+has a kernel of its own; other signs: templates, by their number."""
 _MAPS = """Absolute cosine of the coefficients of each two layers of a stage that share
 templates, in the network’s order; means over runs. Epoch 0 is before training."""
 _IMAGES = {"test_acc": "test", "val_acc": "validation"}
@@ -26,7 +35,8 @@ def items(frame: pd.DataFrame) -> list[Item]:
         for scored in runs.best(own)["scored"].iloc[:1]:
             draw = functools.partial(figures.size_and_accuracy, own)
             name = f"Accuracy by parameters. {where}"
-            found.append(Item("", name, _SIZES.format(_IMAGES[scored]), draw))
+            caption = _SIZES.format(_IMAGES[scored], varying.repeats(own))
+            found.append(Item("", name, caption, draw))
         for title, net in own[own["templates"] > 1].groupby("title"):
             if any(runs.matrices(net, column) for column in runs.BANKS):
                 draw = functools.partial(figures.similarity_maps, net)
@@ -48,6 +58,9 @@ PAPER = Paper(
     concerns=lambda rows: runs.concerns(rows) or path_runs.concerns(rows),
     asks=path_runs.concerns,
     comparisons=path_page.comparisons,
+    beside=foldings.items,
+    words_of=names.words,
+    named=names.named,
     words=(
         (
             "grid_net",

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from ws_jax.analysis import statistics, style
 from ws_jax.papers.savarese2019 import path_runs, runs
+from ws_jax.papers.savarese2019.figures import SIMILARITY
 from ws_jax.papers.savarese2019.path_runs import FURTHER, LARGER
 
 _PANELS = (("val_f1", *FURTHER), ("val_exact", *LARGER))
@@ -42,11 +44,16 @@ def training_curves(rows: pd.DataFrame) -> Figure:
                     found.index, found["min"], found["max"], color=color, alpha=0.15,
                     linewidth=0,
                 )  # fmt: skip
-        if "val_ones_f1" in trained.columns:
-            ones = trained.groupby("epoch")["val_ones_f1"].mean()
-            axes[0, 0].plot(ones.index, ones, ":", color=style.INK)
+            column = f"{str(metric).removesuffix('_f1')}_ones_f1"
+            if column in trained.columns:
+                ones = trained.groupby("epoch")[column].mean().dropna()
+                panel.plot(ones.index, ones, ":", color=style.INK)
+        axes[0, 0].set_ylabel("F1 (%)")
+        axes[1, 0].set_ylabel("Grids (%)")
         for panel in axes[1]:
             panel.set_xlabel("Epoch")
+        for panel in axes.flat:
+            panel.xaxis.set_major_locator(MaxNLocator(4, integer=True, prune="upper"))
     _net_legend(figure, nets, [Line2D([], [], color=style.INK, linestyle=":",
                                       label="all cells")])  # fmt: skip
     return figure
@@ -78,13 +85,18 @@ def extrapolation(rows: pd.DataFrame) -> Figure:
     trained = path_runs.asked(rows, "")
     panels = (
         ("Steps between the ends", ("val_f1", *FURTHER), trained),
-        ("Cells", ("val_f1", *LARGER), f"{size}×{size}" if size else "trained"),
+        (
+            "Size of the grids, in cells",
+            ("val_f1", *LARGER),
+            f"{size}×{size}" if size else "trained",
+        ),
     )
     figure, axes = style.make_axes(1, len(panels), height=2.2)
     with matplotlib.rc_context(style.STYLE):
         for panel, (name, metrics, first) in zip(axes[0], panels, strict=True):
             for index, net in enumerate(nets):
                 _points(panel, rows, metrics, net, index, len(nets))
+            _dashes(panel, [path_runs.ones(rows, m, late=True) for m in metrics])
             panel.set_xticks(
                 range(len(metrics)),
                 [first, *(path_runs.asked(rows, view) for view in metrics[1:])],
@@ -92,8 +104,16 @@ def extrapolation(rows: pd.DataFrame) -> Figure:
             panel.set_xlabel(name)
             style.in_percent(panel)
         axes[0, 0].set_ylabel("F1 (%)")
-    _net_legend(figure, nets)
+    _net_legend(figure, nets, [Line2D([], [], color=style.INK, label="all cells")])
     return figure
+
+
+def _dashes(panel, values: Sequence[pd.Series]) -> None:
+    """Marks the F1 of saying yes everywhere at each place, where it is known."""
+    for place, known in enumerate(values):
+        if len(known):
+            ends = [place - 0.3, place + 0.3]
+            panel.plot(ends, [known.mean()] * 2, color=style.INK, linewidth=0.9)
 
 
 def _points(panel, rows, metrics, net: str, index: int, count: int) -> None:
@@ -142,8 +162,9 @@ def similarity_maps(rows: pd.DataFrame) -> Figure:
             matplotlib.colors.Normalize(0, 1), "viridis"
         )
         figure.colorbar(
-            shades, ax=axes, orientation="horizontal", shrink=0.5, aspect=40
-        )
+            shades, ax=axes, orientation="horizontal", shrink=0.5, aspect=40,
+            label=SIMILARITY,
+        )  # fmt: skip
     return figure
 
 

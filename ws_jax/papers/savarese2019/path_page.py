@@ -15,15 +15,19 @@ from ws_jax.papers.savarese2019 import path_claims, path_figures, path_runs
 judge = path_claims.judge
 _CURVES = """F1 in percent, means over seeds and their whole range. Validation asks for
 the distances of that epoch, the other panels for larger distances and larger grids,
-which are never trained on. Dotted: F1 of saying yes everywhere; that of saying no
-everywhere is 0."""
+which are never trained on. Dotted: F1 of saying yes everywhere, where it was measured;
+that of saying no everywhere is 0. Every cell right: the part of the validation grids
+without a wrong cell."""
 _FURTHER = """F1 in the second half of training, means over seeds with 95 % intervals.
-The first point of each panel is what was trained on."""
+The first point of each panel is what was trained on. Dashes: F1 of saying yes
+everywhere, where it was measured; that of saying no everywhere is 0."""
 _MAPS = """Absolute cosine of the coefficients of each two layers, in the network’s
 order; means over seeds. Epoch 0 is before training."""
 BESIDE = """Percent, in the second half of training; means over seeds with 95 %
-intervals. All cells: F1 of saying yes everywhere, on what was trained on; it is larger
-where paths fill more of a grid, as those of larger distances do."""
+intervals. All cells: saying yes everywhere, whose F1 is larger where paths fill more of
+a grid, as those of larger distances do (– where that was not measured); no cell: saying
+no everywhere. Trained on: the validation grids, whose distances are those of the epoch.
+Every cell right: the part of these grids without a wrong cell."""
 
 
 def parts(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -81,16 +85,28 @@ def table(rows: pd.DataFrame) -> pd.DataFrame:
         line["parameters"] = " or ".join(f"{size:,}" for size in sizes)
         line["all epochs"] = _told(faster, net)
         lines.append(line | {name: _told(v, net) for name, v in values.items()})
-    ones = path_runs.by_seed(rows, "val_ones_f1", late=True)
-    if len(ones):
-        plain = {"network": "all cells", "seeds": "–", "parameters": "0"}
-        plain["all epochs"] = "–"
-        mean = f"{100 * ones.stack().mean():.1f}"
-        lines.append(plain | dict.fromkeys(values, "–") | {"trained on": mean})
-        nothing = {**plain, "network": "no cell"}
-        empty = {name: "0.0" for name in values}
-        lines.append(nothing | {"all epochs": "0.0"} | empty)
-    return pd.DataFrame(lines)
+    return pd.DataFrame(lines + _simple(rows, columns))
+
+
+def _simple(rows: pd.DataFrame, columns: dict[str, str]) -> list[dict[str, str]]:
+    """Returns what is said without a network: all cells, and none."""
+    if path_runs.ones(rows, "val_f1", late=True).empty:
+        return []
+    ones = {
+        name: _mean(path_runs.ones(rows, metric, late=True))
+        for name, metric in columns.items()
+    }
+    ones["all epochs"] = _mean(path_runs.ones(rows, "val_f1"))
+    none = dict.fromkeys(ones, "0.0")
+    same = {"seeds": "–", "parameters": "0"}
+    return [
+        {"network": name, **same, **scores}
+        for name, scores in (("all cells", ones), ("no cell", none))
+    ]
+
+
+def _mean(values: pd.Series) -> str:
+    return f"{100 * values.mean():.1f}" if len(values) else "–"
 
 
 def _told(values: pd.DataFrame, net: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import aggregate
+from ws_jax.config import MOST
 
 STRENGTH = "task.terms.layer_similarity.strength"
 TEMPLATES = "network.templates"
@@ -103,6 +104,21 @@ def by_seed(rows: pd.DataFrame, metric: str, late: bool = False) -> pd.DataFrame
     return known.pivot_table(values="value", index="seed", columns="net")
 
 
+def ones(rows: pd.DataFrame, metric: str, late: bool = False) -> pd.Series:
+    """Returns the F1 of saying yes everywhere, where a score is one: by seed.
+
+    All networks of a seed are scored on the same grids, so it is the same for them.
+
+    Args:
+      rows: of one data set and length.
+      metric: the column of the score; empty is returned for one that is no F1, and
+        where it was not measured.
+      late: whether only the second half of the epochs counts.
+    """
+    column = "val_ones_f1" if metric == "val_f1" else f"{metric}_ones_f1"
+    return by_seed(rows, column, late).mean(axis=1)
+
+
 def side(data: str) -> int:
     """Returns the cells a side of the grids trained on; 0 if their name does not tell.
 
@@ -127,7 +143,28 @@ def asked(rows: pd.DataFrame, view: str) -> str:
         size = number("size")
         return f"{size:g}×{size:g}" if size else view
     least, most = number("shortest") or 2, number("longest" if view else "limit")
+    if view and number("shortest"):
+        most = most or 8  # the default, which has no column
     return f"{least:g} to {most:g}" if most else view or "trained"
+
+
+def grown(rows: pd.DataFrame) -> tuple[int, int]:
+    """Returns after how many epochs the largest distance is reached, and its step.
+
+    0 where distances do not grow, or to no end.
+
+    Args:
+      rows: of one data set; where runs differ, the last to get there counts.
+    """
+    fields = {"longest": 8, "growth": 0, "every": 1, "limit": MOST}
+    told = {
+        name: _numbers(rows, f"transforms.draw_paths.{name}", default)
+        for name, default in fields.items()
+    }
+    grows = (told["growth"] > 0) & (told["limit"] < MOST)
+    steps = np.ceil((told["limit"] - told["longest"]) / told["growth"].where(grows, 1))
+    epochs = (steps * told["every"]).where(grows, 0)
+    return int(epochs.max()), int(told["every"].max())
 
 
 def _only(rows: pd.DataFrame, column: str) -> float:

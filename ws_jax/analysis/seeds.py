@@ -1,0 +1,63 @@
+"""What is amiss with the seeds of runs: diverged, under way, planned and not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ws_jax.analysis.aggregate import PLANNED_SEEDS
+from ws_jax.analysis.checks import Amiss
+
+_WORDS = (("diverged", "diverged"), ("running", "under way"))
+
+
+def amiss(name: str, rows: pd.DataFrame) -> tuple[Amiss, ...]:
+    """Says which seeds of a network diverged, are under way or were not trained.
+
+    Args:
+      name: of the network.
+      rows: of its runs, tidy; with what was planned (`aggregate.with_plan`), seeds that
+        are not there are told, too.
+    """
+    last = rows.drop_duplicates("training", keep="last")
+    found = [
+        (seed, word)
+        for status, word in _WORDS
+        for seed in sorted(set(last.loc[last["status"] == status, "seed"]))
+    ]
+    lacking = sorted(planned(rows) - set(rows["seed"]))
+    found += [(seed, "planned and not trained") for seed in lacking]
+    return tuple(Amiss(f"{name}, seed", float(seed), word) for seed, word in found)
+
+
+def planned(rows: pd.DataFrame) -> set[int]:
+    """Returns the seeds that records planned for the runs of some rows."""
+    if PLANNED_SEEDS not in rows.columns:
+        return set()
+    texts = rows[PLANNED_SEEDS].dropna().unique()
+    return {int(seed) for text in texts for seed in text.split()}
+
+
+def weak(rows: pd.DataFrame) -> bool:
+    """Returns whether any run diverged, or more than one planned seed is not there.
+
+    What is left may be a choice of the better ones.
+    """
+    lost = bool((rows["status"] == "diverged").any())
+    return lost or len(planned(rows) - set(rows["seed"])) > 1
+
+
+def of_networks(rows: pd.DataFrame, column: str) -> dict[str, Any]:
+    """Returns what a `Check` is told of the seeds behind it: some of its fields.
+
+    Args:
+      rows: of all runs that it hangs on.
+      column: that names their network.
+    """
+    parts = list(rows.groupby(column, sort=False))
+    return {
+        "amiss": tuple(one for name, own in parts for one in amiss(str(name), own)),
+        "running": bool((rows["status"] == "running").any()),
+        "weak": any(weak(own) for _, own in parts),
+    }

@@ -1,0 +1,127 @@
+"""How often kernels were shared: what a cadence came to in the batches of an epoch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import pandas as pd
+
+from ws_jax.analysis import labels
+from ws_jax.papers.pogodin2021 import runs
+
+# Training images of data sets as they are published.
+_TRAIN = {"cifar10": 50_000, "cifar100": 50_000}
+_DEFAULTS = {
+    "data.split": "folds",
+    "data.holdout": 0.1,
+    "data.num_images": 0,
+    "train.batch_size": 256,
+    "train.phase.count": "training",
+    "train.phase.first": 0,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cadence:
+    """How often a run shared its kernels.
+
+    Attributes:
+      every: batches from one time to the next, as asked for.
+      batches: of an epoch.
+      epochs: that the run trained.
+      restarts: whether batches are counted anew in every epoch.
+      first: batch after which kernels are shared first, from 1; 0: after `every`.
+    """
+
+    every: int
+    batches: int
+    epochs: int
+    restarts: bool
+    first: int
+
+    @property
+    def times(self) -> int:
+        """How often kernels were shared in all.
+
+        Example:
+          >>> Cadence(100, 50, 20, True, 1).times, Cadence(100, 50, 20, True, 0).times
+          (20, 0)
+        """
+        counted = self.batches if self.restarts else self.batches * self.epochs
+        start = self.first or self.every
+        once = (counted - start) // self.every + 1 if counted >= start else 0
+        return once * self.epochs if self.restarts else once
+
+    @property
+    def acted(self) -> float:
+        """Batches from one time to the next on average; infinite for never."""
+        if not self.times:
+            return math.inf
+        if not self.restarts:
+            return self.every
+        return self.batches * self.epochs / self.times
+
+    @property
+    def differs(self) -> bool:
+        """Whether kernels were shared more often, or less, than the cadence says."""
+        return round(self.acted, 6) != self.every
+
+    @property
+    def tick(self) -> str:
+        """What stands at an axis: the cadence, what it acted as, and how often."""
+        if not self.times:
+            return f"{self.every}: never"
+        acted = f" (as {self.acted:.3g})" if self.differs else ""
+        return f"{self.every}{acted}\n{labels.count(self.times, 'time')}"
+
+
+def known(rows: pd.DataFrame) -> dict[int, Cadence]:
+    """Returns the cadences of runs that share now and then, as far as results tell.
+
+    Args:
+      rows: of one data set and length, as `runs.own` returns them.
+    """
+    found: dict[int, Cadence] = {}
+    free = rows[rows["condition"].isin([runs.shared(n) for n in runs.CADENCES])]
+    for _, own in free.groupby("condition"):
+        of = own[[n for n in _DEFAULTS if n in own.columns]].drop_duplicates()
+        row = {**_DEFAULTS, **{k: v for k, v in of.iloc[0].items() if v == v}}
+        batches = _batches(str(own["data"].iloc[0]), row) if len(of) == 1 else 0
+        if batches:
+            every = runs.every(own)
+            restarts = row["train.phase.count"] == "epoch"
+            found[every] = Cadence(
+                every, batches, int(own["epoch"].max()), restarts,
+                int(row["train.phase.first"]),
+            )  # fmt: skip
+    return found
+
+
+def _batches(data: str, row: dict[str, Any]) -> int:
+    """Returns the batches of an epoch; 0 where results do not tell."""
+    whole, part = _TRAIN.get(data, 0), int(row["data.num_images"])
+    if not whole:
+        return 0
+    count = min(whole, part) if part else whole
+    if row["data.split"] == "holdout":
+        count -= round(count * float(row["data.holdout"]))
+    elif row["data.split"] != "published":
+        return 0
+    return -(-count // int(row["train.batch_size"]))
+
+
+def note(rows: pd.DataFrame) -> str:
+    """Says which cadences came to another one, as a caption needs it; else nothing."""
+    said = [
+        f"every {c.every} batches came to "
+        + (f"every {c.acted:.3g}" if c.times else "never")
+        for _, c in sorted(known(rows).items())
+        if c.differs
+    ]
+    if not said:
+        return ""
+    first = next(iter(known(rows).values()))
+    anew = ", counted anew in each" if first.restarts else ""
+    return f" An epoch has {first.batches} batches{anew}, so {' and '.join(said)}."
