@@ -118,6 +118,7 @@ def test_the_figures_can_be_drawn():
     assert len(figures.fold_curve(told).axes) == 3
 
 
+@pytest.mark.slow
 def test_the_page_names_a_paper_only_where_it_has_something_to_say():
     papers = list(PAPERS.values())
     text = report.make_report(made_up(), papers=papers, figures=False)
