@@ -327,6 +327,7 @@ def test_study_summary(mixed):
     assert study.summary(EMPTY).empty
 
 
+@pytest.mark.slow
 def test_reports_do_not_wait_for_what_trains_nor_need_papers():
     code = (
         "import sys; import pandas as pd; from ws_jax.analysis import report; "
@@ -359,6 +360,7 @@ def test_the_launcher(smoke, tmp_path):
     assert "no results in" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_a_page_asked_for_kernels_says_that_there_are_none(tmp_path):
     frame = study_frames.frame([study_frames.run_rows(epochs=2)]).iloc[:0]
     said = "There are no kernels to show"

@@ -151,6 +151,7 @@ def test_the_test_images_are_scored_once_at_the_end(tmp_path):
     np.testing.assert_allclose(table.loc[scored, "test_acc"] * 12 % 1, 0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_runs_that_stop_early_are_scored_on_the_test_images_too(tmp_path):
     """A chunk of which some runs stop before others, and is compacted then."""
     sweep = one_scheme(
@@ -188,6 +189,7 @@ def test_a_cadence_counts_all_of_training_or_each_epoch(count, equal, tmp_path):
     assert ((after["dist_1"] < 1e-6) == equal).all()
 
 
+@pytest.mark.slow
 def test_a_phase_is_left_out_where_it_cannot_act(tmp_path):
     both = tiny(train__phase=GroupMean(every=1), sweep__levels=(0.0,))
     engine.run_sweep(both, tmp_path)

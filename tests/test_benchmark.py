@@ -139,6 +139,7 @@ print(steps.Steps(benchmark, 3, steps=1).step_case("steps").measure())
 """
 
 
+@pytest.mark.slow
 def test_runs_that_devices_cannot_share_evenly_are_timed_all_the_same():
     devices = "--xla_force_host_platform_device_count=2"
     told = subprocess.run(

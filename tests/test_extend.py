@@ -97,6 +97,7 @@ def test_more_epochs_go_on_from_where_they_were(sweep, tmp_path, epochs):
     assert_same(sweep, tmp_path / "at once")
 
 
+@pytest.mark.slow
 def test_an_unfinished_sweep_is_extended(tmp_path, monkeypatch, epochs):
     plain = {"execution__keep_state": False}
     stop_at_once(study(**plain), tmp_path / "sweep", monkeypatch)
@@ -184,6 +185,7 @@ def test_epochs_are_not_added_to_a_run_whose_schedule_spreads_over_them(tmp_path
     assert content(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_what_was_the_last_epoch_loses_the_scores_of_a_last_one(tmp_path):
     parts = {"data__split": "holdout", "data__holdout": 0.2, "sweep__folds": (0,)}
     for epochs in (1, 2):

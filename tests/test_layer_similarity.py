@@ -90,6 +90,7 @@ def test_the_term_without_a_bank_is_refused():
         prepare(Sweep("some", run(templates=0), {"seed": (0,)}))
 
 
+@pytest.mark.slow
 def test_it_stands_in_the_results_from_before_training(tmp_path):
     base = run(strength=0.0)
     engine.run_sweep(Sweep("some", base, {"strength": (0.0, 1.0)}), tmp_path)

@@ -261,6 +261,7 @@ class TestNoisy:
         with pytest.raises(ConfigError, match="needs a size"):
             parse_scheme("noisy")
 
+    @pytest.mark.slow
     def test_a_mapped_run_of_a_sweep_equals_the_run_alone(self, tmp_path):
         base = replace_field(TINY, "network.sharing", "noisy:30")
         base = replace_field(base, "evaluation.measures", ())

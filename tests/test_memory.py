@@ -295,6 +295,7 @@ def test_a_sweep_too_large_for_the_memory_is_cut_with_equal_results(
     engine.run_sweep(config, tmp_path / "cut")
 
 
+@pytest.mark.slow
 def test_what_was_compiled_to_learn_its_need_trains(all_at_once, tmp_path, monkeypatch):
     all_at_once(10**12)
     compiled, compile_ = [], jax.stages.Lowered.compile

@@ -47,6 +47,7 @@ def test_a_small_network_fills_no_table_and_no_verdict(tmp_path):
     assert "None of these runs is the paper's" in text
 
 
+@pytest.mark.slow
 def test_reversed_levels_do_not_hold(tmp_path):
     frame = study_frames.study(levels=LEVELS, epochs=50)
     other = dict(zip(LEVELS[1:], LEVELS[:0:-1], strict=True))
@@ -61,6 +62,7 @@ def test_reversed_levels_do_not_hold(tmp_path):
         assert "this one does not: " in said and words in said
 
 
+@pytest.mark.slow
 def test_severed_to_chance_does_not_hold(tmp_path):
     runs = [
         study_frames.run_rows(

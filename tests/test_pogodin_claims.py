@@ -126,7 +126,11 @@ def test_sentences_speak_of_seeds():
 
 
 @pytest.mark.parametrize(
-    "status, word", [("diverged", "diverged"), ("running", "under way")]
+    "status, word",
+    [
+        pytest.param("diverged", "diverged", marks=pytest.mark.slow),
+        ("running", "under way"),
+    ],
 )
 def test_what_is_lost_or_under_way_leaves_claims_open_and_is_said(status, word):
     frame = made()

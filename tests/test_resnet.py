@@ -134,7 +134,9 @@ pytestmark = pytest.mark.usefixtures("kept_programs")
 NUMBERS = ["epoch", "loss", "acc", "val_loss", "val_acc", "translation"]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)]
+)
 def test_one_trains_stops_and_goes_on(dtype, tmp_path, monkeypatch):
     sweep = study(dtype=dtype)
     engine.run_sweep(sweep, tmp_path / "whole")
@@ -155,6 +157,7 @@ def test_one_trains_stops_and_goes_on(dtype, tmp_path, monkeypatch):
     assert np.abs(means).max() > 1e-4  # 0 at the start
 
 
+@pytest.mark.slow
 def test_a_mapped_run_equals_the_run_alone(tmp_path):
     engine.run_sweep(study(), tmp_path / "both")
     alone = dataclasses.replace(study(), axes={"weight_decay": (1e-3,)})

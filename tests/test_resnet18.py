@@ -75,6 +75,7 @@ def test_near_shared_kernels_have_the_variance_of_free_ones(noise):
     np.testing.assert_allclose(own, scale * noise * want, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_without_noise_a_free_network_starts_as_the_convolution():
     one = ResNet(depth=8, width=2)
     many = dataclasses.replace(one, sharing="free", start="shared")

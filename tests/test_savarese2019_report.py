@@ -149,6 +149,7 @@ def test_colour_bars_say_what_they_are_of():
     assert item.draw().axes[-1].get_xlabel() == figures.SIMILARITY
 
 
+@pytest.mark.slow
 def test_the_page_names_a_paper_only_where_it_has_something_to_say():
     papers = list(PAPERS.values())
     text = report.make_report(made_up(), papers=papers, figures=False)

@@ -27,7 +27,9 @@ def one_run(living, index):
     return jax.tree.map(lambda a: a[index], (living._placed, living._state))
 
 
-@pytest.mark.parametrize("reading", ["paper", "released"])
+@pytest.mark.parametrize(
+    "reading", ["paper", pytest.param("released", marks=pytest.mark.slow)]
+)
 def test_severed_connections_stay_severed(reading):
     sweep = tiny(semantics__severing=reading, **SEVERED)
     _, living, program, examples = started(sweep)

@@ -306,7 +306,7 @@ def test_sharing_after_every_step_is_one_kernel_a_group_at_a_smaller_rate():
     "phase",
     [
         GroupMean(sharing="periodic:window", count="epoch", first=1),
-        Hebbian(iterations=3, batch=4, rate=0.05),
+        pytest.param(Hebbian(iterations=3, batch=4, rate=0.05), marks=pytest.mark.slow),
     ],
 )
 def test_runs_of_any_cadence_map_together(phase):

@@ -29,7 +29,10 @@ def train_runs(sweep, runs=None, epochs=2, which=1):
     return jax.tree.map(np.asarray, living.all_states()), metrics, group.runs
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["cnn", "fcn"])
+@pytest.mark.parametrize(
+    "which",
+    [pytest.param(0, id="cnn", marks=pytest.mark.slow), pytest.param(1, id="fcn")],
+)
 def test_a_run_of_a_sweep_equals_the_run_alone(which):
     config = tiny(sweep__learning_rates=(1e-3, 1e-2))
     group = make_groups(config.checked())[which]
@@ -135,7 +138,10 @@ def test_a_run_that_stops_by_itself_gives_its_place_to_others():
     assert np.all(lengths[stopped] >= 2)
 
 
-@pytest.mark.parametrize("which", [0, 1], ids=["cnn", "fcn"])
+@pytest.mark.parametrize(
+    "which",
+    [pytest.param(0, id="cnn", marks=pytest.mark.slow), pytest.param(1, id="fcn")],
+)
 def test_runs_in_step_are_runs_in_turn(which):
     study, group, mapped, examples = mapped_group(tiny(), which)
     inputs = stack_inputs(group.runs)
@@ -307,7 +313,7 @@ def test_chunks_are_of_nearly_equal_size():
     assert place_counts(8, 2) == (8, 4, 2)
 
 
-@pytest.mark.parametrize("chunk", [1, 3])
+@pytest.mark.parametrize("chunk", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_chunks_that_do_not_divide_the_runs(chunk, tmp_path):
     frames = []
     for size in (chunk, 4):

@@ -143,7 +143,7 @@ def applied(module):
 
 
 @pytest.mark.parametrize("train", [False, True])
-@pytest.mark.parametrize("width", [1, 2])
+@pytest.mark.parametrize("width", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_one_without_templates_is_the_plain_network(train, width):
     module, x, variables = drawn(WideResNet(depth=16, width=width))
     got, state = applied(module)(variables, x, train, mutable=("batch_stats",))
@@ -172,7 +172,9 @@ def unshared(params, network):
     return found
 
 
-@pytest.mark.parametrize("sharing", ["full", "full/tiles:2/free"])
+@pytest.mark.parametrize(
+    "sharing", ["full", pytest.param("full/tiles:2/free", marks=pytest.mark.slow)]
+)
 def test_mixed_kernels_act_as_kernels_of_its_own(sharing):
     network = WideResNet(depth=16, width=1, templates=3, sharing=sharing)
     module, x, variables = drawn(network)
@@ -194,6 +196,7 @@ def frozen_identity(params, network):
     return found
 
 
+@pytest.mark.slow
 def test_with_a_template_a_layer_training_is_that_of_a_wrn():
     network = WideResNet(depth=16, width=1, templates=2)
     module, x, variables = drawn(network)
