@@ -2,10 +2,13 @@
 
 python -m launch.cluster --config=smoke --workdir=DIR --elements=8 --slurm=qos=long
 
-Elements that the cluster preempts, or whose time is over, save and queue again.
+Elements that the cluster preempts, or whose time is over, save and queue again. What
+every element would refuse, by its config, data or workdir, is refused before anything
+is submitted; --nocheck leaves that to them, where only they see the data.
 """
 
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -25,6 +28,7 @@ SAVE_SECONDS = flags.DEFINE_integer(
 )
 GPUS = flags.DEFINE_integer("gpus", 0, "Of each element.", 0)
 CPUS = flags.DEFINE_integer("cpus", 0, "Of each element; 0: what the cluster gives.", 0)
+CHECK = flags.DEFINE_bool("check", True, "Load the data and look at the workdir first.")
 SLURM = flags.DEFINE_multi_string("slurm", [], "An option of sbatch, as partition=gpu.")
 
 
@@ -44,15 +48,31 @@ def main() -> None:
         if not equals:
             raise ConfigError(f"--slurm={text}: needs a value, as in --slurm=qos=long")
         asked[f"slurm_{name}"] = int(value) if value.isdigit() else value
+    where = cluster.find(CLUSTER.value or "")
+    if CHECK.value:
+        _check(sweep, workdir)
     command = [f"{__package__}.sweep", *cli.typed_config(CONFIG, AXIS)]
     command.append(f"--workdir={workdir}")
     command += [f"--data_dir={DATA_DIR.value}"] * bool(DATA_DIR.value)
     command += ["--extend"] * EXTEND.value
     jobs = cluster.submit(
-        command, ELEMENTS.value, workdir / "jobs", cluster=CLUSTER.value or "",
-        parameters=asked,
-    )  # fmt: skip
-    print(f"submitted: {' '.join(job.job_id for job in jobs)}; logs: {workdir}/jobs")
+        command, ELEMENTS.value, workdir / "jobs", cluster=where, parameters=asked
+    )
+    print(f"submitted to {where}: {' '.join(job.job_id for job in jobs)}")
+    print(f"logs: {workdir}/jobs")
+
+
+def _check(sweep: Any, workdir: Path) -> None:
+    """Refuses what every element would; says what they will do."""
+    cli.setup_jax()
+    from ws_jax import engine
+
+    data_dir, extend = DATA_DIR.value, EXTEND.value
+    study = engine.check_start(sweep, workdir, data_dir=data_dir, extend=extend)
+    print(
+        f"{study.num_runs} runs in {len(study.groups)} groups, for {ELEMENTS.value} "
+        "elements"
+    )
 
 
 if __name__ == "__main__":

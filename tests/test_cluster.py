@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,9 @@ from studies import tiny
 from ws_jax import cluster, engine
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
+from ws_jax.data import DataError
 from ws_jax.storage import results
+from ws_jax.storage.workdir import WorkdirError
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """
@@ -158,3 +161,52 @@ def test_a_preempted_element_is_queued_again_and_nothing_is_lost(
         chex.assert_trees_all_equal(
             load_run(workdir, run=run), load_run(whole, run=run)
         )
+
+
+def test_what_every_element_would_refuse_is_refused_before(tmp_path):
+    begun = tiny(sweep__folds=(0, 1))
+    engine.run_sweep(begun, tmp_path / "begun")
+    kept = sorted(path for path in (tmp_path / "begun").rglob("*") if path.is_file())
+    assert engine.check_start(begun, tmp_path / "begun").num_runs == 8
+    other = tiny(sweep__folds=(0, 1), train__batch_size=20)
+    with pytest.raises(WorkdirError, match="train.batch_size"):
+        engine.check_start(other, tmp_path / "begun")
+    with pytest.raises(WorkdirError, match="train.batch_size"):
+        engine.check_start(other, tmp_path / "begun", extend=True)
+    more = tiny(sweep__folds=(0, 1, 2))
+    assert engine.check_start(more, tmp_path / "begun", extend=True).num_runs == 12
+    with pytest.raises(DataError):
+        engine.check_start(tiny(data__name="mnits"), tmp_path / "new")
+    (tmp_path / "file").touch()
+    with pytest.raises(WorkdirError, match="cannot write"):
+        engine.check_start(begun, tmp_path / "file/in")
+    there = sorted(path for path in (tmp_path / "begun").rglob("*") if path.is_file())
+    assert there == kept
+
+
+@pytest.mark.slow
+def test_the_launcher_submits_nothing_that_must_fail(submitit, tmp_path):
+    def launch(*flags):
+        return subprocess.run(
+            [sys.executable, "-m", "launch.cluster", "--config=smoke",
+             "--cluster=local", f"--workdir={tmp_path}/here", *flags],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    told = launch("--config.data.name=mnits")
+    assert told.returncode == 1 and "did you mean 'mnist'" in told.stderr
+    assert "submitted" not in told.stdout
+    assert not (tmp_path / "here/jobs").exists()
+    told = launch("--config.train.epochs=1", "--elements=2")
+    assert "4 runs in 2 groups, for 2 elements" in told.stdout, told.stderr
+    first, logs = told.stdout.splitlines()[-2:]
+    assert first.startswith("submitted to local: ") and logs.endswith("here/jobs")
+    numbers = first.partition(": ")[2].split()
+    assert len(numbers) == 2
+    while not (tmp_path / "here/results.parquet").exists():
+        assert any(Path(f"/proc/{number}").exists() for number in numbers)
+        time.sleep(0.2)
+    for number in numbers:
+        while Path(f"/proc/{number}").exists():
+            time.sleep(0.2)
+    assert results.read(tmp_path / "here")["run"].nunique() == 4

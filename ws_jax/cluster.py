@@ -87,6 +87,29 @@ def _watch(process: subprocess.Popen, asked: Sequence[int]) -> int:
     return status
 
 
+def find(cluster: str = "") -> str:
+    """Returns the cluster that is meant.
+
+    Args:
+      cluster: its name; empty: `slurm` where there is one, else `local`.
+    Raises:
+      ConfigError: if submitit is missing.
+    """
+    return cluster or str(_submitit().AutoExecutor.which())
+
+
+def _submitit() -> Any:
+    from ws_jax.config import ConfigError
+
+    try:
+        import submitit
+    except ImportError as error:
+        raise ConfigError(
+            "job arrays need submitit: pip install -c constraints.txt '.[cluster]'"
+        ) from error
+    return submitit
+
+
 def submit(
     command: Sequence[str],
     elements: int,
@@ -113,12 +136,7 @@ def submit(
     """
     from ws_jax.config import ConfigError
 
-    try:
-        import submitit
-    except ImportError as error:
-        raise ConfigError(
-            "job arrays need submitit: pip install -c constraints.txt '.[cluster]'"
-        ) from error
+    submitit = _submitit()
     limit = {f"{name}_max_num_timeout": requeues for name in ("local", "slurm")}
     try:
         executor = submitit.AutoExecutor(folder, cluster=cluster or None, **limit)

@@ -6,6 +6,6 @@ side: `study`, which makes a sweep ready, `chunk`, and `sweep`, which trains it;
 """
 
 from ws_jax.engine.predict import predict
-from ws_jax.engine.sweep import run_sweep
+from ws_jax.engine.sweep import check_start, run_sweep
 
-__all__ = ["predict", "run_sweep"]
+__all__ = ["check_start", "predict", "run_sweep"]

@@ -54,6 +54,31 @@ def extended(
       WorkdirError: if that would change runs that were begun, by naming the fields.
       ConfigError: as `make_chunks`.
     """
+    entries = check_extension(study, path, here, new)
+    begun = recorded_chunks(study, {"chunks": entries})
+    added = make_chunks(study, mapped, compiling, begun)
+    # As the sweep was before, for the reader.
+    past = {key: here[key] for key in ("config", "versions", "device") if key in here}
+    return {
+        **new,
+        "chunks": [*entries, *describe_chunks(study, added)],
+        "extended_from": [*here.get("extended_from", []), past],
+    }
+
+
+def check_extension(
+    study: Study, path: Path, here: Mapping[str, Any], new: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Returns what the record says of begun chunks from now on.
+
+    Args:
+      study: all that is asked for, made ready.
+      path: of the workdir.
+      here: the record of what was begun.
+      new: the record of what is asked for, without chunks.
+    Raises:
+      WorkdirError: as `extended`.
+    """
     fields = differences(here, new)
     wrong = [f for f in fields if not f.startswith(("axes.", _EPOCHS))]
     before, after = (r["config"]["base"]["train"]["epochs"] for r in (here, new))
@@ -64,15 +89,7 @@ def extended(
         raise _refusal(path, fields)
     if after > before:
         _check_going_on(path, here, study)
-    begun = recorded_chunks(study, {"chunks": entries})
-    added = make_chunks(study, mapped, compiling, begun)
-    # As the sweep was before, for the reader.
-    past = {key: here[key] for key in ("config", "versions", "device") if key in here}
-    return {
-        **new,
-        "chunks": [*entries, *describe_chunks(study, added)],
-        "extended_from": [*here.get("extended_from", []), past],
-    }
+    return entries
 
 
 def _kept_entries(

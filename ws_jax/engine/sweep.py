@@ -20,7 +20,7 @@ from ws_jax.engine.chunk import (
     make_chunks,
     recorded_chunks,
 )
-from ws_jax.engine.extend import extended
+from ws_jax.engine.extend import check_extension, extended
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.progress import Progress, counted
 from ws_jax.engine.study import Study, make_record, map_groups, prepare
@@ -91,6 +91,39 @@ def run_sweep(
                 training.events = EventFiles(folder.path / EVENT_FOLDER)
             training.run()
         return folder.path / results.RESULTS_FILE
+
+
+def check_start(
+    sweep: Sweep,
+    workdir: str | Path,
+    *,
+    data_dir: str | None = None,
+    extend: bool = False,
+) -> Study:
+    """Checks what `run_sweep` checks before anything compiles, and trains nothing.
+
+    The folder and its locks are made if they are missing, so that it is known to be
+    writable.
+
+    Args:
+      sweep: as `run_sweep`.
+      workdir: as `run_sweep`.
+      data_dir: as `run_sweep`.
+      extend: as `run_sweep`.
+    Returns:
+      The study, made ready.
+    Raises:
+      ConfigError, DataError, WorkdirError: as `run_sweep`.
+    """
+    study = _prepared(sweep, data_dir, Progress())
+    new = make_record(study.sweep, study.dataset)
+    with Workdir(workdir) as folder:
+        here = folder.here() if extend else None
+        if here is not None and differences(here, new):
+            check_extension(study, folder.path, here, new)
+        else:
+            folder.find(new, overwrite=False)
+    return study
 
 
 def _prepared(sweep: Sweep, data_dir: str | None, progress: Progress) -> Study:
