@@ -2,13 +2,11 @@
 
 python -m launch.cluster --config=smoke --workdir=DIR --elements=8 --slurm=qos=long
 
-Elements that the cluster preempts, or whose time is over, save and queue again. What
-every element would refuse, by its config, data or workdir, is refused before anything
-is submitted; --nocheck leaves that to them, where only they see the data.
+Elements that are preempted, or whose time is over, save and queue again. What all would
+refuse is refused before; --nocheck leaves that to them.
 """
 
 from pathlib import Path
-from typing import Any
 
 from absl import flags
 
@@ -24,7 +22,7 @@ ELEMENTS = flags.DEFINE_integer("elements", 1, "How many processes, or machines.
 CLUSTER = flags.DEFINE_enum("cluster", None, ["slurm", "local"], "Else what is here.")
 MINUTES = flags.DEFINE_integer("minutes", 240, "Time of an element; then again.", 1)
 SAVE_SECONDS = flags.DEFINE_integer(
-    "save_seconds", 300, "Before the end of its time: more than an epoch takes.", 1
+    "save_seconds", 300, "Left to save in; over an epoch.", 1
 )
 GPUS = flags.DEFINE_integer("gpus", 0, "Of each element.", 0)
 CPUS = flags.DEFINE_integer("cpus", 0, "Of each element; 0: what the cluster gives.", 0)
@@ -38,41 +36,25 @@ def main() -> None:
         raise ConfigError(f"--save_seconds={left}: must be less than --minutes")
     sweep = cli.read_config(CONFIG, AXIS.value)
     workdir = Path(cli.required(WORKDIR)).absolute()
-    asked = {
+    asked = cluster.slurm_options(SLURM.value) | {
         "timeout_min": MINUTES.value, "gpus_per_node": GPUS.value or None,
         "cpus_per_task": CPUS.value or None, "name": sweep.name,
         "slurm_signal_delay_s": SAVE_SECONDS.value,
     }  # fmt: skip
-    for text in SLURM.value:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError(f"--slurm={text}: needs a value, as in --slurm=qos=long")
-        asked[f"slurm_{name}"] = int(value) if value.isdigit() else value
+    given = {"data_dir": DATA_DIR.value, "extend": EXTEND.value}
     where = cluster.find(CLUSTER.value or "")
     if CHECK.value:
-        _check(sweep, workdir)
+        cli.setup_jax()
+        from ws_jax import engine
+
+        study = engine.check_start(sweep, workdir, **given)
+        print(f"{study.num_runs} runs in {len(study.groups)} groups")
     command = [f"{__package__}.sweep", *cli.typed_config(CONFIG, AXIS)]
-    command.append(f"--workdir={workdir}")
+    command += [f"--workdir={workdir}", *["--extend"] * EXTEND.value]
     command += [f"--data_dir={DATA_DIR.value}"] * bool(DATA_DIR.value)
-    command += ["--extend"] * EXTEND.value
-    jobs = cluster.submit(
-        command, ELEMENTS.value, workdir / "jobs", cluster=where, parameters=asked
-    )
+    jobs = cluster.submit(command, ELEMENTS.value, workdir / "jobs", where, asked)
     print(f"submitted to {where}: {' '.join(job.job_id for job in jobs)}")
     print(f"logs: {workdir}/jobs")
-
-
-def _check(sweep: Any, workdir: Path) -> None:
-    """Refuses what every element would; says what they will do."""
-    cli.setup_jax()
-    from ws_jax import engine
-
-    data_dir, extend = DATA_DIR.value, EXTEND.value
-    study = engine.check_start(sweep, workdir, data_dir=data_dir, extend=extend)
-    print(
-        f"{study.num_runs} runs in {len(study.groups)} groups, for {ELEMENTS.value} "
-        "elements"
-    )
 
 
 if __name__ == "__main__":

@@ -300,6 +300,10 @@ def test_limits_of_the_circuit():
         (["instant"], ["trials=many"], "needs int"),
         (["instant"], ["gammas=-1"], "gammas: -1.0 must be at least 0"),
         (["instant"], ["gammas=.1,.1"], "there twice"),
+        (["instant"], ["gammas=.1,nan"], "needs numbers that are finite"),
+        (["circuit"], ["gammas=(.1"], "a bracket that has no other"),
+        (["instant"], ["trials=99999999"], "lower trials or neurons"),
+        (["circuit"], ["neurons=999999999"], "need at least .* MiB, of .* MiB"),
         (["instant"], ["points=3000"], "more than the 2000 inputs"),
         (["circuit"], ["momentum=1"], "momentum"),
         (["instant"], ["seed=4294967296"], "seed"),  # would draw what seed 0 does

@@ -87,6 +87,23 @@ def _watch(process: subprocess.Popen, asked: Sequence[int]) -> int:
     return status
 
 
+def slurm_options(texts: Sequence[str]) -> dict[str, Any]:
+    """Reads options of sbatch, each `NAME=VALUE`, as submitit's parameters.
+
+    Raises:
+      ConfigError: for one without a value.
+    """
+    from ws_jax.config import ConfigError
+
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--slurm={text}: needs a value, as in --slurm=qos=long")
+        found[f"slurm_{name}"] = int(value) if value.isdigit() else value
+    return found
+
+
 def find(cluster: str = "") -> str:
     """Returns the cluster that is meant.
 
@@ -114,10 +131,9 @@ def submit(
     command: Sequence[str],
     elements: int,
     folder: str | Path,
-    *,
     cluster: str = "",
-    requeues: int = 1000,
     parameters: Mapping[str, Any] | None = None,
+    requeues: int = 1000,
 ) -> list[Any]:
     """Submits a job array whose elements work on one sweep.
 
@@ -127,8 +143,8 @@ def submit(
       folder: of their logs.
       cluster: `slurm`, or `local` for processes of this machine; empty: `slurm` where
         there is one.
-      requeues: how often an element that ran out of its time is queued again.
       parameters: of submitit, as `timeout_min` or `slurm_partition`.
+      requeues: how often an element that ran out of its time is queued again.
     Returns:
       submitit's jobs.
     Raises:

@@ -77,6 +77,16 @@ class Pool(Config):
         trials = range(self.trials)
         return [Run(w, g, t) for w in self.windows for g in self.gammas for t in trials]
 
+    @property
+    def num_runs(self) -> int:
+        """How many runs there are."""
+        return len(self.windows) * len(self.gammas) * self.trials
+
+    @property
+    def least_bytes(self) -> int:
+        """What kernels take: those of now and those at the start."""
+        return 2 * 4 * self.num_runs * self.neurons * max(self.windows) ** 2
+
     def recorded(self) -> Int[np.ndarray, "points"]:
         """Returns after how many inputs something is measured, 0 first."""
         return np.unique(np.round(np.linspace(0, self.inputs, self.points + 1))).astype(

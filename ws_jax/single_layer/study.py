@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -29,9 +30,11 @@ from ws_jax.config import (
     check_config,
     check_name,
     parse,
+    require,
     rules,
     to_values,
 )
+from ws_jax.engine.memory import available_bytes, mebibytes
 from ws_jax.single_layer.pool import Pool
 from ws_jax.single_layer.rules import Circuit, Instant
 from ws_jax.storage.integrity import (
@@ -76,7 +79,19 @@ def read_pools(
         check_config(pool, f"{name}.")
         if not allow_diverging:
             pool.check_converges()
+        _check_fits(pool, name)
     return list(pools.values())
+
+
+def _check_fits(pool: Pool, name: str) -> None:
+    free = available_bytes(jax.local_devices()[:1])
+    require(
+        pool.least_bytes <= free,
+        f"{name}: {pool.num_runs:,} runs of {pool.neurons:,} neurons with up to "
+        f"{max(pool.windows) ** 2:,} taps need at least {mebibytes(pool.least_bytes)}, "
+        f"of {mebibytes(free)} that can be used: lower trials or neurons, or name "
+        "fewer windows or gammas",
+    )
 
 
 def _changed(pools: dict[str, Pool], change: str) -> dict[str, Pool]:
@@ -98,6 +113,10 @@ def _changed(pools: dict[str, Pool], change: str) -> dict[str, Pool]:
 
 
 def _listed(pool: Pool, field: str, text: str) -> str:
+    if text.count("(") != text.count(")"):
+        raise ConfigError(f"{field} is {text!r}, with a bracket that has no other")
+    if {"nan", "inf"} & {word.strip(" ()+-").lower() for word in text.split(",")}:
+        raise ConfigError(f"{field} is {text!r}, needs numbers that are finite")
     return f"({text.strip('()')},)" if isinstance(getattr(pool, field), tuple) else text
 
 
@@ -116,7 +135,7 @@ def fields_text(names: Sequence[str]) -> str:
 
 def describe(pool: Pool) -> str:
     """Says in a line what a rule's simulation takes."""
-    count = labels.count(len(pool.runs()), "run")
+    count = labels.count(pool.num_runs, "run")
     windows = ", ".join(f"{w}x{w}" for w in pool.windows)
     gammas = ", ".join(f"{g:g}" for g in pool.gammas)
     return (
