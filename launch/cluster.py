@@ -21,9 +21,7 @@ EXTEND = cli.define_extend()
 ELEMENTS = flags.DEFINE_integer("elements", 1, "How many processes, or machines.", 1)
 CLUSTER = flags.DEFINE_enum("cluster", None, ["slurm", "local"], "Else what is here.")
 MINUTES = flags.DEFINE_integer("minutes", 240, "Time of an element; then again.", 1)
-SAVE_SECONDS = flags.DEFINE_integer(
-    "save_seconds", 300, "Left to save in; over an epoch.", 1
-)
+SAVE_SECONDS = flags.DEFINE_integer("save_seconds", 300, "Left to save in.", 1)
 GPUS = flags.DEFINE_integer("gpus", 0, "Of each element.", 0)
 CPUS = flags.DEFINE_integer("cpus", 0, "Of each element; 0: what the cluster gives.", 0)
 CHECK = flags.DEFINE_bool("check", True, "Load the data and look at the workdir first.")
