@@ -1,5 +1,7 @@
 """The numbers in README.md and docs/results are those of the stored tables."""
 
+import json
+import math
 import re
 from pathlib import Path
 
@@ -195,3 +197,51 @@ def test_the_readmes_numbers_of_sharing_in_sleep(rows):
     found = own.groupby(every)["val_acc"].mean()
     (text,) = re.findall(r"last five epochs is ([^;]*?) for the free network", TEXT)
     assert re.findall(r"\.\d{3}", text) == [short(value) for value in found]
+
+
+def test_the_readmes_numbers_of_paths(rows):
+    own = rows[rows["sweep"] == "shortest_paths_reduced"]
+    own = own[own["network.templates"].notna()]
+    term = own["task.terms.layer_similarity.strength"].fillna(0)
+    found = own.groupby([own["network.templates"], term > 0])["val_f1"].mean()
+    (text,) = re.findall(r"than the CNN \((.*?)\) and carry", TEXT)
+    wanted = [found[2, False], found[4, False], found[0, False]]
+    assert re.findall(r"\.\d{3}", text) == [short(value) for value in wanted]
+    (text,) = re.findall(r"makes layers alike it is (.*?)\. They", TEXT)
+    wanted = [found[2, True], found[4, True]]
+    assert re.findall(r"\.\d{3}", text) == [short(value) for value in wanted]
+
+
+def test_the_readmes_numbers_of_depth_and_templates(rows):
+    own = rows[rows["sweep"] == "savarese_cifar10_reduced"]
+    last = own[own["epoch"] == 10]
+    cells = [(16, 0), (16, 2), (28, 0), (28, 2)]
+    found = last.groupby(["network.depth", "network.templates"])["val_acc"].mean()
+    assert (
+        last.groupby(["network.depth", "network.templates"])["seed"]
+        .nunique()
+        .eq(3)
+        .all()
+    )
+    (text,) = re.findall(r"after ten epochs is (.*?)\. Ten epochs", TEXT)
+    assert re.findall(r"\.\d{3}", text) == [short(found[cell]) for cell in cells]
+    fold = json.loads(
+        (ROOT / "docs/results/savarese_cifar10_reduced/folded/fold.json").read_text()
+    )
+    pairs = [
+        abs(stage[i][j])
+        for stage in fold["similarity"]
+        for i in range(len(stage))
+        for j in range(i)
+    ]
+    alike = sum(value > 0.95 for value in pairs)
+    # Two directions in a plane, drawn at random: the angle is uniform.
+    chance = len(pairs) * 2 * math.acos(0.95) / math.pi
+    assert f"{alike} of {len(pairs)} pairs" in TEXT
+    assert f"chance has {chance:.0f}" in TEXT
+    ties = {part["threshold"]: part for part in fold["foldings"]}
+    for threshold in (0.95, 0.9):
+        kernels = sum(len(set(groups)) for groups in ties[threshold]["groups"])
+        after = short(ties[threshold]["after"]["val_acc"])
+        assert f"{kernels} kernels" in TEXT and after in TEXT
+    assert short(fold["before"]["val_acc"]) in TEXT
