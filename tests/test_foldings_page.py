@@ -11,6 +11,7 @@ from ws_jax.analysis import report
 from ws_jax.papers.pages import PAPERS
 from ws_jax.papers.savarese2019 import foldings
 from ws_jax.storage import results
+from ws_jax.storage.integrity import seal
 from ws_jax.storage.results import ResultsError
 
 THRESHOLDS = (0.5, 0.9, 0.99)
@@ -106,6 +107,22 @@ def test_a_damaged_report_is_named(tmp_path, text):
         ResultsError, match=r"fold.json is damaged .* fold the run again"
     ):
         foldings.read([tmp_path])
+
+
+def test_a_changed_digit_of_a_report_is_named(tmp_path):
+    text = json.dumps(seal(told()))
+    assert text.count("0.45") == 1  # of threshold .9
+    (tmp_path / "fold.json").write_text(text)
+    assert 0.45 in set(foldings.read([tmp_path])["after"].round(6))
+    (tmp_path / "fold.json").write_text(text.replace("0.45", "0.94"))
+    with pytest.raises(ResultsError, match=r"fold.json is damaged .* what was written"):
+        foldings.read([tmp_path])
+
+
+def test_a_task_watched_by_a_metric_of_a_users_own_is_drawn(tmp_path):
+    write(tmp_path, told(watched="pixel_error"))
+    (item,) = foldings.items([tmp_path])
+    assert item.draw().axes[0].get_ylabel() == "pixel error"
 
 
 def test_the_page_shows_foldings_where_there_are_any(tmp_path):

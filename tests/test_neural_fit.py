@@ -7,6 +7,7 @@ import zipfile
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from scipy.spatial.distance import pdist
@@ -468,6 +469,23 @@ def trained(tmp_path_factory):
     return folder, name
 
 
+@pytest.mark.parametrize("name", [fit.TABLE, fit.RECORD])
+def test_a_damaged_or_another_table_is_refused(name, tmp_path):
+    for folder, score in ((tmp_path / "a", 0.5), (tmp_path / "b", 0.25)):
+        folder.mkdir()
+        fit.write(pd.DataFrame({"layer": ["stem"], "score": [score]}), {}, folder)
+        assert neural_fit.read(folder)["score"].item() == score
+    good = (tmp_path / "a" / name).read_bytes()
+    spoiled = bytearray(good)
+    spoiled[len(good) // 2] ^= 1
+    for content in (good[:-1], bytes(spoiled), (tmp_path / "b" / name).read_bytes()):
+        (tmp_path / "a" / name).write_bytes(content)
+        with pytest.raises(
+            results.ResultsError, match="cannot be read .* make it anew"
+        ):
+            neural_fit.read(tmp_path / "a")
+
+
 @pytest.mark.slow
 def test_a_run_is_compared_written_and_refused(trained, tmp_path):
     folder, name = trained
@@ -478,6 +496,7 @@ def test_a_run_is_compared_written_and_refused(trained, tmp_path):
     )
     scores = table[table["measure"] == "rsa"].set_index("layer")["score"]
     assert scores.idxmax() == "stage_0_block_0" and "stem" in scores
+    pd.testing.assert_frame_equal(neural_fit.read(tmp_path / "out"), table)
     with np.load(tmp_path / "out" / fit.ACTIVATIONS) as kept:
         assert list(kept) == list(scores.index)
         assert kept["stem"].shape == (40, 8, 8, 2)

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -10,8 +11,11 @@ from ws_jax import data, results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
 from ws_jax.engine import predict, run_sweep
+from ws_jax.engine.program import init_variables, network_program
 from ws_jax.models import ConvNet
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
+from ws_jax.tasks import Segmentation
+from ws_jax.transforms import Centre
 
 ROOT = Path(__file__).parents[1]
 NETWORK = {"features": (4,), "kernel_sizes": (3,), "strides": (2,), "hidden": 8}
@@ -47,6 +51,19 @@ def test_outputs_score_as_the_sweep_did(trained, model):
     table = results.read(folder)
     last = table[(table["model"] == model) & (table["epoch"] == 1)]
     np.testing.assert_allclose(right, last["val_acc"].item(), atol=1e-6)
+
+
+def test_images_are_cut_as_in_evaluation():
+    network = ConvNet(**NETWORK)
+    run = Run(network=network, task=Segmentation(), transforms=(Centre(size=8),))
+    program = network_program(run, (12, 12, 1), 2)
+    assert (program.image_shape, program.num_outputs) == ((8, 8, 1), 64)
+    variables = init_variables(program, run, jax.random.key(0))
+    images = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 1), dtype=np.uint8)
+    whole = predict(run, variables, images, 2)
+    assert whole.shape == (3, 64)
+    images[:, :2] = 0  # outside the centre
+    np.testing.assert_array_equal(predict(run, variables, images, 2), whole)
 
 
 def test_what_cannot_be_asked_is_said(trained):

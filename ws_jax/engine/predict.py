@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ws_jax.config import ConfigError
-from ws_jax.engine.program import Program, forward, to_float
+from ws_jax.engine.program import forward, network_program, to_float
 from ws_jax.runs import Run
 from ws_jax.transforms import fixed_transforms, transform_batch
 
@@ -41,8 +41,7 @@ def predict(
         connections: what is severed is drawn anew by a sweep and kept nowhere.
     """
     images = check_asked(run, images, "a network can be asked for outputs")
-    shape = images.shape[1:]
-    program = Program(run, shape, run.task.num_outputs(num_classes, shape), {})
+    program = network_program(run, images.shape[1:], num_classes)
     held = dict(jax.tree.map(jnp.asarray, dict(variables)))
     params = held.pop("params")
 

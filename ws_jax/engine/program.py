@@ -142,9 +142,23 @@ def make_program(run: Run, dataset: Dataset, splits: Sequence[Split]) -> Program
         role: tuple(len(getattr(split, role)) for split in splits)
         for role in ("train", "validation", "test")
     }
-    shape = output_shape(run.transforms, dataset.image_shape)
-    outputs = run.task.num_outputs(dataset.num_classes, shape)
-    return Program(run, shape, outputs, sizes, *_describe(run, shape, outputs))
+    bare = network_program(run, dataset.image_shape, dataset.num_classes)
+    layers, variables = _describe(run, bare.image_shape, bare.num_outputs)
+    return dataclasses.replace(bare, sizes=sizes, layers=layers, variables=variables)
+
+
+def network_program(
+    run: Run, image_shape: tuple[int, int, int], num_classes: int
+) -> Program:
+    """Returns what is enough of a program to apply a run's network, not to train it.
+
+    Args:
+      run: whose network, task and transforms count.
+      image_shape: (h, w, c) of the data set's images, before the transforms.
+      num_classes: of the data set.
+    """
+    shape = output_shape(run.transforms, image_shape)
+    return Program(run, shape, run.task.num_outputs(num_classes, shape), {})
 
 
 @functools.lru_cache(maxsize=64)  # a run is made ready several times; a trace is slow

@@ -30,7 +30,7 @@ from ws_jax.folding.loops import Folded, Rule, fold
 from ws_jax.optimizers import Constant
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
-from ws_jax.storage.integrity import array_sums, digest_of, write_atomically
+from ws_jax.storage.integrity import array_sums, digest_of, seal, write_atomically
 from ws_jax.storage.locks import part_lock
 from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.tasks import SimilarityTerm
@@ -133,7 +133,7 @@ def _source(study: Study, run: Run, epoch: int, variables: Any) -> str:
 
 
 def _written(output: Path, report: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps(report, indent=1, sort_keys=True)
+    text = json.dumps(seal(report), indent=1, sort_keys=True)
     with held_lock(part_lock(output, "report")):  # another process may fold beside
         write_atomically(output / REPORT_FILE, text.encode())
     return report

@@ -10,7 +10,7 @@ Source: what Pogodin et al. 2021 used Brain-Score for; none of its data are here
 
 from ws_jax.neural_fit.activations import layer_names, record
 from ws_jax.neural_fit.ceiling import noise_ceiling, reliability
-from ws_jax.neural_fit.fit import Settings, compare, fit_run
+from ws_jax.neural_fit.fit import Settings, compare, fit_run, read
 from ws_jax.neural_fit.neural_data import NeuralData, read_neural
 from ws_jax.neural_fit.regression import Prediction, pls, ridge
 from ws_jax.neural_fit.similarity import (
@@ -32,6 +32,7 @@ __all__ = [
     "linear_cka",
     "noise_ceiling",
     "pls",
+    "read",
     "read_neural",
     "record",
     "reliability",

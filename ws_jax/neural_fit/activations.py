@@ -13,9 +13,8 @@ from jaxtyping import Array
 
 from ws_jax.config import ConfigError, check_name
 from ws_jax.engine.predict import as_evaluated, check_asked
-from ws_jax.engine.program import Program, forward
+from ws_jax.engine.program import forward, network_program
 from ws_jax.runs import Run
-from ws_jax.transforms import output_shape
 
 _BATCH = 64  # images at a time
 _STANDARD = "NHWC"
@@ -37,7 +36,7 @@ def layer_names(
       The shape of each one's output for an image, by its name: the names of the modules
       down to it, joined by slashes, in the order in which the network uses them.
     """
-    program = _program(run, image_shape, num_classes)
+    program = network_program(run, image_shape, num_classes)
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(key):
@@ -78,7 +77,7 @@ def record(
     images = check_asked(run, images, "layers can be recorded")
     shape = images.shape[1:]
     check_layers(layers, layer_names(run, shape, num_classes))
-    program = _program(run, shape, num_classes)
+    program = network_program(run, shape, num_classes)
     held = dict(jax.tree.map(jnp.asarray, dict(variables)))
     params = held.pop("params")
 
@@ -110,11 +109,6 @@ def check_layers(layers: Sequence[str], known: Mapping[str, Any]) -> None:
 def _take(outputs: Mapping[str, Array], name: str) -> Array:
     layer, colon, after = name.partition(":")
     return _AFTER[after](outputs[layer]) if colon else outputs[layer]
-
-
-def _program(run: Run, shape: tuple[int, int, int], num_classes: int) -> Program:
-    seen = output_shape(run.transforms, shape)
-    return Program(run, seen, run.task.num_outputs(num_classes, seen), {})
 
 
 class _Recorder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -27,12 +28,16 @@ from ws_jax.neural_fit.similarity import (
     rsa_of_repeats,
 )
 from ws_jax.storage.integrity import (
+    Damage,
     WorkdirError,
+    check_parquet,
     make_folder,
     seal,
     seal_parquet,
+    unseal,
     write_atomically,
 )
+from ws_jax.storage.results import ResultsError
 
 TABLE, RECORD = "neural_fit.parquet", "neural_fit.json"
 ACTIVATIONS = "activations.npz"
@@ -225,12 +230,42 @@ def fit_run(
     table = compare(found, data, settings)
     if save_activations:
         write_activations(found, folder / ACTIVATIONS)
+    write(table, _record(run, epoch, data, settings, names), folder)
+    return table
+
+
+def write(table: pd.DataFrame, about: Mapping[str, Any], folder: Path) -> None:
+    """Writes a table, and a record of what it is of, each with a digest."""
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
-    write_atomically(folder / TABLE, seal_parquet(buffer.getvalue()))
-    text = json.dumps(_record(run, epoch, data, settings, names), indent=1)
+    content = seal_parquet(buffer.getvalue())
+    write_atomically(folder / TABLE, content)
+    text = json.dumps(seal({**about, "table": _digest(content)}), indent=1)
     write_atomically(folder / RECORD, text.encode())
-    return table
+
+
+def read(output: str | os.PathLike) -> pd.DataFrame:
+    """Reads the table that `fit_run` wrote, and checks it and its record.
+
+    Args:
+      output: the folder.
+
+    Raises:
+      ResultsError: if one of the two is not there, or is damaged.
+    """
+    path = Path(output, RECORD)
+    try:
+        want = unseal(path.read_bytes()).get("table")
+        path = Path(output, TABLE)
+        content = path.read_bytes()
+        check_parquet(content)
+        if want not in (None, _digest(content)):  # older records do not say
+            raise Damage(f"it is not the table of {RECORD}")
+        return pd.read_parquet(io.BytesIO(content))
+    except (OSError, Damage, ValueError) as error:
+        raise ResultsError(
+            f"{path} cannot be read ({error}): make it anew by launch.neural_fit"
+        ) from error
 
 
 def write_activations(activations: Mapping[str, np.ndarray], path: Path) -> None:
@@ -243,18 +278,20 @@ def write_activations(activations: Mapping[str, np.ndarray], path: Path) -> None
 def _record(
     run: str, epoch: int, data: NeuralData, settings: Settings, layers: Sequence[str]
 ) -> dict[str, Any]:
-    return seal(
-        {
-            "run": run,
-            "epoch": epoch,
-            "neural": data.digest,
-            "images": len(data.images),
-            "repeats": len(data.responses),
-            "neurons": list(data.neurons),
-            "layers": list(layers),
-            "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
-        }
-    )
+    return {
+        "run": run,
+        "epoch": epoch,
+        "neural": data.digest,
+        "images": len(data.images),
+        "repeats": len(data.responses),
+        "neurons": list(data.neurons),
+        "layers": list(layers),
+        "settings": json.loads(json.dumps(dataclasses.asdict(settings))),
+    }
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _times(shape: Sequence[int]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +18,7 @@ from matplotlib.lines import Line2D
 
 from ws_jax.analysis import labels, style
 from ws_jax.analysis.gallery import Item
+from ws_jax.storage.integrity import Damage, unseal
 from ws_jax.storage.results import ResultsError
 
 REPORT_FILE = "fold.json"
@@ -28,7 +28,7 @@ network loops; a line is a run. {} Left, the score on {} images: solid after fol
 dotted before{}; against the parameters that are left, a ring is the network before.
 Right, the largest change of a kernel by its own norm, and the parameters that folding
 saves (below 0 it costs some: more kernels than templates are left)."""
-_SCORES = {"acc": "Accuracy (%)", "f1": "F1 (%)"}
+_IN_PERCENT = {"acc": "Accuracy (%)", "f1": "F1 (%)"}
 
 
 def find(folders: Sequence[str | os.PathLike]) -> list[Path]:
@@ -57,8 +57,8 @@ def read(folders: Sequence[str | os.PathLike]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for path in find(folders):
         try:
-            rows += _rows(json.loads(path.read_text()))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            rows += _rows(unseal(path.read_bytes()))
+        except (Damage, ValueError, LookupError, TypeError, AttributeError) as error:
             raise ResultsError(
                 f"{path} is damaged or was edited ({type(error).__name__}: {error}): "
                 "fold the run again, which writes it anew"
@@ -124,7 +124,8 @@ def fold_curves(table: pd.DataFrame) -> Figure:
       table: of one way to fold, as `read` returns it.
     """
     networks = sorted(set(table["network"]))
-    score = _SCORES[table["metric"].iloc[0].rpartition("_")[2]]
+    metric = table["metric"].iloc[0].split("_", 1)[1]  # of test or validation images
+    score = _IN_PERCENT.get(metric, labels.metric(metric))
     figure, axes = style.make_axes(2, 2, height=1.9)
     with matplotlib.rc_context(style.STYLE):
         for index, network in enumerate(networks):
@@ -136,7 +137,8 @@ def fold_curves(table: pd.DataFrame) -> Figure:
         for row, across in zip(axes, names, strict=True):
             for panel, name in zip(row, across, strict=True):
                 panel.set_ylabel(name)
-                style.in_percent(panel)
+                if name.endswith("(%)"):
+                    style.in_percent(panel)
         for panel in (axes[0, 0], axes[0, 1], axes[1, 1]):
             panel.set_xlabel("Threshold of similarity")
         axes[1, 0].set_xlabel("Parameters left (%)")
