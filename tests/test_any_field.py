@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import studies
-from sklearn.metrics import f1_score
 from studies import one_scheme, stop_at_once, tiny
 
 from ws_jax import cli, engine, results
@@ -113,26 +112,6 @@ def test_a_dense_task_trains_stops_and_goes_on(tmp_path, monkeypatch):
     np.testing.assert_array_equal(whole[names], halves[names])
     scores = whole.query("epoch > 0")["val_f1"].to_numpy()
     assert scores[-1] > 0.5 and scores[-1] > scores[0]
-
-
-def test_f1_is_that_of_scikit_learn():
-    random = np.random.RandomState(0)
-    outputs = random.normal(size=(5, 64)).astype(np.float32)
-    targets = random.randint(0, 2, (5, 8, 8)).astype(np.float32)
-    task = Segmentation()
-    losses = task.losses(outputs, targets)
-    totals = {
-        name: mapping_total(value)
-        for name, value in task.totals(outputs, targets, losses).items()
-    }
-    want = f1_score(targets.ravel() > 0, outputs.ravel() > 0)
-    np.testing.assert_allclose(task.metrics(totals)["f1"], want, rtol=1e-6)
-
-
-def mapping_total(value):
-    from ws_jax.metrics import Total
-
-    return Total(np.asarray(value).sum(0), len(value))
 
 
 def test_the_test_images_are_scored_once_at_the_end(tmp_path):

@@ -35,7 +35,7 @@ def traces(monkeypatch):
     return counts
 
 
-SEVERING = ("vcp", {"severing": LEVELS, "levels": (0.2,)})
+SEVERING = ("vcp", {"severing": LEVELS, "levels": (0.2,), "folds": (0, 1)})
 ALL_LEVELS = ("aug", {"levels": LEVELS})
 
 
@@ -50,9 +50,8 @@ ALL_LEVELS = ("aug", {"levels": LEVELS})
     ],
 )
 def test_all_values_of_an_axis_trace_once(column, axes, chunk, traces, tmp_path):
+    axes = {"sharing": ("free",), "folds": (0,), **axes}
     sweep = tiny(
-        sweep__sharing=("free",),
-        sweep__folds=(0,),
         evaluation__views=(),
         evaluation__measures=(),
         execution__chunk=chunk,

@@ -359,12 +359,6 @@ def test_what_has_no_effect_makes_no_other_run():
     assert Run(data=whole).digest("d") == Run(data=Data(split="published")).digest("d")
 
 
-def test_level_0_of_all_kinds_is_one_run():
-    kinds = ((Translation(),), (Noise(),), ())
-    sweep = Sweep("s", Run(), {"transforms": kinds, "level": (0.0, 0.2)}).checked()
-    assert [run.levels for run in sweep.runs()] == [(), (0.2,), (0.2,)]
-
-
 def test_groups_are_runs_of_one_structure():
     decays = {"weight_decay": (0, 1e-4), "strength": (0, 0.5, 1), "seed": (0, 1)}
     coupled = replace_field(FREE, "train.phase", Couple())

@@ -17,7 +17,6 @@ from ws_jax.transforms import (
     Centre,
     Crop,
     Cut,
-    Flip,
     Normalize,
     Repeat,
     ResizedCut,
@@ -54,14 +53,6 @@ def test_translations_are_as_many_and_pad_with_exact_zeros(padding, count):
     seen = {one.tobytes() for one in got}
     # Of `count` places 40 draws each leave out one in e^40.
     assert seen == allowed and len(seen) == count
-
-
-def test_copies_stand_side_by_side_and_are_changed_each_by_itself():
-    images = RANDOM.random((5, 12, 12, 3), np.float32)
-    got, targets = change((Repeat(8), Flip(), Crop(padding=4)), images)
-    np.testing.assert_array_equal(targets, np.repeat(np.arange(5), 8))
-    for copies in got.reshape(5, 8, -1):
-        assert len(np.unique(copies, axis=0)) > 5
 
 
 def test_cut_takes_any_square_and_centre_the_middle():

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from studies import TINY, stop_at_once, tiny
+from studies import TINY, stop_at_once
 
 from ws_jax import engine, results
 from ws_jax.checkpoint import load_run
@@ -18,7 +18,7 @@ from ws_jax.conv import shared_conv
 from ws_jax.initializers import glorot_uniform
 from ws_jax.models import Network
 from ws_jax.optimizers import SGD, Cosine
-from ws_jax.phases import GroupMean, couple
+from ws_jax.phases import couple
 from ws_jax.runs import Sweep
 from ws_jax.sharing import full
 
@@ -105,23 +105,6 @@ def test_a_network_of_another_kind_trains_stops_and_goes_on(
         assert all(np.abs(mean).max() > 1e-3 for mean in means)  # 0 at the start
     else:
         assert set(run["params"]) == {"bank", "mixing_0", "mixing_1", "Dense_0"}
-
-
-@pytest.mark.parametrize("every, equal", [(3, True), (2, False)])
-def test_a_phase_every_few_steps(every, equal, tmp_path):
-    # 40 training images in batches of 16: an epoch is three steps.
-    sweep = tiny(
-        sweep__sharing=("free",),
-        sweep__folds=(0,),
-        train__epochs=1,
-        train__phase=GroupMean(every=every),
-    )
-    engine.run_sweep(sweep, tmp_path)
-    after = results.read(tmp_path).query("epoch == 1")
-    assert ((after["dist_1"] < 1e-6) == equal).all()
-    kernel = load_run(tmp_path, aug=0.3)["params"]["conv_1"]["kernel"]
-    spread = np.abs(kernel - kernel[:1, :1]).max()
-    assert (spread < 1e-6) == equal
 
 
 def test_full_coupling_under_sgd_follows_a_convolution():

@@ -11,7 +11,7 @@ from ws_jax.data import make_splits, make_synthetic
 from ws_jax.optimizers import make_optimizer
 from ws_jax.papers.savarese2019.presets import cifar, optimizer, transforms
 from ws_jax.runs import Data
-from ws_jax.transforms import Cutout, Place, transform_batch
+from ws_jax.transforms import transform_batch
 
 
 def test_the_rate_falls_at_epochs_60_120_and_160():
@@ -63,32 +63,6 @@ def test_images_are_changed_in_the_released_order():
     assert (distance.min(-1) < 1e-5).all()  # image, padding of black, or blanked
     nearest = distance.argmin(-1)
     assert all((nearest == kind).any() for kind in range(3))
-
-
-def test_cutout_blanks_a_square_cut_off_at_the_border(monkeypatch):
-    image = jnp.ones((32, 32, 3))
-
-    def areas(y, x):
-        centre = jnp.array([y, x], jnp.int32)
-        monkeypatch.setattr(jax.random, "randint", lambda *args: centre)
-        out = Cutout(size=16).apply(jax.random.key(0), image, Place(0, 1))
-        return out[..., 0] == 0
-
-    assert areas(16, 16).sum() == 256
-    assert areas(8, 23).sum() == 256
-    corner = areas(0, 0)
-    assert corner.sum() == 64 and corner[:8, :8].all()
-    assert areas(31, 31).sum() == 81  # rows and columns 23..31
-
-
-def test_centres_of_cutout_are_uniform_over_all_pixels():
-    keys = jax.random.split(jax.random.key(0), 4000)
-    blank = jax.vmap(lambda k: Cutout(16).apply(k, jnp.ones((32, 32, 1)), Place(0, 1)))
-    area = (blank(keys) == 0).sum((1, 2, 3))
-    assert area.max() == 256 and area.min() >= 64
-    # A side is 16 for 17 of 32 centres, and 8..15 once each on either side but one.
-    sides = [min(32, c + 8) - max(0, c - 8) for c in range(32)]
-    np.testing.assert_allclose(area.mean(), np.mean(sides) ** 2, rtol=0.02)
 
 
 def test_the_splits_have_the_published_sizes():

@@ -9,7 +9,7 @@ from studies import started, tiny
 from ws_jax.cli import change_sweep, load_sweep
 from ws_jax.config import ConfigError
 from ws_jax.engine import train
-from ws_jax.engine.program import Status, draw_masks, forward
+from ws_jax.engine.program import Status, forward
 from ws_jax.engine.study import prepare
 from ws_jax.papers.ott2020.semantics import with_semantics
 from ws_jax.transforms import VIEWS
@@ -65,18 +65,6 @@ def test_released_severing_hides_units_from_every_filter():
 
     grad = np.asarray(jax.grad(total)(x))
     assert hidden.any() and not grad[:, hidden].any() and grad[:, ~hidden].any()
-
-
-def test_masks_follow_from_the_key_and_nest_as_the_probability_rises():
-    sweep = tiny(**{**SEVERED, "sweep__severing": (0.3, 0.8)})
-    _, living, program, _ = started(sweep)
-    few, many = (
-        jax.tree.leaves(draw_masks(program, inputs.config, jax.random.key(3)))
-        for inputs, _ in (one_run(living, 0), one_run(living, 1))
-    )
-    assert few
-    for a, b in zip(few, many, strict=True):
-        assert np.all(np.asarray(b) <= np.asarray(a))
 
 
 @pytest.mark.parametrize("reading, count", [("paper", 20), ("released", 16)])

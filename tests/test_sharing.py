@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ws_jax import conv, sharing
+from ws_jax import sharing
 from ws_jax.config import ConfigError
 from ws_jax.initializers import glorot_uniform
 from ws_jax.layers import SharedConv
@@ -134,24 +134,3 @@ def layer_of(text, **options):
     return SharedConv(
         5, (3, 3), (1, 1), "VALID", layer_scheme(text, 0), glorot_uniform(), **options
     )
-
-
-def test_a_mixed_kernel_is_its_templates_weighted_at_every_site():
-    layer, x = layer_of("mixed:3"), jax.random.normal(jax.random.key(1), (2, 6, 8, 2))
-    params = layer.init(jax.random.key(0), x)["params"]
-    field = np.einsum("hwj,jklco->hwklco", params["mixing"], params["kernel"])
-    want = conv.local_conv(x, jnp.asarray(field)) + params["bias"][None]
-    np.testing.assert_allclose(layer.apply({"params": params}, x), want, atol=1e-5)
-    # Mixed kernels start with the variance of the templates, here within 10 %.
-    many = layer_of("mixed:64").init(jax.random.key(0), jnp.zeros((1, 34, 34, 2)))
-    mixing, templates = (many["params"][k] for k in ("mixing", "kernel"))
-    mixed = np.tensordot(mixing, templates, axes=1)
-    np.testing.assert_allclose(mixed.std(), np.std(templates), rtol=0.1)
-
-
-def test_a_bias_can_be_shared_or_left_out():
-    x = jnp.ones((1, 6, 8, 2))
-    shared = layer_of("free", share_bias=True).init(jax.random.key(0), x)["params"]
-    assert shared["bias"].shape == (5,)
-    bare = layer_of("free", use_bias=False).init(jax.random.key(0), x)["params"]
-    assert set(bare) == {"kernel"}

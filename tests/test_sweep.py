@@ -17,7 +17,7 @@ from ws_jax.engine.mapping import over_runs, place_counts, stack_inputs
 from ws_jax.engine.program import Status
 from ws_jax.engine.study import make_groups
 from ws_jax.names import augmentation
-from ws_jax.phases import Couple, NoPhase
+from ws_jax.phases import Couple
 
 
 def train_runs(sweep, runs=None, epochs=2, which=1):
@@ -53,20 +53,6 @@ def test_runs_differ_by_what_they_are_told():
     for i in range(len(runs)):
         for j in range(i):
             assert np.abs(kernels[i] - kernels[j]).max() > 1e-3, (runs[i], runs[j])
-
-
-def test_epochs_folds_levels_and_rates_never_trace_again(monkeypatch):
-    counted = chex.assert_max_traces(train.train_epoch, n=1)
-    monkeypatch.setattr("ws_jax.engine.mapping.train_epoch", counted)
-    config = tiny(sweep__learning_rates=(1e-3, 1e-2))
-    _, group, mapped, examples = make_mapped(config)
-    assert len(group.runs) == 8
-    mapped.sizes = (4,)
-    for chunk in split_runs(group.runs, 4):
-        living = LivingRuns(mapped, chunk)
-        living.start()
-        for epoch in range(3):
-            living.train_epoch(examples, epoch)
 
 
 def train_staggered(mapped, runs, examples):
@@ -200,11 +186,8 @@ def test_a_batch_that_a_smaller_fold_leaves_empty_is_no_step():
         assert count == -(-train_images[run.fold] // 16)
 
 
-@pytest.mark.parametrize(
-    "phase", [NoPhase(), Couple(every=1, strength=0.5)], ids=["none", "couple"]
-)
-def test_a_stopped_run_keeps_its_network(phase, monkeypatch):
-    config = tiny(train__phase=phase)
+def test_a_stopped_run_keeps_its_network_from_its_phase(monkeypatch):
+    config = tiny(train__phase=Couple(every=1, strength=0.5))
     study, group, mapped, examples = mapped_group(config)
     monkeypatch.setattr(mapped, "sizes", (4,))
     living = LivingRuns(mapped, group.runs)
