@@ -122,28 +122,16 @@ def test_the_test_images_are_scored_once_at_the_end(tmp_path):
     assert [len(part) for part in (split.train, split.validation, split.test)] == [
         36, 12, 12,
     ]  # fmt: skip
-    engine.run_sweep(one_scheme(data=data), tmp_path)
-    table = results.read(tmp_path)
-    scored = table["test_acc"].notna()
-    assert list(table.loc[scored, "epoch"]) == [2]
-    assert 0 <= table.loc[scored, "test_acc"].item() <= 1
-    np.testing.assert_allclose(table.loc[scored, "test_acc"] * 12 % 1, 0, atol=1e-6)
-
-
-@pytest.mark.slow
-def test_runs_that_stop_early_are_scored_on_the_test_images_too(tmp_path):
-    """A chunk of which some runs stop before others, and is compacted then."""
-    sweep = one_scheme(
-        {"learning_rate": (1e-8, 1e-9), "patience": (1, 9)},
-        data=Data("synthetic:60x10x10x1", split="holdout", holdout=0.25),
-        train__epochs=3,
-    )
-    engine.run_sweep(sweep, tmp_path)
+    # Some runs stop before others, whose chunk is compacted then.
+    axes = {"learning_rate": (1e-8, 1e-9), "patience": (1, 9)}
+    engine.run_sweep(one_scheme(axes, data=data, train__epochs=3), tmp_path)
     table = results.read(tmp_path)
     lengths = table.groupby("run")["epoch"].max()
     assert set(lengths) == {2, 3}
-    ends = table["epoch"] == table["run"].map(lengths)
-    np.testing.assert_array_equal(table["test_acc"].notna(), ends)
+    scored = table["test_acc"].notna()
+    np.testing.assert_array_equal(scored, table["epoch"] == table["run"].map(lengths))
+    assert table.loc[scored, "test_acc"].between(0, 1).all()
+    np.testing.assert_allclose(table.loc[scored, "test_acc"] * 12 % 1, 0, atol=1e-6)
 
 
 def test_vectors_and_matrices_are_kept_as_lists(tmp_path, monkeypatch):
@@ -168,13 +156,15 @@ def test_a_cadence_counts_all_of_training_or_each_epoch(count, equal, tmp_path):
     assert ((after["dist_1"] < 1e-6) == equal).all()
 
 
-@pytest.mark.slow
-def test_a_phase_is_left_out_where_it_cannot_act(tmp_path):
+def test_a_phase_is_left_out_where_it_cannot_act():
     both = tiny(train__phase=GroupMean(every=1), sweep__levels=(0.0,))
-    engine.run_sweep(both, tmp_path)
-    table = results.read(tmp_path)
-    told = table.groupby("model")["phase"].unique().map(list).to_dict()
-    assert told == {"cnn": ["none"], "fcn": ["group_mean"]}
+    study = prepare(both)
+    told = {(own["model"], own["phase"]) for own in study.columns.values()}
+    assert told == {("cnn", "none"), ("fcn", "group_mean")}
+    phases = {
+        group.run.network.sharing: group.run.train.phase for group in study.groups
+    }
+    assert phases["full"] == NoPhase() and phases["free"].every == 1
     for scheme in ("full", "tiles:2"):
         alone = tiny(train__phase=GroupMean(), sweep__sharing=(scheme,))
         with pytest.raises(ConfigError, match="would do nothing"):

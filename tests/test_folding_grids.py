@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from filled import module_variables
 from test_shortest_paths import small
 
 from ws_jax import engine
@@ -25,18 +26,13 @@ def looping(skip, factors):
     """A network of six layers with three kernels, up to a factor."""
     network = GridNet(depth=6, width=4, templates=3, skip=skip)
     module = network.make(1, Arithmetic())
-    x = jax.random.normal(jax.random.key(1), (3, 7, 7, 2))
-    variables = jax.device_get(jax.jit(module.init)(jax.random.key(0), x))
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(3, 7, 7, 2)), jnp.float32)
+    variables = module_variables(module, x)
     rows = np.random.RandomState(0).randn(3, 3).astype(np.float32)
     params = dict(variables["params"])
     for number, (row, factor) in enumerate(zip(PATTERN, factors, strict=True)):
         params[f"conv_{number}"] = {"coefficients": np.float32(factor) * rows[row]}
-    random = np.random.RandomState(2)
-    # Running averages and scales of each layer's own, so that a mix-up would show.
-    stir = lambda a: a + np.abs(random.randn(*a.shape)).astype(np.float32)  # noqa: E731
-    stats = jax.tree.map(stir, variables["batch_stats"])
-    norms = {k: jax.tree.map(stir, v) for k, v in params.items() if "norm" in k}
-    return network, module, x, {"params": params | norms, "batch_stats": stats}
+    return network, module, x, {**variables, "params": params}
 
 
 @pytest.mark.parametrize("factors", [(1,) * 6, (1, 1, -2, 0.5, 1, 3)])

@@ -74,6 +74,50 @@ def against(order, files, depth):
     return wrong
 
 
+def at_once(text):
+    """The source without the bodies of its functions, whose imports wait for a call."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [ast.Pass()]
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def loaded(*modules):
+    """All dotted names that come with modules of ours, themselves too."""
+    files = {
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): (
+            name,
+            text,
+        )
+        for name, text in sources("ws_jax").items()
+    }
+    todo, found = list(modules), set()
+    while todo:
+        parts = todo.pop().split(".")
+        for stop in range(1, len(parts) + 1):  # with a module come the rooms it is in
+            name = ".".join(parts[:stop])
+            if name not in found:
+                found.add(name)
+                if name in files:
+                    path, text = files[name]
+                    todo += imports(path, at_once(text))
+    return found
+
+
+def test_reports_do_not_wait_for_what_trains_nor_need_papers():
+    """The slow test of reports asks the same of a new process."""
+    reports = loaded("ws_jax.analysis.report")
+    assert {"ws_jax.analysis.verdicts", "pandas"} <= reports
+    assert not [name for name in reports if name.startswith("ws_jax.papers")]
+    both = reports | loaded("ws_jax.papers.pages")
+    assert "ws_jax.papers.ott2020.page" in both
+    assert not {"flax", "optax", "orbax"} & {name.split(".")[0] for name in both}
+    assert "flax" in loaded("ws_jax.engine")
+
+
 def test_imports_go_down_the_module_map():
     assert not against(ORDER, sources("ws_jax"), 1)
 

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from filled import network_variables
 
 from ws_jax import engine, results
 from ws_jax.config import ConfigError
-from ws_jax.engine.program import init_variables, make_program
 from ws_jax.engine.study import prepare
 from ws_jax.measure import LayerSimilarity, layer_similarity
 from ws_jax.models import WideResNet
@@ -68,10 +68,15 @@ def run(templates=2, over="sum", terms=True, **fields):
     )
 
 
+def prepared(base):
+    """The program of a run."""
+    study = prepare(Sweep("some", base, {"seed": (0,)}))
+    return study.program(study.groups[0])
+
+
 def test_the_term_is_minus_the_similarity_of_pairs():
-    study = prepare(Sweep("some", run(), {"templates": (2,)}))
-    program = study.program(study.groups[0])
-    params = init_variables(program, program.run, jax.random.key(0))["params"]
+    program = prepared(run())
+    params = network_variables(program, program.run)["params"]
     rng = np.random.RandomState(0)
     pairs = []
     for stage in range(3):
@@ -88,6 +93,29 @@ def test_the_term_is_minus_the_similarity_of_pairs():
 def test_the_term_without_a_bank_is_refused():
     with pytest.raises(ConfigError, match="draws from a template bank"):
         prepare(Sweep("some", run(templates=0), {"seed": (0,)}))
+
+
+def test_at_the_start_no_two_layers_are_alike_and_the_term_draws_them_together():
+    program = prepared(run(strength=1.0))
+    params = dict(network_variables(program, program.run)["params"])
+    start = jax.nn.initializers.orthogonal()(jax.random.key(0), (2, 2))
+    for stage in range(3):
+        own = dict(params[f"stage_{stage}_block_1"])
+        for name, row in zip(("conv_0", "conv_1"), start, strict=True):
+            own[name] = {"coefficients": row}
+        params[f"stage_{stage}_block_1"] = own
+    term, measure = program.run.task.terms[0], LayerSimilarity()
+
+    def alike(params):
+        found = measure.measure(program.layers, params)
+        return np.stack(list(found.values()))
+
+    np.testing.assert_allclose(alike(params), [np.eye(2)] * 3, atol=1e-6)
+    # At right angles nothing draws: a little nearer first.
+    near = jax.tree.map(lambda a: a + 0.05 * (a.shape == (2,)), params)
+    falls = jax.grad(lambda p: term.value(program.layers, p))(near)
+    after = jax.tree.map(lambda a, g: a - 0.1 * g, near, falls)
+    assert (alike(after)[:, 0, 1] > alike(near)[:, 0, 1] + 0.01).all()
 
 
 @pytest.mark.slow
@@ -111,7 +139,6 @@ def test_it_stands_in_the_results_from_before_training(tmp_path):
 def test_a_network_without_banks_has_no_such_column():
     network = WideResNet(depth=16, width=1)
     base = dataclasses.replace(run(terms=False), network=network)
-    study = prepare(Sweep("some", base, {"seed": (0,)}))
-    program = make_program(base, study.dataset, study.splits)
-    params = init_variables(program, base, jax.random.key(0))["params"]
+    program = prepared(base)
+    params = network_variables(program, base)["params"]
     assert LayerSimilarity().measure(program.layers, params) == {}

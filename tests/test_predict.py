@@ -3,15 +3,15 @@
 import re
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
+from filled import network_variables
 
 from ws_jax import data, results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
 from ws_jax.engine import predict, run_sweep
-from ws_jax.engine.program import init_variables, network_program
+from ws_jax.engine.program import network_program
 from ws_jax.models import ConvNet
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.tasks import Segmentation
@@ -58,7 +58,7 @@ def test_images_are_cut_as_in_evaluation():
     run = Run(network=network, task=Segmentation(), transforms=(Centre(size=8),))
     program = network_program(run, (12, 12, 1), 2)
     assert (program.image_shape, program.num_outputs) == ((8, 8, 1), 64)
-    variables = init_variables(program, run, jax.random.key(0))
+    variables = network_variables(program, run)
     images = np.random.default_rng(0).integers(0, 256, (3, 12, 12, 1), dtype=np.uint8)
     whole = predict(run, variables, images, 2)
     assert whole.shape == (3, 64)

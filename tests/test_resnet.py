@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from filled import module_variables, network_variables
 from plain_layers import conv, flat
 from studies import stop_at_once
 
@@ -16,7 +17,7 @@ from ws_jax import engine, results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError, check_config
 from ws_jax.data import make_splits, make_synthetic
-from ws_jax.engine.program import init_variables, make_program
+from ws_jax.engine.program import make_program
 from ws_jax.models import Arithmetic, ResNet
 from ws_jax.optimizers import SGD
 from ws_jax.phases import GroupMean, map_fields
@@ -74,9 +75,8 @@ class Plain(nn.Module):
 @pytest.mark.parametrize("train", [False, True])
 def test_a_shared_one_is_the_plain_network(train):
     module = ResNet(depth=8, width=3).make(10, Arithmetic())
-    x = jax.random.normal(jax.random.key(1), (4, 8, 8, 3))
-    variables = jax.jit(module.init, static_argnums=2)(jax.random.key(0), x, False)
-    variables = jax.tree.map(lambda a: a + 0.1, variables)
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(4, 8, 8, 3)), jnp.float32)
+    variables = module_variables(module, x, False)
 
     def applied(module):
         return jax.jit(lambda v, x: module.apply(v, x, train, mutable=["batch_stats"]))
@@ -102,7 +102,7 @@ def test_equal_kernels_at_all_sites_are_a_convolution(dtype, tolerance):
     free = dataclasses.replace(shared, sharing="free")
     x = jax.random.normal(jax.random.key(1), (4, 8, 8, 3))
     one, many = (net.make(10, Arithmetic()) for net in (shared, free))
-    variables = jax.jit(one.init, static_argnums=2)(jax.random.key(0), x, False)
+    variables = module_variables(one, x, False)
     like = jax.eval_shape(lambda: many.init(jax.random.key(0), x, False))
     same = {**variables, "params": spread(variables["params"], like["params"])}
     assert variables["params"]["stem"]["kernel"].dtype == jnp.float32
@@ -174,8 +174,7 @@ def test_a_phase_finds_the_kernels_of_nested_blocks():
     names = [layer.name for layer in program.layers]
     assert names[:3] == ["stem", "stage_0_block_0/conv_0", "stage_0_block_0/conv_1"]
     assert "stage_2_block_0/shortcut" in names and len(names) == 9
-    begin = jax.jit(lambda key: init_variables(program, program.run, key)["params"])
-    params = begin(jax.random.key(0))
+    params = network_variables(program, program.run)["params"]
     phase = GroupMean(sharing="tiles:2")
     change = lambda field, layer: phase.change(field, phase.sharing_of(layer))  # noqa: E731
     after = map_fields(change, program.layers, params)

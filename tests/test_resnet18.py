@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from filled import module_variables
 
 from ws_jax.config import ConfigError, check_config, simplify
 from ws_jax.initializers import kaiming_normal, near_shared
@@ -41,7 +42,7 @@ def test_a_small_one_maps_images_to_outputs():
     network = ResNet18(width=2, sharing="free", dtype="bfloat16")
     module = network.make(5, Arithmetic())
     x = jax.random.normal(jax.random.key(1), (2, 32, 32, 3))
-    variables = jax.jit(module.init, static_argnums=2)(jax.random.key(0), x, False)
+    variables = module_variables(module, x, False)
     loss = lambda p: module.apply({**variables, "params": p}, x, False).sum()  # noqa: E731
     grads = jax.jit(jax.grad(loss))(variables["params"])
     assert variables["params"]["stem"]["kernel"].shape == (16, 16, 7, 7, 3, 2)

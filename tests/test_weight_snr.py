@@ -2,15 +2,15 @@
 
 import dataclasses
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from filled import network_variables
 
 from ws_jax import engine, results
 from ws_jax.config import ConfigError
 from ws_jax.data import make_splits, make_synthetic
-from ws_jax.engine.program import init_variables, make_program
+from ws_jax.engine.program import make_program
 from ws_jax.measure import SNR_FORMS, WeightSNR, weight_snr
 from ws_jax.models import ResNet
 from ws_jax.phases import GroupMean
@@ -85,10 +85,9 @@ def small(side=16, **network):
     return run, make_program(run, dataset, make_splits(dataset, run.data))
 
 
-@pytest.mark.slow
 def test_layers_are_measured_without_their_border():
     run, program = small(stem_sharing="full")
-    params = init_variables(program, run, jax.random.key(0))["params"]
+    params = network_variables(program, run)["params"]
     found = WeightSNR().measure(program.layers, params)
     names = [f"snr_{layer.name}" for layer in program.layers[1:]]
     assert list(found) == names and len(names) == 8
