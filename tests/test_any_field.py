@@ -13,7 +13,7 @@ from ws_jax.config import ConfigError, replace_field
 from ws_jax.data import DATASETS, Dataset
 from ws_jax.engine import mapping
 from ws_jax.engine.study import prepare
-from ws_jax.phases import Couple, GroupMean
+from ws_jax.phases import Couple, GroupMean, NoPhase
 from ws_jax.runs import Data
 from ws_jax.tasks import Classification, Segmentation
 

@@ -1,7 +1,6 @@
 """Folding a trained run: its report, its folders, and training on."""
 
 import dataclasses
-import json
 import threading
 
 import jax
@@ -21,7 +20,7 @@ from ws_jax.models import WideResNet
 from ws_jax.optimizers import SGD
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.storage import results
-from ws_jax.storage.integrity import WorkdirError, array_sums, digest_of
+from ws_jax.storage.integrity import WorkdirError, array_sums, digest_of, unseal
 from ws_jax.storage.locks import part_lock
 from ws_jax.storage.results import ResultsError
 from ws_jax.storage.workdir import Workdir
@@ -86,7 +85,8 @@ def test_scores_before_are_those_of_the_results(trained, tmp_path):
     kernels = 9 * (16**2 + 32**2 + 64**2)
     assert report["parameters"] == 175_078  # 2 templates, 12 coefficients
     assert (none["saved"], all_tied["saved"]) == (12, kernels + 12 - 6)
-    assert json.loads((tmp_path / "fold.json").read_text()) == report
+    written = unseal((tmp_path / "fold.json").read_bytes())
+    assert written == report
     about = ("run", "network", "sweep", "data", "seed", "epoch", "watched")
     assert [report[word] for word in about] == [
         name, "SWRN-16-1-2", "small", "synthetic:48x8x8x3", 0, 1, "acc"
@@ -214,7 +214,7 @@ def test_reports_are_written_one_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(fold_module, "write_atomically", write)
     fold_module._written(tmp_path, {"run": "r"})
     assert free == [False]
-    assert json.loads((tmp_path / "fold.json").read_text()) == {"run": "r"}
+    assert unseal((tmp_path / "fold.json").read_bytes()) == {"run": "r"}
 
 
 def test_parameters_of_another_network_are_not_scored(trained):
