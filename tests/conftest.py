@@ -22,6 +22,7 @@ if version("jaxlib").startswith("0.10."):  # XLA refuses flags that it does not 
 os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *_FLAGS])
 
 import jax  # noqa: E402
+import pandas as pd  # noqa: E402
 import pytest  # noqa: E402
 import typecheck  # noqa: E402
 
@@ -35,6 +36,10 @@ gc.set_threshold(100_000, 50, 50)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+# Small tables, as those of tests, are quicker with strings of Python than of Arrow.
+pd.set_option("mode.string_storage", "python")
 
 
 @pytest.fixture

@@ -283,6 +283,6 @@ def swap_verdict(frame):
 
 
 def test_the_analysis_stands_without_papers():
-    text = report.make_report(two_sweeps())
+    text = report.make_report(two_sweeps(), figures=False)
     # That it imports none of them is asked where reports are made in a new process.
     assert "Published numbers" not in text and "Medians" in text

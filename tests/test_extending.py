@@ -1,13 +1,17 @@
 """Every example of docs/extending.md is a config that trains as it stands there."""
 
 import re
+from functools import partial
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from ws_jax import cli, results
 from ws_jax.engine import run_sweep
+from ws_jax.engine.mapping import init_run, stack_inputs
+from ws_jax.engine.study import prepare
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
 
@@ -41,15 +45,38 @@ def test_there_is_one_of_each():
     assert list(EXAMPLES) == list(EXPECTED)
 
 
+def loaded(heading, tmp_path):
+    path = tmp_path / "my_config.py"
+    path.write_text(EXAMPLES[heading])
+    return cli.load_sweep(str(path))
+
+
 @pytest.mark.parametrize("heading", EXAMPLES)
-def test_an_example_is_short_and_trains(heading, tmp_path):
+def test_an_example_is_short_and_made_ready(heading, tmp_path):
+    """What it defines is found, checked, fits the data, and can be traced."""
     text = EXAMPLES[heading]
     own = text[: text.index("def get_config")]
     code = [line for line in own.splitlines() if line and "import" not in line]
     assert len(code) < 30
-    path = tmp_path / "my_config.py"
-    path.write_text(text)
-    sweep = cli.load_sweep(str(path))
+    study = prepare(loaded(heading, tmp_path))
+    runs, groups, _ = EXPECTED[heading]
+    assert len(study.columns) == runs and len(study.groups) == groups
+    for group in study.groups:
+        program, inputs = study.program(group), stack_inputs(group.runs)
+        state, _ = jax.eval_shape(jax.vmap(partial(init_run, program)), inputs)
+        assert jax.tree.leaves(state.params)
+
+
+# One trains among the fast tests, all among the slow ones.
+TRAINED = [
+    heading if heading == "A task" else pytest.param(heading, marks=pytest.mark.slow)
+    for heading in EXAMPLES
+]
+
+
+@pytest.mark.parametrize("heading", TRAINED)
+def test_an_example_trains(heading, tmp_path):
+    sweep = loaded(heading, tmp_path)
     run_sweep(sweep, tmp_path / "results")
     frame = results.read(tmp_path / "results")
     runs, groups, column = EXPECTED[heading]

@@ -117,6 +117,7 @@ def trained(tmp_path_factory):
     return workdir, name
 
 
+@pytest.mark.slow
 def test_a_run_on_grids_is_folded_on_the_grids_of_its_last_epoch(trained, tmp_path):
     workdir, name = trained
     report = fold_run(workdir, name, tmp_path, [Rule(1.0), Rule(0.0)])

@@ -142,7 +142,9 @@ def test_what_is_lost_or_under_way_leaves_claims_open_and_is_said(status, word):
     }  # fmt: skip
     for number in (2, 3, 5):
         assert f"free, sharing every 10, seed 1: {word}" in verdicts[number].sentence
-    assert word in report.make_report(frame, papers=list(PAPERS.values()))
+    assert word in report.make_report(
+        frame, papers=list(PAPERS.values()), figures=False
+    )
 
 
 def test_seeds_that_were_planned_and_are_not_there_are_named():
@@ -307,5 +309,5 @@ def test_the_report_speaks_of_the_paper_only_where_it_has_runs(monkeypatch):
     assert "More frequent sharing is better" in text
     assert "By how often kernels are shared" in text
     others = study_frames.study(levels=(0.0,), folds=(0,), epochs=3)
-    text = report.make_report(others, papers=list(PAPERS.values()))
+    text = report.make_report(others, papers=list(PAPERS.values()), figures=False)
     assert "Pogodin" not in text and "More frequent sharing" not in text

@@ -155,5 +155,5 @@ def test_the_page_names_a_paper_only_where_it_has_something_to_say():
     text = report.make_report(made_up(), papers=papers, figures=False)
     assert "Fewer parameters at equal accuracy" in text
     assert "Implicitly Recurrent" in text
-    empty = report.make_report(made_up().iloc[:0], papers=papers)
+    empty = report.make_report(made_up().iloc[:0], papers=papers, figures=False)
     assert "Implicitly Recurrent" not in empty
