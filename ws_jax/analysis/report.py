@@ -17,9 +17,9 @@ from ws_jax.analysis import (
     glossary,
     labels,
     page,
-    question,
     render,
     sweep_page,
+    swept,
     tables,
     verdict_cards,
     what_was_run,
@@ -195,11 +195,11 @@ def _of_papers(rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
 
 def _own_studies(
     rows: pd.DataFrame, papers: Sequence[Paper]
-) -> list[tuple[question.Study, bool]]:
+) -> list[tuple[swept.Study, bool]]:
     """Reads as studies the data without published numbers; whether a paper asks it."""
     known = {data for paper in papers for data in paper.data}
     return [
-        (question.study(own), any(paper.asks(own) for paper in papers))
+        (swept.study(own), any(paper.asks(own) for paper in papers))
         for data, own in rows.groupby("data")
         if data not in known
     ]
@@ -233,7 +233,7 @@ _PUBLISHED = (
 
 
 def _tables(
-    own: Sequence[tuple[question.Study, bool]], built: Sequence[tables.Table]
+    own: Sequence[tuple[swept.Study, bool]], built: Sequence[tables.Table]
 ) -> str:
     parts = [sweep_page.settings_table(found) for found, asked in own if not asked]
     shown = [table for table in built if table.has_results]
@@ -306,7 +306,7 @@ def _paper_figures(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
     return note + _figures(items, 100)
 
 
-def _own_figures(own: Sequence[tuple[question.Study, bool]]) -> str:
+def _own_figures(own: Sequence[tuple[swept.Study, bool]]) -> str:
     items = [
         item for found, asked in own if not asked for item in sweep_page.figures(found)
     ]
