@@ -78,6 +78,24 @@ def test_a_sweep_that_no_claim_can_be_judged_on_is_its_own():
     assert "Swept: network (CNN, FCN); augmentation" in first
 
 
+def test_a_sweep_that_has_a_papers_runs_among_others_is_first_its_own():
+    frame = study_frames.frame(
+        [
+            study_frames.run_rows(
+                model=model, init="paper", semantics="paper", seed=seed, epochs=9,
+                learning_rate=rate, sweep="own",
+            )
+            for model in ("cnn", "fcn")
+            for seed in (0, 1)
+            for rate in (1e-3, 3e-3)  # the first is the paper's
+        ]
+    )  # fmt: skip
+    text = page(frame)
+    first = section(text, "answer")
+    assert first.index("Swept: network (CNN, FCN)") < first.index(f"Claims of {OTT}.")
+    assert "All settings" in section(text, "tables")
+
+
 def test_a_papers_answer_is_given_alone():
     first = section(stored("mnist_quick"), "answer")
     assert "Does a network for images have to share its kernels? Trained on" in first
@@ -101,4 +119,4 @@ def test_studies_in_one_folder_are_answered_each():
     )
     first = section(page(frame), "answer")
     assert "have to share its kernels? Trained on images of MNIST" in first
-    assert "Swept: learning rate (0.1, 0.2)." in first
+    assert "CIFAR-10. Swept: learning rate (0.1, 0.2)." in first

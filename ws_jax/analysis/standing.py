@@ -53,12 +53,14 @@ class Own:
       has_table: whether its settings are a table.
       has_figures: whether its fields are figures.
       has_levels: whether its medians stand by level, since it asks a paper's question.
+      is_more: whether it has runs besides those of the paper whose claims it fills.
     """
 
     found: swept.Study
     has_table: bool
     has_figures: bool
     has_levels: bool
+    is_more: bool = False
 
 
 def standings(rows: pd.DataFrame, papers: Sequence[Paper]) -> list[Standing]:
@@ -102,22 +104,42 @@ def own_studies(
             asked = any(standing.paper.asks(own) for standing in found)
             studies.append(Own(swept.study(own), not asked, not asked, asked))
         elif not any(name in standing.answered for standing in found):
-            fills = [name in standing.data for standing in found]
-            tables = any(
-                fill and any(table.has_results for table in made)
-                for fill, made in zip(fills, built, strict=True)
-            )
-            studies.append(Own(swept.study(own), not tables, not any(fills), False))
+            studies.append(_own(own, str(name), found, built))
     return studies
 
 
+def _own(
+    rows: pd.DataFrame,
+    name: str,
+    found: Sequence[Standing],
+    built: Sequence[Sequence[Table]],
+) -> Own:
+    """Reads one on published data as a study.
+
+    What papers show of it is not shown again, unless there is more than theirs.
+    """
+    fills = [(s, made) for s, made in zip(found, built, strict=True) if name in s.data]
+    more = any(standing.paper.left_out(rows) for standing, _ in fills)
+    tables = any(table.has_results for _, made in fills for table in made)
+    return Own(swept.study(rows), more or not tables, more or not fills, False, more)
+
+
 def in_short(found: Sequence[Standing], own: Sequence[Own]) -> str:
-    """Returns the answers that results give, those to a paper that they fill first."""
+    """Returns the answers that results give, those to a paper that they fill first.
+
+    A study that has more than the paper's runs is a sweep before it is that.
+    """
+    more = [one.found for one in own if one.is_more]
+    less = [one.found for one in own if not one.is_more]
+    names = {name for standing in found for name in standing.data}
+    names |= {str(one.found.rows["data"].iloc[0]) for one in own}
+    several = len(names) > 1
     first = [standing for standing in found if standing.data]
     rest = [standing for standing in found if not standing.data]
     return (
-        "".join(map(_answer, first))
-        + sweep_page.answers([one.found for one in own])
+        sweep_page.answers(more, several)
+        + "".join(map(_answer, first))
+        + sweep_page.answers(less, several)
         + "".join(map(_answer, rest))
     )
 

@@ -28,13 +28,18 @@ from ws_jax.analysis import (
 _MOST_NAMED = 6  # lines that a legend names one by one
 
 
-def answers(own: Sequence[swept.Study]) -> str:
-    """Answers what sweeps ask that are no paper's, as HTML."""
+def answers(own: Sequence[swept.Study], named: bool) -> str:
+    """Answers what sweeps ask that are no paper's, as HTML.
+
+    Args:
+      own: the sweeps.
+      named: whether the data set of each is named.
+    """
     parts = []
     for found in own:
         first, *rest = question.answers(found)
         name = labels.data(str(found.rows["data"].iloc[0]))
-        head = f"<strong>{page.escape(name)}.</strong> " if len(own) > 1 else ""
+        head = f"<strong>{page.escape(name)}.</strong> " if named else ""
         parts.append(f"<p>{head}{page.escape(' '.join([first, *rest[:1]]))}</p>")
         items = "".join(f"<li>{page.escape(text)}</li>" for text in rest[1:])
         parts += [f"<ul>{items}</ul>"] if items else []
