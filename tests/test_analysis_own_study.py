@@ -9,6 +9,7 @@ import study_frames
 
 from ws_jax.analysis import (
     aggregate,
+    effects,
     labels,
     question,
     report,
@@ -16,6 +17,7 @@ from ws_jax.analysis import (
     statistics,
     style,
     sweep_page,
+    swept,
 )
 from ws_jax.analysis.gallery import sweep_curves
 from ws_jax.papers.pages import PAPERS
@@ -132,7 +134,7 @@ def test_fewer_folds_are_amiss_only_if_more_were_planned():
     assert aggregate.mark(cell) == "1 of 3 folds"
 
 
-def swept():
+def by_network():
     """Two networks at three rates, on three seeds of one fold."""
     cases = [
         {"model": model, "learning_rate": rate}
@@ -147,7 +149,7 @@ def swept():
 
 
 def test_the_first_words_answer_the_sweeps_own_question():
-    frame = swept()
+    frame = by_network()
     text = own_page(frame, figures=True)
     first = section(text, "answer")
     assert "Swept: network (CNN, FCN, rings); learning rate" in first
@@ -170,7 +172,7 @@ def test_one_run_each_is_no_finding():
     cases = [{"model": model} for model in ("cnn", "fcn")]
     first = section(own_page(runs(*cases, epochs=6)), "answer")
     assert "one seed, no interval" in first and "too early to say" in first
-    short = section(own_page(swept()[lambda f: f["epoch"] <= 2]), "answer")
+    short = section(own_page(by_network()[lambda f: f["epoch"] <= 2]), "answer")
     assert "clear of the spread" not in short
     assert "runs of 2 epochs are short" in short
 
@@ -180,10 +182,11 @@ def test_an_effect_over_folds_is_that_of_the_corrected_test():
     frame = runs(*cases, folds=(0, 1, 2), epochs=6, num_folds=3)
     bonus = (frame["learning_rate"] == 1e-2) * (0.1 + 0.02 * frame["fold"])
     frame = frame.assign(val_acc=frame["val_acc"] + bonus)
-    found = question.study(aggregate.tidy(frame))
-    order, (ahead,) = question.effect(found, 0)
+    found = swept.study(aggregate.tidy(frame))
+    effect = effects.effect(found, 0)
     want = statistics.corrected_t_test(np.array([0.1, 0.12, 0.14]), 0.5)
-    assert order == ["0.01", "0.001"]
+    assert effect.order == ["0.01", "0.001"]
+    (ahead,) = effect.ahead
     np.testing.assert_allclose([ahead.low, ahead.high], [want.low, want.high])
 
 
@@ -196,11 +199,11 @@ def test_values_are_compared_though_another_stands_beside_none():
     frame = runs(*cases, seeds=(0, 1, 2), epochs=6)
     bonus = (frame["train.phase.amount"] == 4) * (0.1 + 0.01 * frame["seed"])
     frame = frame.assign(val_acc=frame["val_acc"] + bonus)
-    found = question.study(aggregate.tidy(frame))
+    found = swept.study(aggregate.tidy(frame))
     names = [field.name for field in found.fields]
-    order, (ahead,) = question.effect(found, names.index("amount"))
-    assert order == ["4", "2"]
-    np.testing.assert_allclose(ahead.mean, 0.11)
+    effect = effects.effect(found, names.index("amount"))
+    assert effect.order == ["4", "2"]
+    np.testing.assert_allclose(effect.ahead[0].mean, 0.11)
     said = " ".join(question.answers(found))
     assert "amount: 4 is ahead of 2 by 11.0 points" in said
     assert "Nothing stands beside 0, all else equal." in said
@@ -245,7 +248,7 @@ def test_many_settings_are_columns_figures_and_a_folded_list():
 
 
 def test_a_figure_against_a_field_shows_medians_on_a_log_axis():
-    (item,) = sweep_page.figures(question.study(aggregate.tidy(swept())))
+    (item,) = sweep_page.figures(swept.study(aggregate.tidy(by_network())))
     (panel,) = item.draw().axes
     assert panel.get_xscale() == "log" and len(panel.containers) == 3
     line = panel.containers[2].lines[0]

@@ -28,6 +28,11 @@ def test_a_study_as_published_is_answered():
     assert "does what sharing was thought to do" in text and EARLY not in text
 
 
+def test_what_has_no_translated_images_answers_nothing():
+    assert answer.answer(study_frames.study(levels=(0.0,), epochs=3)) == []
+    assert answer.TAKES.startswith("it takes CNN and FCN")
+
+
 NONSENSE = {
     "everything at chance": (dict.fromkeys(METRICS, 0.1), {}),
     "the FCN at chance": (dict.fromkeys(METRICS, 0.12), {"model": "fcn"}),

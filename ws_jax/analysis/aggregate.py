@@ -154,7 +154,8 @@ def _all_epochs(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
 
 
 def _best_epoch(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-    scores = watched.scores(rows).dropna()
+    # Where validation images change with the epochs the last counts.
+    scores = watched.scores(rows).where(~watched.moving(rows), rows["epoch"]).dropna()
     best = scores.groupby(rows["training"]).idxmax()  # the first of equals
     return rows.loc[best].set_index("training")[metrics]
 
@@ -229,7 +230,7 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
     The readings: `all_epochs` is the median over all epochs of all folds together, as
     in the released code (`Results/helper.py`, `convert_table`); `best_epoch` and
     `last_epoch` take one epoch of each run, the best by the watched validation metric
-    or the last, and then the median over runs.
+    (the last where its images change with epochs) or the last; then the median of runs.
 
     Returns:
       `CELL_KEYS`, `metric`, `value` (NaN if nothing was measured), `folds` that have a

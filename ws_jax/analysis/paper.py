@@ -44,7 +44,10 @@ class Paper:
       without_figures: names the runs that have no figure among its own.
       pictures: lists pictures that it makes of one image, [h, w, c] in [0, 1].
       question: what it asks; empty if nothing is answered.
-      answer: answers that in a few sentences, from tidy results.
+      answer: answers that in a few sentences, from tidy results; none where they do
+        not answer it.
+      takes: what an answer takes, in words that follow a colon.
+      called: what it calls a data set that results have by another name.
       asks: whether results on a data set that it has no numbers for ask its question,
         from their tidy rows.
       words: what a newcomer must know, each with its explanation.
@@ -70,6 +73,8 @@ class Paper:
     pictures: Callable[[np.ndarray], list[Item]]
     question: str = ""
     answer: Callable[[pd.DataFrame], list[str]] = lambda rows: []
+    takes: str = ""
+    called: Callable[[str], str] = lambda name: name
     asks: Callable[[pd.DataFrame], bool] = lambda rows: False
     words: tuple[tuple[str, str], ...] = ()
     words_of: Callable[[pd.DataFrame], Sequence[tuple[str, str]]] = lambda rows: ()

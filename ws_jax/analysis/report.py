@@ -17,14 +17,15 @@ from ws_jax.analysis import (
     glossary,
     labels,
     page,
-    question,
     render,
+    standing,
     sweep_page,
     tables,
-    verdict_cards,
+    watched,
     what_was_run,
 )
 from ws_jax.analysis.paper import Paper, named
+from ws_jax.analysis.standing import Own
 from ws_jax.config import ConfigError
 from ws_jax.storage.integrity import write_atomically
 
@@ -111,21 +112,20 @@ def make_report(
     rows = named(aggregate.tidy(frame, join_lengths), papers)
     beside = [i for paper in papers for i in paper.beside(workdirs)] if figures else []
     papers = [paper for paper in papers if paper.concerns(rows)]
+    found = standing.standings(rows, papers)
+    papers = [one.paper for one in found]
     theirs = _of_papers(rows, papers)
-    own = _own_studies(rows, papers)
-    built = [
-        table
-        for paper in papers
-        for table in paper.tables(paper.rows_of(theirs, papers))
-    ]
+    by_paper = [paper.tables(paper.rows_of(theirs, papers)) for paper in papers]
+    built = [table for made in by_paper for table in made]
+    own = standing.own_studies(rows, found, by_paper)
     sections = {
-        "answer": ("In short", sweep_page.answers([found for found, _ in own])),
+        "answer": ("In short", standing.in_short(found, own)),
         "study": (
             "What was run",
             what_was_run.section(frame, rows, records, not theirs.empty),
         ),
-        "verdicts": ("Verdicts", _verdicts(rows, papers)),
-        "tables": ("Tables", _tables(own, built)),
+        "verdicts": ("Verdicts", standing.verdicts(rows, found)),
+        "tables": ("Tables", _tables(rows, own, built)),
         "comparisons": ("Beside other numbers", _comparisons(theirs, papers)),
     }
     if figures:
@@ -135,19 +135,16 @@ def make_report(
         sections["kernels"] = ("Kernels", _kernels(folders, papers))
         sections["augmentations"] = ("Augmentations", _pictures(image, papers))
         sections["curves"] = ("Learning curves", _curves(frame, papers))
-    said = _papers_answers(theirs, papers)
-    words = glossary.words(
-        rows, papers, "".join(t for _, t in sections.values()) + said
-    )
-    sections["answer"] = ("In short", sections["answer"][1] + said + words)
+    words = glossary.words(rows, papers, "".join(t for _, t in sections.values()))
+    sections["answer"] = ("In short", sections["answer"][1] + words)
     lacking = _tables_without_results(built)
     verdicts = sections.pop("verdicts")
-    if theirs.empty:
-        sections["verdicts"] = ("Claims of papers", verdicts[1] + lacking)
-    else:
+    if any(one.data for one in found):
         first = {key: sections.pop(key) for key in ("answer", "study")}
         sections["tables"] = ("Tables", sections["tables"][1] + lacking)
         sections = {**first, "verdicts": verdicts, **sections}
+    else:
+        sections["verdicts"] = ("Claims of papers", verdicts[1] + lacking)
     sections = {key: both for key, both in sections.items() if both[1]}
     return _document(title, _lead(rows), sections, papers)
 
@@ -193,38 +190,16 @@ def _of_papers(rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
     return rows[rows["data"].isin(names)]
 
 
-def _own_studies(
-    rows: pd.DataFrame, papers: Sequence[Paper]
-) -> list[tuple[question.Study, bool]]:
-    """Reads as studies the data without published numbers; whether a paper asks it."""
-    known = {data for paper in papers for data in paper.data}
-    return [
-        (question.study(own), any(paper.asks(own) for paper in papers))
-        for data, own in rows.groupby("data")
-        if data not in known
-    ]
-
-
-def _papers_answers(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
-    """Returns what papers ask, and what the results say to that."""
-    parts = []
-    for paper in papers if len(theirs) else ():
-        own = paper.rows_of(theirs, papers)
-        if paper.question and len(own):
-            told = " ".join(paper.answer(own))
-            parts.append(
-                f"<p><strong>{page.escape(paper.question)}</strong> "
-                f"{page.escape(told)}</p>"
-            )
-    return "".join(parts)
-
-
 _READ = (
     "Shares (accuracies, F1) in percent. All epochs: the median over all epochs of all "
     "runs together. Best and last: one epoch of each run, the best by the validation "
     "metric that its task watches (the accuracy, if nothing else is said) or the last, "
     "and the median over runs. A mark as 2/5 folds tells how many folds or seeds stand "
     "behind a row or a cell if fewer than were planned; – is a cell without runs."
+)
+_MOVING = (
+    " Where validation images change with the epochs, as grids do whose distances "
+    "grow, no epoch is the best: the last stands there, too."
 )
 _PUBLISHED = (
     " Under each value of ours its difference in points from the paper, whose tables "
@@ -233,14 +208,15 @@ _PUBLISHED = (
 
 
 def _tables(
-    own: Sequence[tuple[question.Study, bool]], built: Sequence[tables.Table]
+    rows: pd.DataFrame, own: Sequence[Own], built: Sequence[tables.Table]
 ) -> str:
-    parts = [sweep_page.settings_table(found) for found, asked in own if not asked]
+    parts = [sweep_page.settings_table(one.found) for one in own if one.has_table]
     shown = [table for table in built if table.has_results]
-    for found, asked in own:
-        shown += _level_tables(found.rows) if asked else []
+    for one in own:
+        shown += _level_tables(one.found.rows) if one.has_levels else []
     if shown:
-        note = _READ + _PUBLISHED * any(table.has_published for table in shown)
+        note = _READ + _MOVING * bool(watched.moving(rows).any())
+        note += _PUBLISHED * any(table.has_published for table in shown)
         parts.append(f'<p class="note">{note}</p>')
     return "".join([*parts, *map(_table, shown)])
 
@@ -306,10 +282,9 @@ def _paper_figures(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
     return note + _figures(items, 100)
 
 
-def _own_figures(own: Sequence[tuple[question.Study, bool]]) -> str:
-    items = [
-        item for found, asked in own if not asked for item in sweep_page.figures(found)
-    ]
+def _own_figures(own: Sequence[Own]) -> str:
+    shown = [one.found for one in own if one.has_figures]
+    items = [item for found in shown for item in sweep_page.figures(found)]
     return _figures(items, 5000)
 
 
@@ -317,18 +292,6 @@ def _curves(frame: pd.DataFrame, papers: Sequence[Paper]) -> str:
     items = gallery.sweep_curves(frame, lambda rows: named(rows, papers))
     each = enumerate(items, 1000)
     return "".join(page.folded(one.title, _figures([one], i)) for i, one in each)
-
-
-def _verdicts(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
-    parts = []
-    for paper in papers:
-        parts += [f"<h3>{page.escape(paper.citation)}</h3>"] if len(papers) > 1 else []
-        left_out = paper.left_out(rows)
-        if left_out:
-            text = f"Not judged, since not the paper’s runs: {'; '.join(left_out)}."
-            parts.append(f'<p class="note">{page.escape(text)}</p>')
-        parts.append(verdict_cards.section(paper.verdicts(rows)))
-    return "".join(parts)
 
 
 def _pictures(image: np.ndarray | None, papers: Sequence[Paper]) -> str:

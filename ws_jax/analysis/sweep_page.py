@@ -19,6 +19,7 @@ from ws_jax.analysis import (
     question,
     render,
     style,
+    swept,
     tables,
     varying,
     watched,
@@ -27,13 +28,18 @@ from ws_jax.analysis import (
 _MOST_NAMED = 6  # lines that a legend names one by one
 
 
-def answers(own: Sequence[question.Study]) -> str:
-    """Answers what sweeps ask that are no paper's, as HTML."""
+def answers(own: Sequence[swept.Study], named: bool) -> str:
+    """Answers what sweeps ask that are no paper's, as HTML.
+
+    Args:
+      own: the sweeps.
+      named: whether the data set of each is named.
+    """
     parts = []
     for found in own:
         first, *rest = question.answers(found)
         name = labels.data(str(found.rows["data"].iloc[0]))
-        head = f"<strong>{page.escape(name)}.</strong> " if len(own) > 1 else ""
+        head = f"<strong>{page.escape(name)}.</strong> " if named else ""
         parts.append(f"<p>{head}{page.escape(' '.join([first, *rest[:1]]))}</p>")
         items = "".join(f"<li>{page.escape(text)}</li>" for text in rest[1:])
         parts += [f"<ul>{items}</ul>"] if items else []
@@ -41,7 +47,7 @@ def answers(own: Sequence[question.Study]) -> str:
     return "".join(parts)
 
 
-def settings_table(found: question.Study) -> str:
+def settings_table(found: swept.Study) -> str:
     """Returns the table with its name and how to read it."""
     name = labels.data(str(found.rows["data"].iloc[0]))
     return (
@@ -51,7 +57,7 @@ def settings_table(found: question.Study) -> str:
     )
 
 
-def table(found: question.Study) -> str:
+def table(found: swept.Study) -> str:
     """Returns all settings as an HTML table, a narrow column for each field."""
     rows = found.rows
     metrics = tables.default_metrics(rows)
@@ -59,7 +65,7 @@ def table(found: question.Study) -> str:
     first = _first(found)
     lines: dict[tuple, dict[str, str]] = {}
     marks: dict[tuple, str] = {}
-    for reading in ("best_epoch", "last_epoch"):
+    for reading in ("last_epoch",) if found.moves else ("best_epoch", "last_epoch"):
         cells = aggregate.cells(rows, metrics, reading).to_dict("records")
         for cell in sorted(cells, key=lambda c: metrics.index(c["metric"])):
             key = first.loc[cell["cell"], cell["epochs"]]
@@ -81,7 +87,7 @@ def table(found: question.Study) -> str:
     return text.replace('class="words"', 'class="words settings"', 1)
 
 
-def _first(found: question.Study) -> pd.Series:
+def _first(found: swept.Study) -> pd.Series:
     """Returns the words of all fields for each cell and its epochs."""
     words = list(zip(*(f.words for f in found.fields), strict=True))
     words = words or [()] * len(found.rows)
@@ -89,24 +95,30 @@ def _first(found: question.Study) -> pd.Series:
     return series.groupby([found.rows["cell"], found.rows["epochs"]]).first()
 
 
-def _order(found: question.Study, key: tuple) -> list[int]:
+def _order(found: swept.Study, key: tuple) -> list[int]:
     return [
         field.values.index(value) if value else -1
         for field, value in zip(found.fields, key, strict=True)
     ]
 
 
-def note(found: question.Study) -> str:
+def note(found: swept.Study) -> str:
     """Says how to read the table."""
     share = watched.is_share(found.rows, found.metric)
+    which = (
+        "at each run’s last epoch; validation images change with the epochs, so that "
+        "there is no best one. "
+        if found.moves
+        else "best: at each run’s best epoch by the watched validation metric, "
+        "last: at its last. "
+    )
     return (
-        f"{'Percent. ' if share else ''}Medians over all runs of a setting; best: at "
-        "each run’s best epoch by the watched validation metric, last: at its last. "
+        f"{'Percent. ' if share else ''}Medians over all runs of a setting; {which}"
         f"{tables.note(found.rows)}"
     )
 
 
-def figures(found: question.Study) -> list[gallery.Item]:
+def figures(found: swept.Study) -> list[gallery.Item]:
     """Lists figures of the watched metric against each numeric field."""
     items = []
     for place, field in enumerate(found.fields):
@@ -123,8 +135,8 @@ def figures(found: question.Study) -> list[gallery.Item]:
             gallery.Item(
                 "",
                 f"{name}, {labels.data(found.rows['data'].iloc[0])}",
-                "Each run at its best epoch. Lines are medians over folds and seeds, "
-                f"bars their whole range ({varying.repeats(found.rows)}). "
+                f"Each run at its {found.epoch}. Lines are medians over folds and "
+                f"seeds, bars their whole range ({varying.repeats(found.rows)}). "
                 f"{told if len(lines) > 1 else ''}".strip(),
                 functools.partial(_against, found, place),
             )
@@ -132,7 +144,7 @@ def figures(found: question.Study) -> list[gallery.Item]:
     return items
 
 
-def _lines(found: question.Study, place: int) -> dict[str, pd.DataFrame]:
+def _lines(found: swept.Study, place: int) -> dict[str, pd.DataFrame]:
     """Returns the runs of each setting of the other fields, by its words."""
     field = found.fields[place]
     assert field.numbers is not None
@@ -141,23 +153,23 @@ def _lines(found: question.Study, place: int) -> dict[str, pd.DataFrame]:
     others = [i for i in range(len(found.fields)) if i != place]
     if not others:
         return {"": runs}
-    keys = [question.key(i) for i in others]
+    keys = [swept.key(i) for i in others]
     named = [found.fields[i] for i in others]
-    return {question.named(named, values): own for values, own in runs.groupby(keys)}
+    return {swept.named(named, values): own for values, own in runs.groupby(keys)}
 
 
-def _colouring(found: question.Study, place: int) -> int:
+def _colouring(found: swept.Study, place: int) -> int:
     """Returns the field that colours tell where there are many lines."""
     others = [i for i in range(len(found.fields)) if i != place]
 
     def spread(i: int) -> float:
-        means = found.runs.groupby(question.key(i))["value"].mean()
+        means = found.runs.groupby(swept.key(i))["value"].mean()
         return float(means.max() - means.min())
 
     return max(others, key=spread, default=-1)
 
 
-def _against(found: question.Study, place: int) -> Figure:
+def _against(found: swept.Study, place: int) -> Figure:
     lines = _lines(found, place)
     many = len(lines) > _MOST_NAMED
     other = _colouring(found, place)
@@ -165,7 +177,7 @@ def _against(found: question.Study, place: int) -> Figure:
     panel, handles = axes[0, 0], {}
     with matplotlib.rc_context(style.STYLE):
         for words, runs in lines.items():
-            told = runs[question.key(other)].iloc[0] if many else words
+            told = runs[swept.key(other)].iloc[0] if many else words
             if many and not told:
                 told = f"no {found.fields[other].name}"
             colour = style.series(list(handles).index(told) if told in handles

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, settings
+from ws_jax.config import MOST
 
 # Names of the usual columns, in the order in which a table has them.
 _NAMES = {
@@ -68,12 +69,18 @@ def fields(rows: pd.DataFrame) -> list[Field]:
             found.append(Field(name, column, shown, _numbers(rows[column], shown)))
     own = settings.differing_fields(rows)
     for column, words in own.items():
+        words = _unlimited(rows[column], words)
         name = _short(column, list(own))
         found.append(Field(name, column, words, _numbers(rows[column], words)))
     rest = rows["setting"].str.extract(_REST)[0].fillna("")
     if rest.nunique() > 1:
         found.append(Field("of", "", rest, None))
     return found
+
+
+def _unlimited(values: pd.Series, words: pd.Series) -> pd.Series:
+    """Says `never` of the largest number of a config, which is that of no end."""
+    return words.where(pd.to_numeric(values, errors="coerce") != MOST, "never")
 
 
 def _usual(rows: pd.DataFrame, column: str) -> pd.Series:

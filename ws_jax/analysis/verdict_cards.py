@@ -30,7 +30,7 @@ def section(verdicts: Sequence[Verdict]) -> str:
 
     A data set and reading without any run is named, not shown.
     """
-    known = [v for v in verdicts if _has_numbers(v)]
+    known = [v for v in verdicts if has_numbers(v)]
     if not known:
         data = dict.fromkeys(name for v in verdicts for name in v.claim.data)
         names = " and ".join(map(labels.data, data))
@@ -48,7 +48,8 @@ def section(verdicts: Sequence[Verdict]) -> str:
     return f"{_overview(tried)}{note}{method}{''.join(cards)}"
 
 
-def _has_numbers(verdict: Verdict) -> bool:
+def has_numbers(verdict: Verdict) -> bool:
+    """Returns whether any check of a verdict has a number, be it that of few runs."""
     return any(not math.isnan(check.found.mean) for check in verdict.checks)
 
 
@@ -84,8 +85,8 @@ def _overview(verdicts: Sequence[Verdict]) -> str:
 
 def _card(verdicts: Sequence[Verdict]) -> str:
     claim = verdicts[0].claim
-    known = [v for v in verdicts if _has_numbers(v)]
-    absent = [_where(v) for v in verdicts if not _has_numbers(v)]
+    known = [v for v in verdicts if has_numbers(v)]
+    absent = [_where(v) for v in verdicts if not has_numbers(v)]
     findings = "".join(_finding(verdict) for verdict in known)
     if not known:
         chip = page.chip(checks.UNDECIDED)

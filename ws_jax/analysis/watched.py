@@ -16,6 +16,8 @@ USUAL = "acc"
 VIEWS = ("translation", "rotation", "noise", "edge_noise", "swap")
 _SHARE = re.compile(r"(val_|test_)?(acc|exact|(ones_)?f1|top\d+)")
 
+_GROWTH = re.compile(r"transforms\.\w+\.growth")
+
 
 def names(rows: pd.DataFrame) -> pd.Series:
     """Returns the column of the watched validation metric of each row's run."""
@@ -35,6 +37,30 @@ def scores(rows: pd.DataFrame) -> pd.Series:
     if "task.maximized" not in rows.columns:
         return found
     return found.where(~(rows["task.maximized"] == False), -found)  # noqa: E712
+
+
+def moving(rows: pd.DataFrame) -> pd.Series:
+    """Marks the rows of runs whose validation images change with the epochs.
+
+    A transform that asks for more and more says so by its field `growth`, and where
+    that ends by `limit`, as grids do whose distances grow. Numbers of two epochs of
+    such a run are of two tasks, and the best of them is no better than the last.
+    """
+    found = pd.Series(False, rows.index)
+    for name in rows.columns:
+        if not _GROWTH.fullmatch(name):
+            continue
+        stem = name.rpartition(".")[0]
+        number = {
+            field: pd.to_numeric(rows[f"{stem}.{field}"], errors="coerce")
+            for field in ("growth", "limit", "longest")
+            if f"{stem}.{field}" in rows.columns
+        }
+        grows = number["growth"] > 0
+        if {"limit", "longest"} <= set(number):
+            grows &= ~(number["limit"] <= number["longest"])
+        found |= grows
+    return found
 
 
 def is_share(rows: pd.DataFrame, metric: str) -> bool:

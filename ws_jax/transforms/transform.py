@@ -23,6 +23,9 @@ class Place(NamedTuple):
 class Transform(Config):
     """The base of all transforms.
 
+    One that acts in evaluations and asks for more with the epochs has a field `growth`,
+    above 0 where it does. By that pages of results know that no epoch is the best.
+
     Attributes:
       draws: whether it is random: then it acts in training only.
       moves: whether it moves pixels; what is true of single pixels moves with them.

@@ -24,6 +24,7 @@ PAPER = Paper(
     pictures=pictures.items,
     question=answer.QUESTION,
     answer=answer.answer,
+    takes=answer.TAKES,
     asks=runs.asks,
     words=answer.WORDS,
     comparisons=original.comparisons,

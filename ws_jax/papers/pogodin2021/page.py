@@ -77,6 +77,7 @@ PAPER = Paper(
         ),
     ),
     concerns=_concerns,
+    called=claims.known_data,
     kernels=_kernels,
     beside=_single_layers,
 )

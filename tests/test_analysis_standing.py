@@ -1,0 +1,122 @@
+"""What a page says first: a paper whose claims are filled, or a sweep's own answer."""
+
+import functools
+import html
+import re
+from pathlib import Path
+
+import pytest
+import study_frames
+
+from ws_jax.analysis import report
+from ws_jax.papers.pages import PAPERS
+from ws_jax.storage import results
+
+STORED = Path(__file__).parents[1] / "docs" / "results"
+OTT, POGODIN, SAVARESE = (paper.citation for paper in PAPERS.values())
+
+
+@functools.cache
+def stored(name):
+    return page(results.read(STORED / name))
+
+
+def page(frame):
+    return report.make_report(frame, papers=list(PAPERS.values()), figures=False)
+
+
+def section(text, name):
+    text = text[text.index(f'<section id="{name}"') :].split("</section>")[0]
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text)))
+
+
+STUDIES = {
+    "pogodin_cifar10_reduced": (
+        POGODIN,
+        "Holds: Without sharing accuracy is lost. Does not hold: More frequent sharing",
+        "Swept: network (CNN, FCN); every (1, 10, 100, never).",
+    ),
+    "savarese_cifar10_reduced": (
+        SAVARESE,
+        "Not enough data yet: Fewer parameters at equal accuracy; Loops emerge.",
+        "Swept: depth (16, 28); templates (0, 2).",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_paper_whose_claims_are_filled_comes_first(name):
+    citation, outcomes, fields = STUDIES[name]
+    first = section(stored(name), "answer")
+    assert f"Claims of {citation}. {outcomes}" in first and fields in first
+    assert first.index("Claims of") < first.index("Swept:")
+    assert "Does a network for images" not in first and "no answer yet" not in first
+    # The other paper on these data says why it says nothing, in a line.
+    judged = section(stored(name), "verdicts")
+    assert judged.index(citation) < judged.index(OTT)
+    rest = judged[judged.index(OTT) :]
+    assert "None of its claims can be judged on these runs." in rest
+    assert "<summary>Not judged, since not the paper’s runs</summary>" in stored(name)
+    assert "All settings" in section(stored(name), "tables")
+
+
+def test_a_paper_on_other_data_is_not_named():
+    judged = section(stored("savarese_paths_reduced"), "verdicts")
+    assert "Ott" not in judged and "Shared networks learn paths faster" in judged
+
+
+def test_a_sweep_that_no_claim_can_be_judged_on_is_its_own():
+    text = stored("mnist_grid_reduced")
+    first = section(text, "answer")
+    assert "Swept: network (CNN, FCN); layers (2, 3); learning rate" in first
+    assert "There is no answer yet" not in first
+    assert text.index('id="tables"') < text.index('id="verdicts"')
+    # Of a paper's own runs, too, that do not answer its question.
+    first = section(stored("mnist_kinds_reduced"), "answer")
+    assert f"Claims of {OTT}. Not enough data yet: Only translation" in first
+    assert "There is no answer yet: it takes CNN and FCN, each trained" in first
+    assert "Swept: network (CNN, FCN); augmentation" in first
+
+
+def test_a_sweep_that_has_a_papers_runs_among_others_is_first_its_own():
+    frame = study_frames.frame(
+        [
+            study_frames.run_rows(
+                model=model, init="paper", semantics="paper", seed=seed, epochs=9,
+                learning_rate=rate, sweep="own",
+            )
+            for model in ("cnn", "fcn")
+            for seed in (0, 1)
+            for rate in (1e-3, 3e-3)  # the first is the paper's
+        ]
+    )  # fmt: skip
+    text = page(frame)
+    first = section(text, "answer")
+    assert first.index("Swept: network (CNN, FCN)") < first.index(f"Claims of {OTT}.")
+    assert "All settings" in section(text, "tables")
+
+
+def test_a_papers_answer_is_given_alone():
+    first = section(stored("mnist_quick"), "answer")
+    assert "Does a network for images have to share its kernels? Trained on" in first
+    assert "Swept:" not in first and "Claims of" not in first
+
+
+def test_studies_in_one_folder_are_answered_each():
+    frame = study_frames.frame(
+        [
+            study_frames.run_rows(
+                model=model, init="paper", semantics="paper", fold=fold, level=level
+            )
+            for model in ("cnn", "fcn")
+            for fold in range(5)
+            for level in (0.0, 0.2)
+        ]
+        + [
+            study_frames.run_rows("cifar10", learning_rate=rate, sweep="own", epochs=9)
+            for rate in (0.1, 0.2)
+        ]
+    )
+    first = section(page(frame), "answer")
+    assert "have to share its kernels? Trained on images of MNIST" in first
+    assert "CIFAR-10. Swept: learning rate (0.1, 0.2)." in first

@@ -1,0 +1,210 @@
+"""What papers have to say of results: which claims they fill, and what comes first.
+
+A paper stands first where a claim of it has numbers. Of results that fill no claim it
+says no more than why not, and only where they are on its data.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ws_jax.analysis import page, sweep_page, swept, verdict_cards
+from ws_jax.analysis.checks import FAILS, HOLDS
+from ws_jax.analysis.paper import Paper
+from ws_jax.analysis.tables import Table
+from ws_jax.analysis.verdicts import Verdict
+
+_LONG = 300  # letters of what is left out, from which on it is folded
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """What a paper has to say of results.
+
+    Attributes:
+      paper: it.
+      verdicts: on its claims.
+      data: data sets on which a claim has numbers, by the names that results have.
+      answered: data sets of these, or others that ask its question, that answer it.
+      answer: to its question; empty if there is none.
+    """
+
+    paper: Paper
+    verdicts: list[Verdict]
+    data: tuple[str, ...]
+    answered: tuple[str, ...]
+    answer: tuple[str, ...]
+
+    @property
+    def known(self) -> list[Verdict]:
+        """The verdicts that have numbers."""
+        return [v for v in self.verdicts if verdict_cards.has_numbers(v)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    """A study that no paper's question is answered by, and what a page shows of it.
+
+    Attributes:
+      found: the study.
+      has_table: whether its settings are a table.
+      has_figures: whether its fields are figures.
+      has_levels: whether its medians stand by level, since it asks a paper's question.
+      is_more: whether it has runs besides those of the paper whose claims it fills.
+    """
+
+    found: swept.Study
+    has_table: bool
+    has_figures: bool
+    has_levels: bool
+    is_more: bool = False
+
+
+def standings(rows: pd.DataFrame, papers: Sequence[Paper]) -> list[Standing]:
+    """Returns what each paper has to say of tidy rows, those that are filled first."""
+    found = [_standing(rows, paper, papers) for paper in papers]
+    return sorted(found, key=lambda standing: not standing.data)
+
+
+def _standing(rows: pd.DataFrame, paper: Paper, papers: Sequence[Paper]) -> Standing:
+    judged = paper.verdicts(rows)
+    filled = {v.data for v in judged if verdict_cards.has_numbers(v)}
+    published = {data for other in papers for data in other.data}
+    data, answers = [], {}
+    for name, own in rows.groupby("data"):
+        if paper.called(str(name)) in filled:
+            data.append(str(name))
+        elif name in published or not paper.asks(own):
+            continue
+        answers[str(name)] = paper.answer(own)
+    answers = {name: told for name, told in answers.items() if told}
+    told = next(iter(answers.values()), [])
+    if len(answers) > 1:  # the paper knows which of them has most to say
+        told = paper.answer(rows[rows["data"].isin(answers)])
+    return Standing(paper, judged, tuple(data), tuple(answers), tuple(told))
+
+
+def own_studies(
+    rows: pd.DataFrame, found: Sequence[Standing], built: Sequence[Sequence[Table]]
+) -> list[Own]:
+    """Reads as studies the data sets that answer no paper's question.
+
+    Args:
+      rows: tidy.
+      found: what papers have to say of them.
+      built: the tables of each of these papers.
+    """
+    published = {data for standing in found for data in standing.paper.data}
+    studies = []
+    for name, own in rows.groupby("data"):
+        if name not in published:
+            asked = any(standing.paper.asks(own) for standing in found)
+            studies.append(Own(swept.study(own), not asked, not asked, asked))
+        elif not any(name in standing.answered for standing in found):
+            studies.append(_own(own, str(name), found, built))
+    return studies
+
+
+def _own(
+    rows: pd.DataFrame,
+    name: str,
+    found: Sequence[Standing],
+    built: Sequence[Sequence[Table]],
+) -> Own:
+    """Reads one on published data as a study.
+
+    What papers show of it is not shown again, unless there is more than theirs.
+    """
+    fills = [(s, made) for s, made in zip(found, built, strict=True) if name in s.data]
+    more = any(standing.paper.left_out(rows) for standing, _ in fills)
+    tables = any(table.has_results for _, made in fills for table in made)
+    return Own(swept.study(rows), more or not tables, more or not fills, False, more)
+
+
+def in_short(found: Sequence[Standing], own: Sequence[Own]) -> str:
+    """Returns the answers that results give, those to a paper that they fill first.
+
+    A study that has more than the paper's runs is a sweep before it is that.
+    """
+    more = [one.found for one in own if one.is_more]
+    less = [one.found for one in own if not one.is_more]
+    names = {name for standing in found for name in standing.data}
+    names |= {str(one.found.rows["data"].iloc[0]) for one in own}
+    several = len(names) > 1
+    first = [standing for standing in found if standing.data]
+    rest = [standing for standing in found if not standing.data]
+    return (
+        sweep_page.answers(more, several)
+        + "".join(map(_answer, first))
+        + sweep_page.answers(less, several)
+        + "".join(map(_answer, rest))
+    )
+
+
+def _answer(standing: Standing) -> str:
+    """Answers a paper's question; else says how its claims fare."""
+    paper, parts = standing.paper, []
+    if standing.data and not standing.answer:
+        parts.append((f"Claims of {paper.citation}.", _outcomes(standing.known)))
+    if standing.answer:
+        parts.append((paper.question, " ".join(standing.answer)))
+    elif paper.question and standing.data:
+        parts.append((paper.question, f"There is no answer yet: {paper.takes}."))
+    return "".join(
+        f"<p><strong>{page.escape(head)}</strong> {page.escape(text)}</p>"
+        for head, text in parts
+    )
+
+
+def _outcomes(known: Sequence[Verdict]) -> str:
+    """Says in a sentence which claims hold."""
+    outcomes: dict[str, set[str]] = {}
+    for verdict in known:
+        outcomes.setdefault(verdict.claim.title, set()).add(verdict.outcome)
+    groups: dict[str, list[str]] = {}
+    for title, found in outcomes.items():
+        word = "not enough data yet"
+        if {HOLDS, FAILS} <= found:
+            word = "holds for some of the runs and not for others"
+        elif found & {HOLDS, FAILS}:
+            word = "holds" if HOLDS in found else "does not hold"
+        groups.setdefault(word, []).append(title)
+    said = [f"{word}: {'; '.join(titles)}" for word, titles in groups.items()]
+    text = ". ".join(part[:1].upper() + part[1:] for part in said)
+    return f"{text}."
+
+
+def verdicts(rows: pd.DataFrame, found: Sequence[Standing]) -> str:
+    """Returns the section on claims, as HTML.
+
+    Where any paper's claims have numbers, others that have none take a line; and only
+    if results are on their data, so that a reader may look for them.
+    """
+    filled = any(standing.data for standing in found)
+    parts = []
+    for standing in found:
+        left_out = standing.paper.left_out(rows)
+        if filled and not standing.data and not left_out:
+            continue
+        text = _left_out(left_out)
+        if filled and not standing.data:
+            text = f"<p>None of its claims can be judged on these runs.</p>{text}"
+        else:
+            text += verdict_cards.section(standing.verdicts)
+        parts.append((f"<h3>{page.escape(standing.paper.citation)}</h3>", text))
+    return "".join(head * (len(parts) > 1) + text for head, text in parts)
+
+
+def _left_out(names: Sequence[str]) -> str:
+    """Names the runs that are not a paper's; folded if that takes many lines."""
+    if not names:
+        return ""
+    head = "Not judged, since not the paper’s runs"
+    if sum(map(len, names)) > _LONG:
+        items = "".join(f"<li>{page.escape(name)}</li>" for name in names)
+        return page.folded(head, f'<ul class="note">{items}</ul>')
+    text = f"{head}: {'; '.join(names)}."
+    return f'<p class="note">{page.escape(text)}</p>'
