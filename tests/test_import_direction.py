@@ -118,6 +118,18 @@ def test_reports_do_not_wait_for_what_trains_nor_need_papers():
     assert "flax" in loaded("ws_jax.engine")
 
 
+def test_layers_are_written_behind_a_fence():
+    """Note 0003: where else Flax's modules come in, they are run or listened to."""
+    uses = {
+        name.removeprefix("ws_jax/")
+        for name, text in sources("ws_jax").items()
+        if any(n.startswith("flax.linen") for n in imports(name, text))
+    }
+    behind = {n for n in uses if n.startswith("models/")}
+    behind |= {"layers.py", "banks.py", "normalization.py"}
+    assert uses - behind == {"engine/program.py", "neural_fit/activations.py"}
+
+
 def test_imports_go_down_the_module_map():
     assert not against(ORDER, sources("ws_jax"), 1)
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from filled import network_variables
 
-from ws_jax.config import ConfigError, check_config
+from ws_jax.config import ConfigError, check_config, simplify
 from ws_jax.data import make_splits, make_synthetic
 from ws_jax.engine import describe
 from ws_jax.engine.program import Program, forward, init_variables, make_program
 from ws_jax.initializers import fans, glorot_uniform
 from ws_jax.measure import Distances
-from ws_jax.models import ConvNet
+from ws_jax.models import ConvNet, ResNet, WideResNet
 from ws_jax.runs import Data, Run
 from ws_jax.schemes import SCHEME_STREAM
 
@@ -107,6 +107,14 @@ def test_networks_that_cannot_be_are_refused(network, message):
         check_config(network, "network.")
 
 
+def test_one_network_has_one_name():
+    for text, short in (("free/free", "free"), ("full/full/full", "full"),
+                        ("full/free/free", "full/free")):  # fmt: skip
+        for kind in (ConvNet, ResNet, WideResNet):
+            assert simplify(kind(sharing=text)) == simplify(kind(sharing=short))
+    assert simplify(ConvNet(sharing="free/full/free")).sharing == "free/full/free"
+
+
 @pytest.mark.parametrize("reading", ["kernel", "stored"])
 @pytest.mark.parametrize("shape", [(3, 3, 4, 8), (5, 5, 3, 3, 4, 8), (7, 3, 3, 4, 8)])
 def test_glorot_uniform_fills_its_limits(shape, reading):
@@ -139,6 +147,7 @@ def test_the_network_computes_what_its_table_says(sharing):
     x = y = np.random.default_rng(3).random((2, 28, 28, 1), np.float32)
     outputs = jax.jit(lambda p, x: forward(program, program.run, p, {}, {}, x)[0])
     logits = outputs(params, x)
+    params = jax.tree.map(np.asarray, params)
     for i, (side, stride) in enumerate([(13, 2), (6, 2), (4, 1)]):
         kernel, bias = (params[f"conv_{i}"][k] for k in ("kernel", "bias"))
         y = by_hand(y, kernel, bias, side, stride)

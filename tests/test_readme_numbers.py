@@ -182,6 +182,21 @@ def test_the_order_of_radii_is_said(rows):
         assert f"({short(found['dist_1'], 4)}, {short(found['dist_4'], 4)})" in TEXT
 
 
+@pytest.mark.parametrize("folder", ["docs", "docs/design", "."])
+def test_files_that_pages_name_are_there(folder):
+    pages = sorted((ROOT / folder).glob("*.md"))
+    assert pages
+    for page in pages:
+        if page.name == "CHANGELOG.md":  # which tells of what was
+            continue
+        for name in re.findall(
+            r"`([\w.-]+/[\w/.-]+\.(?:py|md|json))`", page.read_text()
+        ):
+            places = (ROOT, ROOT / "ws_jax", ROOT / "docs", ROOT / "docs/results")
+            there = any((place / name).exists() for place in places)
+            assert there or "WORKDIR" in name or "NAME" in name, (page.name, name)
+
+
 def test_commands_and_names_in_the_notes_are_there():
     text = (ROOT / "docs/results/README.md").read_text("utf-8")
     configs = re.findall(r"--config=(\S+?\.py)", text)

@@ -204,6 +204,19 @@ def layer_scheme(text: str, layer: int) -> Scheme:
     return parts[min(layer, len(parts) - 1)]
 
 
+def shortest_text(text: str) -> str:
+    """Returns the shortest text of a scheme, whose last part serves all further layers.
+
+    Example:
+      >>> shortest_text("full/free/free")
+      'full/free'
+    """
+    parts = text.split("/")
+    while parts[-1:] == parts[-2:-1]:
+        parts.pop()
+    return "/".join(parts)
+
+
 def is_full(text: str) -> bool:
     """Whether every layer stores one kernel, as a convolution does."""
     return all(scheme.is_full for scheme in parse_scheme(text))

@@ -17,8 +17,7 @@ _USUAL = {
     "its own at every place; nothing is shared",
 }
 _SCHEMES = {
-    "tiles": "sites in a tile of a grid share a kernel; the number is the "
-    "side of the grid",
+    "tiles": "sites of a square of so many by so many share a kernel",
     "periodic": "sites at a distance of the number share a kernel",
     "mixed": "the kernel of every site is mixed from templates, as many as the number",
     "noisy": "sites share a kernel from which each strays at random while it trains",

@@ -20,7 +20,6 @@ from ws_jax.models.network import (
     vcp_field,
 )
 from ws_jax.schemes import layer_scheme, parse_scheme
-from ws_jax.sharing import Sharing
 
 
 @config("convnet")
@@ -150,9 +149,3 @@ class ConvNetModule(nn.Module):
             dtype=dtype,
             name=name,
         )
-
-
-def first_sharing(network: ConvNet, shape: tuple[int, int, int]) -> Sharing:
-    """Returns which sites of the first layer share a kernel."""
-    sites = network.layer_sites(shape)[0]
-    return layer_scheme(network.sharing, 0).sharing(sites)

@@ -19,7 +19,7 @@ from jaxtyping import Array
 from ws_jax.config import Config, ConfigError, data, require, static
 from ws_jax.initializers import FANS
 from ws_jax.normalization import global_average
-from ws_jax.schemes import is_full, parse_scheme
+from ws_jax.schemes import is_full, parse_scheme, shortest_text
 from ws_jax.sharing import Size
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
@@ -118,9 +118,10 @@ class SharedNetwork(Network):
 
     def simplified(self):
         """Kernels that all sites share have one way to count fans, and are whole."""
+        short = dataclasses.replace(self, sharing=shortest_text(self.sharing))
         if not is_full(self.sharing):
-            return self
-        return dataclasses.replace(self, fans="kernel", severing="none", vcp=0.0)
+            return short
+        return dataclasses.replace(short, fans="kernel", severing="none", vcp=0.0)
 
     def essence(self):
         """With a probability of 0 nothing is severed."""

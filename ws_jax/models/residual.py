@@ -24,7 +24,7 @@ from ws_jax.models.network import (
     vcp_field,
 )
 from ws_jax.normalization import BatchNorm, pool, subsample
-from ws_jax.schemes import Scheme, is_full, layer_scheme
+from ws_jax.schemes import Scheme, is_full, layer_scheme, shortest_text
 
 
 @config
@@ -132,7 +132,7 @@ class Residual(SharedNetwork):
 
     def simplified(self):
         """Without what no layer has: fans and severing, starts, shortcuts, biases."""
-        same: dict[str, Any] = {}
+        same: dict[str, Any] = {"sharing": shortest_text(self.sharing)}
         if not self.stores_fields():
             same |= {"fans": "kernel", "severing": "none", "vcp": 0.0}
             same |= {"start": "random", "start_noise": 0.0}
