@@ -106,6 +106,17 @@ def test_grey_and_odd_sized_images_become_alike(tmp_path):
     assert found.images.shape == (23, 9, 9, 3)
 
 
+def test_images_of_more_than_eight_bits_are_refused(tmp_path):
+    make(tmp_path)
+    deep = np.linspace(0, 65535, 64).reshape(8, 8).astype(np.uint16)
+    path = next(tmp_path.rglob("*.png"))
+    Image.fromarray(deep).save(path)
+    with pytest.raises(
+        data.DataError, match=f"{path.name} has pixels of mode I;16.* to 255"
+    ):
+        data.load(f"folder:{tmp_path}")
+
+
 def test_annotations_of_test_images_are_read(tmp_path):
     make(tmp_path / "own", counts=((2, 2, 2), (0, 0, 0)))
     lines, images = [], []

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from unittest.mock import Mock
 
 import jax
 import jax.numpy as jnp
@@ -356,6 +357,25 @@ def test_a_study_is_written_once_and_read_back(tmp_path):
     for call in (single_layer.read, lambda where: single_layer.write(other, where)):
         with pytest.raises(ResultsError, match="cannot be read"):
             call(tmp_path / "one")
+
+
+def test_a_study_killed_between_table_and_record_is_simulated_anew(
+    tmp_path, monkeypatch
+):
+    pools = [dataclasses.replace(INSTANT, windows=(2,), trials=1)]
+    other = [dataclasses.replace(pools[0], seed=1)]
+    single_layer.write(pools, tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(single_layer, "draw", Mock(side_effect=KeyboardInterrupt))
+        single_layer.write(other, tmp_path, overwrite=True)
+    single_layer.write(pools, tmp_path)
+    assert set(single_layer.read(tmp_path)["seed"]) == {0}
+    # A table of another study, put beside the record.
+    single_layer.write(other, tmp_path / "other")
+    table = (tmp_path / "other" / single_layer.TABLE).read_bytes()
+    (tmp_path / single_layer.TABLE).write_bytes(table)
+    with pytest.raises(ResultsError, match="it is not the table of single_layer.json"):
+        single_layer.read(tmp_path)
 
 
 def test_nothing_is_simulated_for_a_folder_that_cannot_be(tmp_path, monkeypatch):

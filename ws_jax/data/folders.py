@@ -190,6 +190,10 @@ def _read(
     return Dataset(name, FOLDER, stacked, labels, num_classes, num_train)
 
 
+# Pillow's modes whose channels have eight bits or fewer.
+_EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+
+
 def _decode(path: Path, resize: int, crop: int) -> np.ndarray:
     """Returns the image [h, w, 3] of a file."""
     from PIL import Image, UnidentifiedImageError  # slow to import
@@ -198,11 +202,18 @@ def _decode(path: Path, resize: int, crop: int) -> np.ndarray:
     damage += (Image.DecompressionBombError,)
     try:
         with Image.open(path) as file:
+            mode = file.mode
             image = file.convert("RGB")
     except damage as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}): it is damaged, or no image"
         ) from error
+    if mode not in _EIGHT_BITS:  # of which Pillow would keep the lowest 255 values
+        raise DataError(
+            f"{path} has pixels of mode {mode}, not of eight bits a channel: save it "
+            "with values from 0 to 255, as by PIL.Image.fromarray((a >> 8)"
+            ".astype('uint8')) for 16 bits"
+        )
     if resize:
         scale = resize / min(image.size)
         sides = [max(resize, round(scale * side)) for side in image.size]

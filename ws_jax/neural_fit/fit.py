@@ -240,6 +240,7 @@ def write(table: pd.DataFrame, about: Mapping[str, Any], folder: Path) -> None:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     content = seal_parquet(buffer.getvalue())
+    (folder / RECORD).unlink(missing_ok=True)  # of the table that is replaced
     write_atomically(folder / TABLE, content)
     text = json.dumps(seal({**about, "table": _digest(content)}), indent=1)
     write_atomically(folder / RECORD, text.encode())

@@ -7,6 +7,7 @@ a table, a record and a picture of minus the logarithm of the SNR beside its lim
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 import os
@@ -266,10 +267,14 @@ def write(pools: Sequence[Pool], workdir: str | Path, overwrite: bool = False) -
         )
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
-    write_atomically(folder / TABLE, seal_parquet(buffer.getvalue()))
+    content = seal_parquet(buffer.getvalue())
+    # Never beside a table of another study, however this ends.
+    (folder / RECORD).unlink(missing_ok=True)
+    write_atomically(folder / TABLE, content)
     write_atomically(folder / PICTURE, to_png(draw(frame)))
     # Last, since with it a study counts as done.
-    record = seal({"config": config, **environment()})
+    table = hashlib.sha256(content).hexdigest()
+    record = seal({"config": config, "table": table, **environment()})
     write_atomically(folder / RECORD, json.dumps(record, indent=1).encode())
     return folder
 
@@ -305,10 +310,14 @@ def read(workdir: str | os.PathLike) -> pd.DataFrame:
     Raises:
       ResultsError: if there is none, or it is damaged.
     """
-    path = Path(workdir) / TABLE
+    path, record = Path(workdir) / TABLE, Path(workdir) / RECORD
     try:
         content = path.read_bytes()
         check_parquet(content)
+        # A table alone may be read; older records do not say which theirs is.
+        want = read_record(workdir).get("table") if record.exists() else None
+        if want not in (None, hashlib.sha256(content).hexdigest()):
+            raise Damage(f"it is not the table of {RECORD}")
         return pd.read_parquet(io.BytesIO(content))
     except (OSError, Damage, ValueError) as error:
         raise ResultsError(
