@@ -46,10 +46,10 @@ def _digest(source: bytes) -> str:
     tree.body = [
         part for part in tree.body if getattr(part, "name", "") != "get_config"
     ]
+    told = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
     for part in ast.walk(tree):
-        body = getattr(part, "body", None)
-        if isinstance(body, list) and body and _is_text(body[0]):
-            part.body = body[1:]
+        if isinstance(part, told) and part.body and _is_text(part.body[0]):
+            part.body = part.body[1:]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
