@@ -166,6 +166,12 @@ def test_other_changes_of_training_images_are_told(parts):
     run = dataclasses.replace(base_run(), transforms=parts)
     (text,) = left_out(run)
     assert "+".join(t.kind for t in parts) in text
+
+
+@pytest.mark.parametrize("parts", [(Flip(),), (Translation(0.2), Noise(0.3))])
+def test_runs_with_other_changes_stand_in_tables_apart(parts):
+    run = dataclasses.replace(base_run(), transforms=parts)
+    (text,) = left_out(run)
     table = tables.level_table(table_of(run), "mnist", "translation")
     assert not table.has_results and text in table.note
     assert all(t.has_results for t in tables.apart_tables(table_of(run), "mnist"))
