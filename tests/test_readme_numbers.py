@@ -1,7 +1,6 @@
 """The numbers in README.md and docs/results are those of the stored tables."""
 
 import json
-import math
 import re
 from pathlib import Path
 
@@ -166,7 +165,11 @@ def test_the_readmes_quadrant_swaps(rows):
     )
     study = [swapped(rows, "study", **plain, **m) for m in (cnn, fcn)]
     assert "in `study` {} against {}".format(*study) in TEXT
-    for kind, words in (("edge_noise", "edge noise"), ("noise", "and noise")):
+    for kind, words in (
+        ("edge_noise", "edge noise"),
+        ("noise", "and noise"),
+        ("rotation", "under rotation"),
+    ):
         where = {"aug_type": kind}
         pair = [swapped(rows, "mnist_kinds_reduced", **where, **m) for m in (fcn, cnn)]
         assert f"{words} ({pair[0]} and {pair[1]})" in TEXT
@@ -227,6 +230,22 @@ def test_the_readmes_numbers_of_paths(rows):
     assert re.findall(r"\.\d{3}", text) == [short(value) for value in wanted]
 
 
+def alike_pairs(rows, epoch):
+    """How many pairs of layers are more alike than .95, for each seed."""
+    found = []
+    for _, row in rows[rows["epoch"] == epoch].sort_values("seed").iterrows():
+        stages = [row[f"layer_similarity_stage_{i}_bank"] for i in range(3)]
+        pairs = [
+            values[i][j]
+            for values in stages
+            for i in range(len(values))
+            for j in range(i)
+        ]
+        assert len(pairs) == 45
+        found.append(sum(value > 0.95 for value in pairs))
+    return found
+
+
 def test_the_readmes_numbers_of_depth_and_templates(rows):
     own = rows[rows["sweep"] == "savarese_cifar10_reduced"]
     last = own[own["epoch"] == 10]
@@ -243,17 +262,11 @@ def test_the_readmes_numbers_of_depth_and_templates(rows):
     fold = json.loads(
         (ROOT / "docs/results/savarese_cifar10_reduced/folded/fold.json").read_text()
     )
-    pairs = [
-        abs(stage[i][j])
-        for stage in fold["similarity"]
-        for i in range(len(stage))
-        for j in range(i)
-    ]
-    alike = sum(value > 0.95 for value in pairs)
-    # Two directions in a plane, drawn at random: the angle is uniform.
-    chance = len(pairs) * 2 * math.acos(0.95) / math.pi
-    assert f"{alike} of {len(pairs)} pairs" in TEXT
-    assert f"chance has {chance:.0f}" in TEXT
+    drawing = own[(own["network.depth"] == 28) & (own["network.templates"] == 2)]
+    alike = {epoch: alike_pairs(drawing, epoch) for epoch in (0, 10)}
+    words = [f"{a}, {b} and {c}" for a, b, c in alike.values()]
+    assert f"of 45 pairs of layers {words[1]} (three seeds of SWRN-28-1-2)" in TEXT
+    assert f"than .95, and {words[0]} were so before training" in TEXT
     ties = {part["threshold"]: part for part in fold["foldings"]}
     for threshold in (0.95, 0.9):
         kernels = sum(len(set(groups)) for groups in ties[threshold]["groups"])
