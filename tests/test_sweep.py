@@ -129,7 +129,8 @@ def test_a_run_that_stops_by_itself_gives_its_place_to_others():
     [pytest.param(0, id="cnn", marks=pytest.mark.slow), pytest.param(1, id="fcn")],
 )
 def test_runs_in_step_are_runs_in_turn(which):
-    study, group, mapped, examples = mapped_group(tiny(), which)
+    config = tiny(train__phase=Couple(every=2, strength=0.5))
+    study, group, mapped, examples = mapped_group(config, which)
     inputs = stack_inputs(group.runs)
     state, _ = mapped.init(inputs)
 

@@ -252,13 +252,7 @@ def _move(program, config, moves, moment, state, updates):
     phase = config.train.phase
     if isinstance(phase, NoPhase):
         return moved, state.phase_state
-    # A run that does not move has the parameters that it had: a choice between trees
-    # would copy them at every step, and a phase is mostly not due.
-    return lax.cond(
-        moves,
-        lambda: phase.apply(moment, program.layers, moved, state.phase_state),
-        lambda: (moved, state.phase_state),
-    )
+    return phase.apply_where(moves, moment, program.layers, moved, state.phase_state)
 
 
 def judge(

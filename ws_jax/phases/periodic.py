@@ -45,6 +45,13 @@ class Periodically(Phase):
 
     def apply(self, moment, layers, params, state):
         """Acts if it is due."""
+        return self.apply_where(True, moment, layers, params, state)
+
+    def apply_where(self, moves, moment, layers, params, state):
+        """Acts if it is due and the run moves, which is one condition.
+
+        Within another, of runs that are mapped, this one's rule could not be mapped.
+        """
 
         def step(due, phase, moment, params):
             act = lambda: phase.act(moment, layers, params)  # noqa: E731
@@ -64,7 +71,7 @@ class Periodically(Phase):
             return params, jax.tree.map(lambda _: True, params)
 
         phase = jax.tree.map(jnp.asarray, self)
-        return mapped(self.due(moment), phase, moment, params), state
+        return mapped(self.due(moment) & moves, phase, moment, params), state
 
     def act(self, moment: Moment, layers: Sequence[Layer], params: Params) -> Params:
         """Returns the parameters after it has acted."""

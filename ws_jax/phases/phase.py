@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
+from jax import lax
 from jaxtyping import Array, Key
 
 from ws_jax.config import Config, config
@@ -52,6 +53,27 @@ class Phase(Config):
           state: of the phase.
         """
         raise NotImplementedError
+
+    def apply_where(
+        self, moves: Array, moment: Moment, layers: Sequence[Layer], params: Params,
+        state: Any,
+    ) -> tuple[Params, Any]:  # fmt: skip
+        """As `apply`, for a run that moves; one that does not keeps what it has.
+
+        A choice between two trees of parameters would copy them at every step.
+
+        Args:
+          moves: whether the run moves, a truth value.
+          moment: as `apply`.
+          layers: as `apply`.
+          params: as `apply`.
+          state: as `apply`.
+        """
+        return lax.cond(
+            moves,
+            lambda: self.apply(moment, layers, params, state),
+            lambda: (params, state),
+        )
 
     def check_layers(self, layers: Sequence[Layer]) -> None:
         """Raises `ConfigError` if the phase can do nothing to these layers."""
