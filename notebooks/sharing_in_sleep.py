@@ -102,7 +102,7 @@ display(kernels.draw({name: fields[name] for name in list(fields)[:2]}))
 # The paper's claims are about CIFAR, TinyImageNet and ImageNet. Of such runs there are:
 
 # %%
-own = runs.own(frame)
+own = runs.select(frame)
 for data, part in own.groupby("data") if len(own) else ():
     display(Markdown(f"**{labels.data(data)}**"), figures.against_cadence(part))
 known = set(own["data"]) if len(own) else set()

@@ -11,10 +11,12 @@ import study_frames
 from ws_jax.analysis import report
 from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.config import MOST
+from ws_jax.names import run_columns
 from ws_jax.papers.pages import PAPERS
-from ws_jax.papers.pogodin2021 import cadence, claims, figures, runs
+from ws_jax.papers.pogodin2021 import cadence, claims, figures, own, presets, runs
 from ws_jax.phases import GroupMean
 from ws_jax.phases.phase import Moment
+from ws_jax.storage import results
 from ws_jax.storage.results import ResultsError
 
 # Condition: (sharing, cadence, copies), and an accuracy that makes all claims hold.
@@ -41,30 +43,22 @@ NAMES = [
 def made(accuracies=HOLDING, seeds=3, epochs=20, **columns):
     found = []
     for (sharing, every, copies), accuracy in accuracies.items():
-        phase = "none" if sharing == "full" else "group_mean"
-        own = {
-            "network": "resnet",
-            "phase": phase,
-            "transforms.repeat.times": copies,
-            "num_folds": 1,
-        }
-        # Made-up rows need a value everywhere: what identifies them is joined of all.
-        own["train.phase.every"] = every or 100
-        own["train.phase.sharing"] = "periodic:window" if every else "full"
-        for seed in range(seeds):
-            model = "cnn" if sharing == "full" else "fcn"
-            rows = study_frames.run_rows(
-                "cifar10", model=model, init="paper", semantics="paper",
-                epochs=epochs, seed=seed, **own, **columns,
-            )  # fmt: skip
-            luck = 0.002 * (seed - 1) * (1 + 0.1 * copies)
-            rows["val_acc"] = rows["val_acc"].where(rows["val_acc"].isna(), accuracy)
-            rows["val_acc"] += luck
+        sweep = presets.reduced(
+            "made", sharing=(sharing,), cadences=(every or 100,), copies=copies,
+            seeds=range(seeds), epochs=epochs,
+        ).checked()  # fmt: skip
+        told = run_columns(sweep, sweep.runs(), "images")
+        for run in sweep.runs():
+            luck = 0.002 * (run.seed - 1) * (1 + 0.1 * copies)
+            row = {**told[run], **columns, "status": "finished"}
+            row |= {name: told[run][name] + str(columns) for name in ("cell", "digest")}
             if sharing == "free":
-                rows["snr_stem"] = 2.0 + 3 / every + 0.01 * seed
-                rows["snr_stage_1_block_0/shortcut"] = np.inf
-            found.append(rows)
-    return study_frames.frame(found)
+                row["snr_stem"] = 2.0 + 3 / every + 0.01 * run.seed
+                row["snr_stage_1_block_0/shortcut"] = np.inf
+            found.append({**row, "epoch": 0})
+            score = {"val_acc": accuracy + luck, "acc": 0.9, "seconds": 1.0}
+            found += [{**row, **score, "epoch": e + 1} for e in range(epochs)]
+    return results.make_frame(found)
 
 
 def outcomes(frame):
@@ -134,8 +128,8 @@ def test_sentences_speak_of_seeds():
 )
 def test_what_is_lost_or_under_way_leaves_claims_open_and_is_said(status, word):
     frame = made()
-    own = (frame["train.phase.every"] == 10) & (frame["seed"] == 1)
-    frame.loc[own, "status"] = status
+    some = (frame["train.phase.every"] == 10) & (frame["seed"] == 1)
+    frame.loc[some, "status"] = status
     verdicts = {v.claim.number: v for v in claims.judge(frame) if v.data == "cifar10"}
     assert {n: v.outcome for n, v in verdicts.items()} == {
         1: HOLDS, 2: UNDECIDED, 3: UNDECIDED, 4: HOLDS, 5: UNDECIDED
@@ -149,8 +143,8 @@ def test_what_is_lost_or_under_way_leaves_claims_open_and_is_said(status, word):
 
 def test_seeds_that_were_planned_and_are_not_there_are_named():
     whole = made(seeds=4)
-    own = whole["train.phase.every"] == 10
-    frame = study_frames.planned(whole, whole[~(own & whole["seed"].isin((1, 3)))])
+    some = whole["train.phase.every"] == 10
+    frame = study_frames.planned(whole, whole[~(some & whole["seed"].isin((1, 3)))])
     verdicts = {v.claim.number: v for v in claims.judge(frame) if v.data == "cifar10"}
     said = "free, sharing every 10, seed 1, 3: planned and not trained"
     for number, verdict in verdicts.items():
@@ -200,7 +194,7 @@ def test_runs_of_other_networks_and_ways_to_share_are_left_out():
     ],
 )
 def test_data_sets_are_known_by_their_folder(name, known):
-    assert claims.known_data(name) == known
+    assert own.known_data(name) == known
 
 
 def test_figures_are_drawn_of_what_there_is():
@@ -217,7 +211,8 @@ def test_figures_are_drawn_of_what_there_is():
 
 
 def test_accuracy_and_snr_are_drawn_against_the_cadence():
-    figure = figures.against_cadence(runs.own(made()))
+    bare = runs.own(made()).drop(columns="data.split")  # of an epoch it tells nothing
+    figure = figures.against_cadence(bare)
     accuracy, ratio = figure.axes
     *_, line, dashed = accuracy.lines
     np.testing.assert_allclose(line.get_ydata(), [0.78, 0.76, 0.72, 0.70], atol=1e-6)
@@ -226,8 +221,7 @@ def test_accuracy_and_snr_are_drawn_against_the_cadence():
     np.testing.assert_allclose(ratio.lines[-1].get_ydata()[:3], means, atol=1e-6)
     ticks = [tick.get_text() for tick in accuracy.get_xticklabels()]
     assert ticks == ["1", "10", "100", "never"]
-    # Of an epoch the results tell nothing here.
-    assert cadence.known(runs.own(made())) == {} and not cadence.note(runs.own(made()))
+    assert cadence.known(bare) == {} and not cadence.note(bare)
     some = {key: HOLDING[key] for key in (("full", 0, 1), ("full", 0, 4))}
     rows = runs.own(made(some))
     assert not figures.against_cadence(rows).axes

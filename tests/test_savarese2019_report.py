@@ -6,9 +6,10 @@ import pytest
 from study_frames import planned
 
 from ws_jax.analysis import report
+from ws_jax.models import WideResNet
 from ws_jax.names import run_columns
 from ws_jax.papers.pages import PAPERS
-from ws_jax.papers.savarese2019 import claims, figures, page, runs
+from ws_jax.papers.savarese2019 import claims, figures, own, page, runs
 from ws_jax.papers.savarese2019.presets import cifar
 from ws_jax.storage import results
 
@@ -39,14 +40,25 @@ def made_up(seeds=(0, 1, 2, 3), templates=(0, 2), alike=1.0, ahead=0.0):
     return results.make_frame(rows)
 
 
-@pytest.mark.parametrize("size, count", [((28, 10, 2), 17_125_630),
-                                         ((28, 10, 0), 36_479_194),
-                                         ((16, 1, 1), 126_688),
-                                         ((40, 8, 8), 29_555_402)])  # fmt: skip
+SIZES = [((28, 10, 2), 17_125_630), ((28, 10, 0), 36_479_194), ((16, 1, 1), 126_688)]
+
+
+@pytest.mark.parametrize("size, count", SIZES)
 def test_parameters_are_the_published(size, count):
-    assert runs.parameters(*size) == count
-    more = 90 * (64 * size[1] + 1)
-    assert runs.parameters(*size, "cifar100") == count + more
+    depth, width, templates = size
+    net = WideResNet(depth=depth, width=width, templates=templates)
+    assert own.parameters(net, (32, 32, 3), 10) == count
+    more = 90 * (64 * width + 1)
+    assert own.parameters(net, (32, 32, 3), 100) == count + more
+
+
+@pytest.mark.parametrize(
+    "sharing, count", [("full", 175_998), ("tiles:4", 1_668_558), ("free", 26_659_278)]
+)
+def test_parameters_count_the_kernels_of_every_site(sharing, count):
+    row = {"network.depth": 28, "network.width": 1.0, "network.templates": 2}
+    net = own.network_of({**row, "sharing": sharing}, WideResNet())
+    assert own.parameters(net, (32, 32, 3), 10) == count
 
 
 def test_the_best_validation_epoch_is_scored_on_test_images():

@@ -15,7 +15,7 @@ from ws_jax.names import run_columns
 from ws_jax.papers.ott2020 import runs
 from ws_jax.papers.pages import PAPERS
 from ws_jax.papers.savarese2019 import names as paper_names
-from ws_jax.papers.savarese2019 import path_claims, path_page, path_runs
+from ws_jax.papers.savarese2019 import own, path_claims, path_page, path_runs
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
 from ws_jax.storage import results
 
@@ -119,8 +119,7 @@ def test_trainings_of_another_width_are_not_pooled():
 
 @pytest.mark.parametrize("net", [GridNet(), GridNet(depth=6, width=5, templates=3)])
 def test_parameters_are_those_of_the_network(net):
-    shape = net.depth, net.width, net.templates
-    assert path_runs.parameters(*shape) == count_parameters(net)
+    assert own.parameters(net, (8, 8, 2), 2) == count_parameters(net)
 
 
 def test_what_is_missing_or_under_way_is_said():

@@ -7,25 +7,23 @@ differ from the default. Those that the first studies had keep the names of that
 from __future__ import annotations
 
 import collections
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ws_jax.config import (
     Config,
     common_path,
-    get_field,
     has_field,
     labels,
     leaves,
-    owner_of,
     paths,
 )
 from ws_jax.data.dataset import is_own
 from ws_jax.phases import Couple, GroupMean, Phase
-from ws_jax.runs import Evaluation, Run, Sweep
+from ws_jax.runs import Run, Sweep
+from ws_jax.runs.shown import shown, usual
 from ws_jax.tasks import Task
-from ws_jax.transforms import VIEWS, Leveled, Transform
+from ws_jax.transforms import Leveled, Transform
 
 MODEL_NAMES = {"full": "cnn", "free": "fcn"}  # as in the first paper's tables
 _FANS = {"kernel": "paper", "stored": "released"}
@@ -119,9 +117,6 @@ def _told_fields(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
         path for path in sweep.axes if not all(_has_column(v, path) for v in variants)
     )
     found |= dict.fromkeys(path for run in runs for path in _levels(run))
-    usual = dataclasses.replace(Evaluation(), views=tuple(VIEWS.values()))
-    usual_run = dataclasses.replace(Run(), evaluation=usual)
-    default = {path: value for path, value, _ in leaves(usual_run)}
     for run in (sweep.base, runs[0], runs[-1], *variants):
         for path, value, rule in leaves(run):
             # What is looked at has columns of its own; how, is told.
@@ -129,7 +124,7 @@ def _told_fields(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
                 continue
             if _has_column(run, path) or _has_column(run, common_path(run, path)):
                 continue
-            if value != default.get(path, _own_default(run, path)):
+            if value != usual(run, path):
                 found[path] = None
     return list(found)
 
@@ -139,25 +134,6 @@ def _has_column(run: Run, path: str) -> bool:
     if path == "train.phase.strength" and has_field(run, path):
         return isinstance(run.train.phase, Couple)
     return path in COLUMN_OF
-
-
-def _own_default(run: Run, path: str) -> Any:
-    """Returns the default of a field in its own part, which is not the usual one."""
-    owner, name = owner_of(run, path)
-    value = getattr(type(owner)(), name)
-    return value.kind if isinstance(value, Config) else value
-
-
-def shown(run: Run, path: str) -> Any:
-    """Returns a field as a table shows it: numbers and words as they are."""
-    if not has_field(run, path):
-        return None
-    value = get_field(run, path)
-    if isinstance(value, Config):
-        return value.kind
-    if isinstance(value, tuple) and value and isinstance(value[0], Config):
-        return "+".join(part.kind for part in value)
-    return str(value) if isinstance(value, tuple) else value
 
 
 def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:

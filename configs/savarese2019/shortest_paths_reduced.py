@@ -9,26 +9,9 @@ python -m launch.sweep --config=configs/savarese2019/shortest_paths_reduced.py \
     --workdir=results/savarese_paths_reduced
 """
 
-from ws_jax.papers.savarese2019.path_presets import shortest_paths
+from ws_jax.papers.savarese2019.path_presets import reduced
 
 
 def get_config():
     """Returns the sweep."""
-    return shortest_paths(
-        "shortest_paths_reduced",
-        size=10,
-        num_grids=2_500,
-        distances=(2, 4, 10),
-        growth=2,
-        every=4,
-        beyond=((11, 13), (14, 18)),
-        sizes=(14, 18),
-        depth=12,
-        width=12,
-        templates=(0, 2, 4),
-        strengths=(0.0, 0.01),
-        seeds=(0, 1, 2, 3),
-        epochs=24,
-        batch_size=32,
-        learning_rate=2e-3,
-    )
+    return reduced("shortest_paths_reduced")

@@ -53,6 +53,8 @@ class Verdict:
       checks: the claim's parts.
       epochs: that its runs may take at most; 0 if there is none, or lengths are joined.
       setting: of its runs, in words, where there are several.
+      scale: in what its runs are smaller or larger than the paper's, or otherwise than
+        its recipe because of that.
     """
 
     claim: Claim
@@ -62,6 +64,7 @@ class Verdict:
     checks: tuple[Check, ...]
     epochs: int = 0
     setting: str = ""
+    scale: str = ""
 
     @property
     def outcome(self) -> str:
@@ -85,8 +88,9 @@ class Verdict:
     def sentence(self) -> str:
         """The evidence in one sentence, with its numbers.
 
-        Behind it stand what is amiss with runs of the other checks, and what the text's
-        own numbers give where they give something else.
+        Behind it stand what is amiss with runs of the other checks, what the text's own
+        numbers give where they give something else, and what makes the runs smaller or
+        larger than the paper's.
         """
         count = sum(check.outcome == HOLDS for check in self.checks)
         total = len(self.checks)
@@ -104,7 +108,9 @@ class Verdict:
             text += f" Behind the other checks: {said(amiss)}."
         for check in others:
             text += f" {check.what}: {check.by_text}" if check.by_text else ""
-        return text
+        return text + (
+            f" Otherwise than in the paper: {self.scale}." if self.scale else ""
+        )
 
 
 def to_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:

@@ -13,10 +13,9 @@ from collections.abc import Collection
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, settings
-from ws_jax.config import common_path, leaves
+from ws_jax.analysis import departures as rule
 from ws_jax.papers.ott2020 import axes, published
 from ws_jax.papers.ott2020.axes import KINDS
-from ws_jax.storage.standins import OLD
 
 MOST_PARTS = 6  # settings that have figures of their own, where no paper picks any
 
@@ -154,29 +153,19 @@ def _field_departures(
 ) -> pd.Series:
     """Compares the fields of runs under one bundle and kind of augmentation."""
     wanted = _preset(data, semantics, kind)
-    # Of results older than these columns, their record says all that is known.
-    old = rows["digest"].str.startswith(OLD).tolist()
-    words = [""] * len(rows)
-    fields = [c for c in rows.columns if "." in c and c not in published.OLDER]
-    for name in dict.fromkeys([*wanted, *fields]):
-        if name in axes.FREE or name in but or name.startswith(axes.FREE_SECTIONS):
-            continue
-        if name not in wanted and name.startswith(_SHOWN_OTHERWISE):
-            continue
-        told = [""] * len(rows)
-        if name in rows.columns:
-            told = settings.column_in_words(rows[name]).tolist()
-        if name not in wanted:
-            for i, word in enumerate(told):
-                if word and not old[i]:
-                    words[i] += f", {name} {word} (the paper has no such field)"
-            continue
-        paper = settings.word(wanted[name])
-        usual, there = _usual(name, paper), _is_there(name, seen, rows)
-        for i, word in enumerate(told):
-            value = word or (usual if there[i] and not old[i] else paper)
-            if value != paper:
-                words[i] += f", {name} {value} (the paper: {paper})"
+
+    def passed(name: str) -> bool:
+        if name in axes.FREE or name in but or name in published.OLDER:
+            return True
+        if name.startswith(axes.FREE_SECTIONS):
+            return True
+        return name not in wanted and name.startswith(_SHOWN_OTHERWISE)
+
+    def there(name: str) -> list[bool]:
+        return _is_there(name, seen, rows)
+
+    found = rule.compared(rows, wanted, passed, there)
+    words = ["".join(f", {text}" for text in texts) for texts in found]
     return pd.Series(words, rows.index, dtype="str")
 
 
@@ -191,34 +180,16 @@ def _is_there(name: str, seen: pd.DataFrame, rows: pd.DataFrame) -> list[bool]:
 
 
 @functools.cache
-def _preset(data: str, semantics: str, kind: str) -> dict[str, object]:
+def _preset(data: str, semantics: str, kind: str) -> dict[str, rule.Field]:
     """Returns the fields of the paper's own runs, those with usual columns left out."""
     # Imported late: a report does not wait for what trains.
-    from ws_jax.names import COLUMN_OF
     from ws_jax.papers.ott2020 import presets
     from ws_jax.papers.ott2020.semantics import READINGS
 
     bundle = semantics if semantics in READINGS else "paper"
     named = {"augmentations": (kind,)} if kind in KINDS else {}
     sweep = getattr(presets, data)(data, semantics=bundle, folds=(0,), **named)
-    found, run = {}, sweep.runs()[0]
-    for path, value, _ in leaves(run):
-        if not {path, common_path(run, path)} & COLUMN_OF.keys():
-            found[path] = value
-    return found
-
-
-@functools.cache
-def _usual(name: str, otherwise: str) -> str:
-    """Returns what a field is where no column tells, in words."""
-    from ws_jax.runs import Evaluation, Run
-    from ws_jax.transforms import VIEWS, EdgeNoise, Noise, Rotation
-
-    views = dataclasses.replace(Evaluation(), views=tuple(VIEWS.values()))
-    kinds = (Rotation(), EdgeNoise(), Noise())
-    run = dataclasses.replace(Run(), evaluation=views, transforms=kinds)
-    default = {path: value for path, value, _ in leaves(run)}
-    return settings.word(default[name]) if name in default else otherwise
+    return rule.fields_of(sweep.runs()[0])
 
 
 def parts(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

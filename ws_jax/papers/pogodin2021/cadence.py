@@ -10,17 +10,18 @@ import pandas as pd
 
 from ws_jax.analysis import labels
 from ws_jax.papers.pogodin2021 import runs
+from ws_jax.papers.pogodin2021.own import OWN
 
 # Training images of data sets as they are published.
 _TRAIN = {"cifar10": 50_000, "cifar100": 50_000}
-_DEFAULTS = {
-    "data.split": "folds",
-    "data.holdout": 0.1,
-    "data.num_images": 0,
-    "train.batch_size": 256,
-    "train.phase.count": "training",
-    "train.phase.first": 0,
-}
+_FIELDS = (
+    "data.split",
+    "data.holdout",
+    "data.num_images",
+    "train.batch_size",
+    "train.phase.count",
+    "train.phase.first",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +87,9 @@ def known(rows: pd.DataFrame) -> dict[int, Cadence]:
     found: dict[int, Cadence] = {}
     free = rows[rows["condition"].isin([runs.shared(n) for n in runs.CADENCES])]
     for _, own in free.groupby("condition"):
-        of = own[[n for n in _DEFAULTS if n in own.columns]].drop_duplicates()
-        row = {**_DEFAULTS, **{k: v for k, v in of.iloc[0].items() if v == v}}
+        told = pd.DataFrame({name: OWN.values(own, name) for name in _FIELDS})
+        of = told.drop_duplicates()
+        row = of.iloc[0].to_dict()
         batches = _batches(str(own["data"].iloc[0]), row) if len(of) == 1 else 0
         if batches:
             every = runs.every(own)

@@ -11,17 +11,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from pathlib import PurePath
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, seeds, statistics
+from ws_jax.analysis import aggregate, departures, seeds, statistics
 from ws_jax.analysis.checks import Check, Sample
 from ws_jax.analysis.verdicts import Claim, Verdict
 from ws_jax.papers.pogodin2021 import runs
+from ws_jax.papers.pogodin2021.own import DATA, known_data
 from ws_jax.papers.pogodin2021.runs import CADENCES, CONV, FREE, shared
 
-DATA = ("cifar10", "cifar100", "tiny_imagenet", "imagenet")
 # Epochs after which conditions may be told apart; the paper trains for 200.
 SETTLED = 10
 # By so much a condition may lie below the next and still count as no worse.
@@ -195,33 +194,10 @@ CLAIMS = (
 )
 
 
-# What the paper's data sets are called by others: by TFDS, or as they are unpacked.
-_NAMES = {
-    "imagenet2012": "imagenet",
-    "ilsvrc2012": "imagenet",
-    "tiny_imagenet_200": "tiny_imagenet",
-}
-
-
-def known_data(name: str) -> str:
-    """Returns the paper's name of a data set; a name of another one as it is.
-
-    A folder of images is the data set that its own name is, without what stands around
-    it: not a part of it in a folder below, nor one whose name has others' words in it.
-
-    Example:
-      >>> known_data("folder:data/imagenet@256/256"), known_data("folder:imagenet/dogs")
-      ('imagenet', 'folder:imagenet/dogs')
-    """
-    kind, _, path = name.partition(":")
-    own = PurePath(path.partition("@")[0]).name if kind == "folder" else name
-    word = own.replace("-", "_").lower()
-    word = _NAMES.get(word, word)
-    return word if word in DATA else name
-
-
 def judge(frame: pd.DataFrame) -> list[Verdict]:
     """Judges every claim on its data sets, each length of training by itself.
+
+    Only the paper's runs are judged (`runs.left_out` names the others).
 
     Args:
       frame: results, as `ws_jax.results.read` gives them, with anything missing.
@@ -229,7 +205,7 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
     Returns:
       The verdicts, in the claims' order.
     """
-    rows = runs.own(frame)
+    rows = runs.select(frame)
     found = []
     for data in DATA:
         on = rows[rows["data"].map(known_data) == data] if len(rows) else rows
@@ -237,7 +213,15 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
             part = on[on["epochs"] == limit] if len(on) else on
             found.append((data, int(limit), Evidence(part, data)))
     return [
-        Verdict(claim, data, "paper", "paper", tuple(claim.checks(of)), limit)
+        Verdict(
+            claim,
+            data,
+            "paper",
+            "paper",
+            tuple(claim.checks(of)),
+            limit,
+            scale=departures.said(of.rows),
+        )
         for claim in CLAIMS
         for data, limit, of in found
     ]

@@ -73,7 +73,7 @@ def by_condition(rows: pd.DataFrame) -> Figure:
 
 def items(frame: pd.DataFrame) -> list[gallery.Item]:
     """Returns the figures for which there are results, by data set and length."""
-    rows = runs.own(frame)
+    rows = runs.select(frame)
     found = []
     groups = rows.groupby(["data", "epochs"]) if len(rows) else ()
     for (data, length), own in groups:

@@ -66,8 +66,8 @@ PAPER = Paper(
     verdicts=claims.judge,
     tables=lambda rows: [],
     figures=figures.items,
-    left_out=lambda rows: [],
-    without_figures=lambda rows: [],
+    left_out=runs.left_out,
+    without_figures=runs.left_out,
     pictures=lambda image: [],
     words=(
         (

@@ -15,19 +15,18 @@ import pandas as pd
 
 from ws_jax.analysis import aggregate
 from ws_jax.config import MOST
+from ws_jax.papers.pogodin2021.own import OWN
 
 CONV, FREE = "convolution", "free"
 CADENCES = (1, 10, 100)
 NETWORKS = ("resnet", "resnet18")
-# Fields of a config, by the value that a run has where no column tells.
-_FIELDS = {
-    "network": "convnet",
-    "network.start": "random",
-    "network.start_noise": 0.0,
-    "train.phase.every": 100,
-    "train.phase.sharing": "full",
-    "transforms.repeat.times": 1,
-}
+# Fields that a condition is told by.
+_FIELDS = (
+    "network.start",
+    "network.start_noise",
+    "train.phase.every",
+    "transforms.repeat.times",
+)
 
 
 def shared(every: int, how: str = "instant") -> str:
@@ -42,7 +41,10 @@ def shared(every: int, how: str = "instant") -> str:
 
 
 def own(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns the paper's runs as tidy rows, each with its `condition` and `snr`.
+    """Returns tidy rows of the paper's networks and ways to share, on any data.
+
+    Each has its `condition` and `snr`. Which of them are runs of the paper in all else
+    too, `select` says.
 
     `snr` is the mean over layers of the logarithm of the weights' SNR, by whichever
     form was measured; NaN where none was. The 1x1 shortcuts do not count: sharing makes
@@ -51,18 +53,39 @@ def own(frame: pd.DataFrame) -> pd.DataFrame:
     rows = aggregate.tidy(frame)
     if rows.empty:
         return rows.assign(condition="", snr=np.nan)
-    networks = _field(rows, "network")
-    phases = _field(rows, "train.phase.sharing")
+    rows = _of_networks(rows)
+    if rows.empty:
+        return rows.assign(condition="", snr=np.nan)
+    phases = OWN.values(rows, "train.phase.sharing")
     windows = (rows["phase"] != "group_mean") | (phases == "periodic:window")
     known = rows["phase"].isin(["none", "group_mean", "hebbian"]) & windows
-    known &= rows["sharing"].isin(["full", "free"]) & networks.isin(NETWORKS)
+    known &= rows["sharing"].isin(["full", "free"])
     rows = rows[known]
+    if rows.empty:
+        return rows.assign(condition="", snr=np.nan)
     return rows.assign(condition=conditions(rows), snr=_snr(rows))
+
+
+def _of_networks(rows: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows of the paper's networks, which are never the default one."""
+    if "network" not in rows.columns:
+        return rows.iloc[:0]
+    return rows[rows["network"].isin(NETWORKS)]
+
+
+def select(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns those rows of `own` that tables, figures and verdicts are about.
+
+    `scale` says in what their runs are smaller or larger than the paper's.
+    """
+    rows = own(frame)
+    return OWN.own(rows) if len(rows) else rows.assign(scale="")
 
 
 def conditions(rows: pd.DataFrame) -> pd.Series:
     """Names the condition of each row."""
-    told = rows[["sharing", "phase"]].assign(**{n: _field(rows, n) for n in _FIELDS})
+    values = {name: OWN.values(rows, name) for name in _FIELDS}
+    told = rows[["sharing", "phase"]].assign(**values)
     names = [_condition(row) for row in told.to_dict("records")]
     return pd.Series(names, rows.index, dtype="str")
 
@@ -82,15 +105,7 @@ def _condition(row: Mapping[str, Any]) -> str:
 
 def every(rows: pd.DataFrame) -> int:
     """Returns after how many batches the runs of one condition share kernels."""
-    return int(_field(rows, "train.phase.every").iloc[0])
-
-
-def _field(rows: pd.DataFrame, name: str) -> pd.Series:
-    usual = _FIELDS[name]
-    if name not in rows.columns:
-        return pd.Series([usual] * len(rows), rows.index)
-    values = rows[name]
-    return values.where(values.notna() & (values.astype("str") != ""), usual)
+    return int(OWN.values(rows, "train.phase.every").iloc[0])
 
 
 def _snr(rows: pd.DataFrame) -> pd.Series:
@@ -116,8 +131,6 @@ def order(names: set[str]) -> list[str]:
 
 
 def left_out(frame: pd.DataFrame) -> list[str]:
-    """Names the sweeps with runs that are not the paper's."""
+    """Names the runs of the paper's networks that are not its own, and why."""
     rows = aggregate.tidy(frame)
-    others = rows[~rows["training"].isin(own(frame)["training"])]
-    counts = others.groupby("sweep")["training"].nunique() if len(others) else {}
-    return [f"sweep {name}, {count} runs" for name, count in dict(counts).items()]
+    return OWN.left_out(_of_networks(rows)) if len(rows) else []

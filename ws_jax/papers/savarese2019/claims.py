@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import seeds, statistics
+from ws_jax.analysis import departures, seeds, statistics
 from ws_jax.analysis.checks import Check
 from ws_jax.analysis.verdicts import Claim, Verdict
 from ws_jax.folding.grouping import group_layers
@@ -206,5 +206,8 @@ def judged(claims: Sequence[Claim], rows: pd.DataFrame) -> list[Verdict]:
     for claim in claims:
         for (data, epochs), own in groups:
             checks = tuple(claim.checks(own))
-            found.append(Verdict(claim, data, "paper", "paper", checks, int(epochs)))
+            scale = departures.said(own)
+            found.append(
+                Verdict(claim, data, "paper", "paper", checks, int(epochs), scale=scale)
+            )
     return found

@@ -26,8 +26,8 @@ def named(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     words = rows["setting"].copy()
     for network, select, column in (
-        ("grid_net", path_runs.select, "net"),
-        ("wrn", runs.select, "title"),
+        ("grid_net", path_runs.networks, "net"),
+        ("wrn", runs.networks, "title"),
     ):
         own = rows[rows["network"] == network]
         for _, part in own.groupby("data"):
@@ -52,7 +52,7 @@ def words(rows: pd.DataFrame) -> list[tuple[str, str]]:
         for name, own in rows.groupby("data")
         if (match := _PATHS.fullmatch(str(name)))
     ]
-    strengths = path_runs.select(rows)["strength"] if path_runs.concerns(rows) else ()
+    strengths = path_runs.networks(rows)["strength"] if path_runs.concerns(rows) else ()
     return found + [
         (
             f"term {strength:g}",

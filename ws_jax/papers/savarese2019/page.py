@@ -45,6 +45,11 @@ def items(frame: pd.DataFrame) -> list[Item]:
     return found + path_page.items(frame)
 
 
+def left_out(frame: pd.DataFrame) -> list[str]:
+    """Names the runs of the paper's networks that are not its own, and why."""
+    return runs.left_out(frame) + path_runs.left_out(frame)
+
+
 PAPER = Paper(
     name="savarese2019",
     citation=claims.CITATION,
@@ -52,8 +57,8 @@ PAPER = Paper(
     verdicts=lambda rows: claims.judge(rows) + path_page.judge(rows),
     tables=lambda rows: [],
     figures=items,
-    left_out=lambda rows: [],
-    without_figures=lambda rows: [],
+    left_out=left_out,
+    without_figures=left_out,
     pictures=lambda image: [],
     concerns=lambda rows: runs.concerns(rows) or path_runs.concerns(rows),
     asks=path_runs.concerns,

@@ -13,6 +13,7 @@ from ws_jax.config import get_field
 from ws_jax.engine.predict import predict
 from ws_jax.grids import Grid, draw_grids
 from ws_jax.papers.savarese2019 import path_runs
+from ws_jax.papers.savarese2019.own import STRENGTH
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
 from ws_jax.transforms.paths import Drawn, DrawPaths
@@ -47,7 +48,7 @@ def predicted(
     for run in runs:
         terms = run.task.terms
         templates = get_field(run, path_runs.TEMPLATES)
-        strength = {path_runs.STRENGTH: terms[0].strength} if terms else {}
+        strength = {STRENGTH: terms[0].strength} if terms else {}
         which = {path_runs.TEMPLATES: templates, "seed": seed, **strength}
         outputs = predict(run, load_run(workdir, **which), images, 2)
         name = path_runs.title(templates, *strength.values())

@@ -98,3 +98,32 @@ def shortest_paths(
         "seed": tuple(seeds),
     }
     return Sweep(name, base, axes)
+
+
+def reduced(name: str, *, epochs: int = 24) -> Sweep:
+    """Returns the study in small: 12 layers of 12 channels, grids of 10x10.
+
+    The largest distance grows from 4 to 10 in 12 epochs of 2,000 new grids.
+
+    Args:
+      name: of the sweep.
+      epochs: as said.
+    """
+    return shortest_paths(
+        name,
+        size=10,
+        num_grids=2_500,
+        distances=(2, 4, 10),
+        growth=2,
+        every=4,
+        beyond=((11, 13), (14, 18)),
+        sizes=(14, 18),
+        depth=12,
+        width=12,
+        templates=(0, 2, 4),
+        strengths=(0.0, 0.01),
+        seeds=(0, 1, 2, 3),
+        epochs=epochs,
+        batch_size=32,
+        learning_rate=2e-3,
+    )

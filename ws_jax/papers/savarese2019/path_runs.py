@@ -9,11 +9,9 @@ import pandas as pd
 
 from ws_jax.analysis import aggregate
 from ws_jax.config import MOST
+from ws_jax.papers.savarese2019.own import PATHS, STRENGTH, with_parameters
 
-STRENGTH = "task.terms.layer_similarity.strength"
 TEMPLATES = "network.templates"
-# Other fields of a network, with what holds where a table does not tell.
-_SHAPE = {"network.depth": 20, "network.width": 32}
 BANK = "layer_similarity_bank"
 FURTHER = ("far", "farther")  # views of larger distances
 LARGER = ("larger", "largest")  # views of larger grids
@@ -27,44 +25,41 @@ def concerns(frame: pd.DataFrame) -> bool:
     return "network" in frame.columns and bool((frame["network"] == "grid_net").any())
 
 
-def select(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns the tidy rows of networks on grids, with more columns.
+def networks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the tidy rows of networks on grids, however trained.
 
-    Those are `templates`, `strength` (0 without the term), `net`, what a network is
-    called: `CNN`, `2 templates` or `2 templates, term 0.01`; and `parameters`.
+    More columns are `templates`, `strength` (0 without the term) and `net`, what a
+    network is called: `CNN`, `2 templates` or `2 templates, term 0.01`.
     """
     if not concerns(frame):
-        return pd.DataFrame(columns=[*frame.columns, "net"])
+        return pd.DataFrame(columns=[*frame.columns, "strength", "net"])
     rows = aggregate.tidy(frame)
     rows = rows[rows["network"] == "grid_net"]
-    templates = _numbers(rows, TEMPLATES).astype(int)
-    strength = _numbers(rows, STRENGTH)
+    templates = PATHS.values(rows, TEMPLATES).astype(int)
+    known = rows[STRENGTH] if STRENGTH in rows.columns else pd.Series(0.0, rows.index)
+    strength = known.astype("float64").fillna(0)  # without the term there is none
     pairs = zip(templates, strength, strict=True)
-    depth, width = (_numbers(rows, *field).astype(int) for field in _SHAPE.items())
-    return rows.assign(
-        templates=templates,
-        strength=strength,
-        net=[title(k, s) for k, s in pairs],
-        parameters=parameters(depth, width, templates),
-    )
+    nets = [title(k, s) for k, s in pairs]
+    return rows.assign(templates=templates, strength=strength, net=nets)
 
 
-def _numbers(rows: pd.DataFrame, column: str, default: float = 0) -> pd.Series:
-    known = rows.get(column, pd.Series(np.nan, rows.index))
-    return known.astype("float64").fillna(default)
+def select(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns those of `networks` that tables, figures and verdicts are about.
 
-
-def parameters(depth, width, templates):
-    """Returns how many numbers a network's parameters are, of integers or columns.
-
-    Example:
-      >>> parameters(12, 12, 0), parameters(12, 12, 2)
-      (15913, 2977)
+    They have `parameters`, and `scale`, in what they are smaller or larger than the
+    paper's.
     """
-    kernels = templates + depth * (templates == 0)
-    ends = 3 * width + width + 1  # the 1x1 layers, of two channels and to one
-    norms = 2 * width * (depth + 1)
-    return 9 * kernels * width**2 + templates * depth + ends + norms
+    rows = networks(frame)
+    if rows.empty:
+        return rows.assign(parameters=0, scale="")
+    rows = PATHS.own(rows)
+    return with_parameters(rows, "grid_net", (8, 8, 2)) if len(rows) else rows
+
+
+def left_out(frame: pd.DataFrame) -> list[str]:
+    """Names the runs of networks on grids that are not the paper's, and why."""
+    rows = networks(frame)
+    return PATHS.left_out(rows) if len(rows) else []
 
 
 def title(templates: int, strength: float = 0.0) -> str:
@@ -138,13 +133,14 @@ def asked(rows: pd.DataFrame, view: str) -> str:
       view: of `VIEWS`; or empty, for what is trained on at the end.
     """
     stem = f"evaluation.views.{view}" if view else "transforms.draw_paths"
+    told = any(column.startswith(f"{stem}.") for column in rows.columns)
+    if not told:
+        return view or "trained"
     number = lambda field: _only(rows, f"{stem}.{field}")  # noqa: E731
     if view in LARGER:
         size = number("size")
         return f"{size:g}×{size:g}" if size else view
-    least, most = number("shortest") or 2, number("longest" if view else "limit")
-    if view and number("shortest"):
-        most = most or 8  # the default, which has no column
+    least, most = number("shortest"), number("longest" if view else "limit")
     return f"{least:g} to {most:g}" if most else view or "trained"
 
 
@@ -156,10 +152,9 @@ def grown(rows: pd.DataFrame) -> tuple[int, int]:
     Args:
       rows: of one data set; where runs differ, the last to get there counts.
     """
-    fields = {"longest": 8, "growth": 0, "every": 1, "limit": MOST}
     told = {
-        name: _numbers(rows, f"transforms.draw_paths.{name}", default)
-        for name, default in fields.items()
+        name: PATHS.values(rows, f"transforms.draw_paths.{name}").astype("float64")
+        for name in ("longest", "growth", "every", "limit")
     }
     grows = (told["growth"] > 0) & (told["limit"] < MOST)
     steps = np.ceil((told["limit"] - told["longest"]) / told["growth"].where(grows, 1))
@@ -168,5 +163,5 @@ def grown(rows: pd.DataFrame) -> tuple[int, int]:
 
 
 def _only(rows: pd.DataFrame, column: str) -> float:
-    known = rows[column].dropna().unique() if column in rows.columns else ()
+    known = PATHS.values(rows, column).unique()
     return float(known[0]) if len(known) == 1 else 0.0

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import aggregate
+from ws_jax.papers.savarese2019.own import IMAGES, with_parameters
 
-# Columns of a network's fields, with what holds where a table does not tell.
-_FIELDS = {"network.depth": 28, "network.width": 10, "network.templates": 0}
+_FIELDS = ("network.depth", "network.width", "network.templates")
 MEASURE = "layer_similarity_"
 BANKS = tuple(f"{MEASURE}stage_{stage}_bank" for stage in range(3))
 
@@ -18,58 +18,51 @@ def concerns(frame: pd.DataFrame) -> bool:
     return "network" in frame.columns and bool((frame["network"] == "wrn").any())
 
 
-def select(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns the tidy rows of wide residual networks, with more columns.
+def networks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the tidy rows of wide residual networks, however trained.
 
-    Those are `depth`, `width`, `templates`, `title` (SWRN-28-1-2) and `parameters`.
+    More columns are `depth`, `width`, `templates` and `title` (SWRN-28-1-2).
     """
     if not concerns(frame):
-        return pd.DataFrame(columns=[*frame.columns, "title", "parameters"])
+        return pd.DataFrame(columns=[*frame.columns, "title"])
     rows = aggregate.tidy(frame)
     rows = rows[rows["network"] == "wrn"]
-    told = {}
-    for path, default in _FIELDS.items():
-        values = rows[path] if path in rows.columns else pd.Series(np.nan, rows.index)
-        told[path.rpartition(".")[2]] = values.astype(float).fillna(default).astype(int)
-    rows = rows.assign(**told)
-    cases = rows[["depth", "width", "templates", "data"]].drop_duplicates()
-    sizes = {case: parameters(*case) for case in cases.itertuples(index=False)}
-    keys = zip(*(rows[name] for name in cases.columns), strict=True)
-    return rows.assign(
-        title=[
-            title(d, w, k)
-            for d, w, k in zip(rows["depth"], rows["width"], rows["templates"],
-                               strict=True)
-        ],
-        parameters=[sizes[key] for key in keys],
-    )  # fmt: skip
+    told = {
+        path.rpartition(".")[2]: IMAGES.values(rows, path).astype(int)
+        for path in _FIELDS
+    }
+    names = [title(*sizes) for sizes in zip(*told.values(), strict=True)]
+    return rows.assign(**told, title=names)
+
+
+def select(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns those of `networks` that tables, figures and verdicts are about.
+
+    They have `parameters`, and `scale`, in what they are smaller or larger than the
+    paper's.
+    """
+    rows = networks(frame)
+    if rows.empty:
+        return rows.assign(parameters=0, scale="")
+    rows = IMAGES.own(rows)
+    if rows.empty:
+        return rows.assign(parameters=0)
+    return pd.concat(
+        with_parameters(own, "wrn", (32, 32, 3), 100 if data == "cifar100" else 10)
+        for data, own in rows.groupby("data")
+    ).sort_index()
+
+
+def left_out(frame: pd.DataFrame) -> list[str]:
+    """Names the runs of wide residual networks that are not the paper's, and why."""
+    rows = networks(frame)
+    return IMAGES.left_out(rows) if len(rows) else []
 
 
 def title(depth: int, width: int, templates: int) -> str:
     """Returns a network's name, as SWRN-28-10-2 or WRN-28-10."""
     plain = f"WRN-{depth}-{width}"
     return f"S{plain}-{templates}" if templates else plain
-
-
-def parameters(depth: int, width: int, templates: int, data: str = "cifar10") -> int:
-    """Returns how many numbers a network's parameters are.
-
-    Colour images are assumed, and 100 classes for `cifar100`, else 10.
-
-    Example:
-      >>> parameters(28, 10, 2), parameters(28, 10, 0, "cifar100")
-      (17125630, 36536884)
-    """
-    n = (16, 16 * width, 32 * width, 64 * width)
-    classes = 100 if data == "cifar100" else 10
-    shared = 2 * ((depth - 4) // 6 - 1)
-    total = 432 + 2 * n[3] + n[3] * classes + classes
-    for before, here in zip(n, n[1:], strict=False):
-        total += 2 * before + 2 * here + 2 * shared * here  # normalisations
-        total += 9 * (before * here + here**2)  # the first block
-        total += before * here if before != here else 0  # the shortcut
-        total += (templates or shared) * 9 * here**2
-    return total + 3 * shared * templates
 
 
 def best(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,254 @@
+"""Which runs are a paper's: every field is compared with those of its presets.
+
+What a paper's studies sweep may differ, and what makes a study smaller or larger; all
+else makes a run another one, which is named with what differs and not judged. The rule
+is in docs/design/0015.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ws_jax.analysis import settings
+from ws_jax.config import common_path, has_field, leaves
+from ws_jax.storage.standins import OLD
+
+if TYPE_CHECKING:  # a report does not wait for what trains
+    from ws_jax.runs import Run
+
+# Fields that change no number of a training, or none that is not shown by itself.
+HARMLESS = (
+    # What is looked at besides: each view and measure has a column of its own.
+    "evaluation.views",
+    "evaluation.measures",
+    "evaluation.test",
+    "task.top",
+    "task.confusion",
+    # The same products in another order; `execution.precision` asks for others.
+    "execution.lowering",
+    "execution.chunk",
+    "execution.checkpoint_every",
+    "execution.keep",
+    "execution.keep_state",
+    "train.optimizer.decays",  # whether a decay of 0 is taken along as an argument
+    "data.fingerprint",  # the order of the images: judged apart, not left out
+)
+HARMLESS_SECTIONS = ("evaluation.measures.", "sweep.")
+# Usual columns that choose a preset, or that seeds and lengths differ in.
+_CHOSEN = ("data", "semantics", "aug_type", "fold", "seed", "epochs")
+_NAMES = {"learning_rate": "rate", "vcp": "p", "num_conv_layers": "layers"}
+_PATIENCE = "train.patience"
+_OF_TASK = ("task.watched", "task.maximized")  # columns that the kind of task settles
+
+
+@dataclasses.dataclass(frozen=True)
+class Field:
+    """A field of a preset, in words.
+
+    Attributes:
+      paper: its value.
+      usual: what a run has whose table has no column for it.
+    """
+
+    paper: str
+    usual: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Presets:
+    """What a paper's runs are.
+
+    Attributes:
+      data: a data set of the paper.
+      paper: from data and epochs to its own runs, one for each choice of kinds; none on
+        data that it does not train on. Their data are not compared.
+      reduced: likewise to runs of its studies in small.
+      free: fields that its studies sweep.
+      scale: fields that make a study smaller or larger; judged, and said.
+      sections: beginnings of fields that are free.
+    """
+
+    data: str
+    paper: Callable[[str, int], Sequence[Run]]
+    reduced: Callable[[str, int], Sequence[Run]] = lambda data, epochs: ()
+    free: tuple[str, ...] = ()
+    scale: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+
+    def departures(self, rows: pd.DataFrame) -> pd.Series:
+        """Says of each tidy row how its run differs from the paper's; else empty.
+
+        Of all presets the one counts that differs least.
+        """
+
+        def presets(data: str, epochs: int) -> list[Run]:
+            return [*self.paper(data, epochs), *self.reduced(data, epochs)]
+
+        return self._nearest(rows, presets, self.scale)
+
+    def scales(self, rows: pd.DataFrame) -> pd.Series:
+        """Says of each row in what its run is smaller or larger than the paper's own.
+
+        Args:
+          rows: tidy, of runs that are the paper's.
+        """
+        return self._nearest(rows, self.paper, (), "; ")
+
+    def own(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Returns the tidy rows of the paper's runs, with `scale`, as `scales` says."""
+        kept = rows[self.departures(rows) == ""]
+        return kept.assign(scale=self.scales(kept))
+
+    def left_out(self, rows: pd.DataFrame) -> list[str]:
+        """Names by sweep the runs that are not the paper's, with what differs."""
+        reasons = self.departures(rows)
+        return settings.named(rows[reasons != ""], reasons[reasons != ""])
+
+    def values(self, rows: pd.DataFrame, path: str) -> pd.Series:
+        """Returns a field of each row, by default where no column tells it."""
+        known = rows.get(path, pd.Series(float("nan"), rows.index, dtype="object"))
+        known = known.astype("object")
+        told = known.notna() & (known.astype("str") != "")
+        usual = None if told.all() else self._usual(path)
+        return known.where(told, usual).infer_objects()
+
+    def _usual(self, path: str) -> Any:
+        from ws_jax.runs.shown import usual_value
+
+        known = (run for run in self.paper(self.data, 1) if has_field(run, path))
+        return usual_value(next(known), path)
+
+    def _nearest(
+        self,
+        rows: pd.DataFrame,
+        presets: Callable[[str, int], Sequence[Run]],
+        but: Collection[str],
+        between: str = ", ",
+    ) -> pd.Series:
+        first = rows[~rows["training"].duplicated()]
+        found: dict[Any, str] = {}
+        for (data, epochs), own in first.groupby(["data", "epochs"]):
+            length = int(epochs) or _longest(own)
+            known = presets(str(data), length)
+            each = [self._compared(own, run, but) for run in known]
+            for i, training in enumerate(own["training"]):
+                texts = min((one[i] for one in each), key=len, default=[f"data {data}"])
+                found[training] = between.join(texts)
+        return rows["training"].map(found).astype("str")
+
+    def _compared(
+        self, rows: pd.DataFrame, run: Run, but: Collection[str]
+    ) -> list[list[str]]:
+        free = {*HARMLESS, *self.free, *but, *_OF_TASK, _PATIENCE}
+        sections = (*HARMLESS_SECTIONS, *self.sections)
+
+        def passed(name: str) -> bool:
+            return name in {*free, "transforms.kinds"} or name.startswith(sections)
+
+        found = [list(_other_columns(row, run, free)) for _, row in rows.iterrows()]
+        more = compared(rows, fields_of(run), passed)
+        return [[*a, *b] for a, b in zip(found, more, strict=True)]
+
+
+def _longest(rows: pd.DataFrame) -> int:
+    """Returns the epochs of runs of joined lengths: their patience, or all trained."""
+    known = rows[_PATIENCE].dropna() if _PATIENCE in rows.columns else rows["epoch"]
+    return max(1, int(known.max())) if len(known) else 1
+
+
+def _other_columns(row: pd.Series, run: Run, free: Collection[str]) -> Iterator[str]:
+    """Yields how the columns that every table has differ from a preset's."""
+    for name, wanted in columns_of(run).items():
+        value = row[name] if name != "transforms.kinds" else _kinds(row)
+        if name in free or settings.word(value) == wanted:
+            continue
+        word = settings.word(value)
+        yield f"{_NAMES.get(name, name)} {word} (the paper: {wanted})"
+    patience = row.get(_PATIENCE, float("nan"))
+    if patience < row["epochs"]:
+        yield f"{_PATIENCE} {patience:.0f} (the paper: all epochs)"
+
+
+def _kinds(row: pd.Series) -> str:
+    told = settings.word(row.get("transforms.kinds", ""))
+    return told or str(row["aug_type"])
+
+
+def compared(
+    rows: pd.DataFrame,
+    wanted: Mapping[str, Field],
+    passed: Callable[[str], bool],
+    there: Callable[[str], Sequence[bool]] | None = None,
+) -> list[list[str]]:
+    """Compares the dotted fields of runs with a preset's: of each row, what differs.
+
+    Args:
+      rows: tidy, one of each run.
+      wanted: the preset's, as `fields_of` returns them.
+      passed: whether a field may differ.
+      there: marks the runs that have the part which a field is of; all, if not given.
+    """
+    # Of results older than these columns, their record says all that is known.
+    old = rows["digest"].str.startswith(OLD).tolist()
+    found: list[list[str]] = [[] for _ in old]
+    for name in dict.fromkeys([*wanted, *(c for c in rows.columns if "." in c)]):
+        if passed(name):
+            continue
+        told = [""] * len(rows)
+        if name in rows.columns:
+            told = settings.column_in_words(rows[name]).tolist()
+        if name not in wanted:
+            for i, word in enumerate(told):
+                if word and not old[i]:
+                    found[i].append(f"{name} {word} (the paper has no such field)")
+            continue
+        field, has = wanted[name], there(name) if there else [True] * len(rows)
+        for i, word in enumerate(told):
+            value = word or (field.usual if has[i] and not old[i] else field.paper)
+            if value != field.paper:
+                text = f"{_said(name, value)} (the paper: {_said(name, field.paper)})"
+                found[i].append(f"{name} {text}")
+    return found
+
+
+def _said(name: str, value: str) -> str:
+    return "all" if (name, value) == ("data.num_images", "0") else value
+
+
+@functools.cache
+def fields_of(run: Run) -> dict[str, Field]:
+    """Returns the fields of a preset's run, those with usual columns left out."""
+    from ws_jax.names import COLUMN_OF
+    from ws_jax.runs.shown import shown, usual_value
+
+    found = {}
+    for path, *_ in leaves(run):
+        if not {path, common_path(run, path)} & COLUMN_OF.keys():
+            words = (
+                settings.word(v) for v in (shown(run, path), usual_value(run, path))
+            )
+            found[path] = Field(*words)
+    return found
+
+
+@functools.cache
+def columns_of(run: Run) -> dict[str, str]:
+    """Returns the usual columns of a preset's run in words, and `transforms.kinds`."""
+    from ws_jax.names import COLUMN_OF, acting_kinds, run_columns
+    from ws_jax.runs import Sweep
+
+    told = run_columns(Sweep("preset", run), [run])[run]
+    names = [name for name in COLUMN_OF.values() if name not in _CHOSEN]
+    words = {name: settings.word(told[name]) for name in names if name in told}
+    return {**words, "transforms.kinds": acting_kinds(run)}
+
+
+def said(rows: pd.DataFrame) -> str:
+    """Joins what `Presets.scales` says of judged rows, each difference once."""
+    texts = [text for words in rows["scale"].unique() for text in words.split("; ")]
+    return ", ".join(dict.fromkeys(text for text in texts if text))

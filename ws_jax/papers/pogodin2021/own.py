@@ -1,0 +1,96 @@
+"""What the second paper's runs are: its presets, and in what they may differ."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from ws_jax.analysis.departures import Presets
+
+if TYPE_CHECKING:  # a report does not wait for what trains
+    from ws_jax.runs import Run
+
+DATA = ("cifar10", "cifar100", "tiny_imagenet", "imagenet")
+# What the paper's data sets are called by others: by TFDS, or as they are unpacked.
+_NAMES = {
+    "imagenet2012": "imagenet",
+    "ilsvrc2012": "imagenet",
+    "tiny_imagenet_200": "tiny_imagenet",
+}
+
+
+def known_data(name: str) -> str:
+    """Returns the paper's name of a data set; a name of another one as it is.
+
+    A folder of images is the data set that its own name is, without what stands around
+    it: not a part of it in a folder below, nor one whose name has others' words in it.
+
+    Example:
+      >>> known_data("folder:data/imagenet@256/256"), known_data("folder:imagenet/dogs")
+      ('imagenet', 'folder:imagenet/dogs')
+    """
+    kind, _, path = name.partition(":")
+    own = PurePath(path.partition("@")[0]).name if kind == "folder" else name
+    word = own.replace("-", "_").lower()
+    word = _NAMES.get(word, word)
+    return word if word in DATA else name
+
+
+@functools.cache
+def _paper(data: str, epochs: int) -> tuple[Run, ...]:
+    from ws_jax.papers.pogodin2021 import presets
+
+    name = known_data(data)
+    if name not in DATA:
+        return ()
+    if name == "imagenet":
+        return _kinds(presets.imagenet("own", epochs=epochs))
+    if name == "tiny_imagenet":
+        make = functools.partial(presets.tiny_imagenet, "own", epochs=epochs)
+        return tuple(run for n in (1, 4) for run in _kinds(make(copies=n)))
+    return tuple(
+        run
+        for copies in (1, 4)
+        for padding in (4, 0)
+        for run in _kinds(
+            presets.cifar("own", name, copies=copies, padding=padding, epochs=epochs)
+        )
+    )
+
+
+@functools.cache
+def _reduced(data: str, epochs: int) -> tuple[Run, ...]:
+    from ws_jax.papers.pogodin2021 import presets
+
+    if data != "cifar10":
+        return ()
+    each = [presets.reduced("own", copies=n, epochs=epochs) for n in (1, 4)]
+    return tuple(run for sweep in each for run in _kinds(sweep))
+
+
+def _kinds(sweep) -> tuple[Run, ...]:
+    """Returns a run of each kind: shared, free, and free under each kind of phase."""
+    from ws_jax.config import replace_field
+    from ws_jax.papers.pogodin2021 import presets
+    from ws_jax.phases import NoPhase
+
+    free = replace_field(sweep.base, "network.sharing", "free")
+    phases = (presets.INSTANT, presets.SLEEP, NoPhase())
+    shared = replace_field(sweep.base, "train.phase", NoPhase())
+    return (shared, *(replace_field(free, "train.phase", phase) for phase in phases))
+
+
+OWN = Presets(
+    data="cifar10",
+    paper=_paper,
+    reduced=_reduced,
+    free=(
+        "network.start",
+        "network.start_noise",
+        "train.phase.every",
+        "transforms.repeat.times",
+        "transforms.crop.padding",  # what the paper's table has is not known to us
+    ),
+    scale=("network.depth", "network.width", "data.num_images"),
+)
