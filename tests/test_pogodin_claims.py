@@ -102,6 +102,21 @@ def test_a_claim_fails_where_the_order_is_another(changes, claim):
     assert outcomes(made({**HOLDING, **changes}))[claim] == FAILS
 
 
+def test_verdicts_say_which_images_are_scored_and_never_mix_them():
+    def verdicts(frame):
+        found = [v for v in claims.judge(frame) if v.data == "cifar10"]
+        return {(v.claim.number, v.setting): v.outcome for v in found}
+
+    held, whole = "validation images scored", "test images scored"
+    frames = [made(**{"data.split": split}) for split in ("holdout", "published")]
+    for frame, words in zip(frames, (held, whole), strict=True):
+        assert verdicts(frame) == {(n, words): HOLDS for n in range(1, 6)}
+    assert verdicts(made()) == {(n, held): HOLDS for n in range(1, 6)}
+    frames = [frame.assign(sweep=f"sweep {i}") for i, frame in enumerate(frames)]
+    both = verdicts(pd.concat(frames, ignore_index=True))
+    assert both == {(n, w): HOLDS for n in range(1, 6) for w in (held, whole)}
+
+
 def test_likeness_fails_where_it_falls_with_sharing():
     frame = made()
     frame["snr_stem"] = 10 - frame["snr_stem"]

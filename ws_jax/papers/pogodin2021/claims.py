@@ -223,6 +223,9 @@ def known_data(name: str) -> str:
 def judge(frame: pd.DataFrame) -> list[Verdict]:
     """Judges every claim on its data sets, each length of training by itself.
 
+    So are runs whose test images were scored after every epoch, and those that kept
+    images for validation; a verdict's setting says which.
+
     Args:
       frame: results, as `ws_jax.results.read` gives them, with anything missing.
 
@@ -235,9 +238,12 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
         on = rows[rows["data"].map(known_data) == data] if len(rows) else rows
         for limit in sorted(set(on["epochs"]), reverse=True) if len(on) else [0]:
             part = on[on["epochs"] == limit] if len(on) else on
-            found.append((data, int(limit), Evidence(part, data)))
+            scored = runs.scored(part)
+            for words in sorted(set(scored)) or [""]:
+                own = part[scored == words] if words else part
+                found.append((data, int(limit), words, Evidence(own, data)))
     return [
-        Verdict(claim, data, "paper", "paper", tuple(claim.checks(of)), limit)
+        Verdict(claim, data, "paper", "paper", tuple(claim.checks(of)), limit, words)
         for claim in CLAIMS
-        for data, limit, of in found
+        for data, limit, words, of in found
     ]

@@ -85,6 +85,14 @@ def every(rows: pd.DataFrame) -> int:
     return int(_field(rows, "train.phase.every").iloc[0])
 
 
+def scored(rows: pd.DataFrame) -> pd.Series:
+    """Says of each row which images `val_acc` is of: the test images or others."""
+    lacking = pd.Series("", rows.index, dtype="str")
+    test = rows.get("data.split", lacking) == "published"
+    words = np.where(test, "test images scored", "validation images scored")
+    return pd.Series(words, rows.index, dtype="str")
+
+
 def _field(rows: pd.DataFrame, name: str) -> pd.Series:
     usual = _FIELDS[name]
     if name not in rows.columns:
