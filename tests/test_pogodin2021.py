@@ -1,7 +1,9 @@
 """The second paper's settings as the engine has them, and its phases in sweeps."""
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 
 import chex
 import jax
@@ -10,13 +12,16 @@ import numpy as np
 import pytest
 from studies import stop_at_once
 
-from ws_jax import engine, results
+from ws_jax import cli, engine, results
 from ws_jax.checkpoint import load_run
-from ws_jax.config import ConfigError, replace_field
+from ws_jax.config import ConfigError, essence, replace_field
+from ws_jax.data import Dataset, make_splits
+from ws_jax.engine.program import Program
 from ws_jax.measure import WeightSNR
 from ws_jax.models import ResNet, ResNet18
 from ws_jax.optimizers import make_optimizer
 from ws_jax.papers.pogodin2021 import presets
+from ws_jax.phases import Moment
 from ws_jax.runs import Data, Evaluation, Execution, Sweep
 from ws_jax.transforms import Crop, Normalize, transform_batch
 
@@ -25,6 +30,7 @@ STUDIES = {
     "cifar100": presets.cifar("cifar100", "cifar100"),
     "tiny_imagenet": presets.tiny_imagenet("tiny_imagenet"),
     "imagenet": presets.imagenet("imagenet"),
+    "translations": presets.cifar("translations", padding=8, copies=4),
     "reduced": presets.reduced("reduced"),
 }
 
@@ -37,8 +43,8 @@ def test_a_study_is_shared_free_and_every_cadence_in_two_programs(name):
         (run.network.sharing, getattr(run.train.phase, "every", 0)) for run in runs
     ]
     want = [("full", 0), *(("free", every) for every in presets.CADENCES)]
-    seeds = 3 if name == "reduced" else 1
-    assert sorted(set(phases)) == sorted(want) and len(runs) == seeds * len(want)
+    assert sorted(set(phases)) == sorted(want) and len(runs) == 3 * len(want)
+    assert {run.seed for run in runs} == {0, 1, 2}
     assert len({jax.tree.structure(run) for run in runs}) == 2
 
 
@@ -57,13 +63,109 @@ def test_recipes_are_the_published_ones(name, rate, decay, batch, dtype):
     assert (optimizer.kind, optimizer.learning_rate) == ("adamw", rate)
     assert (optimizer.weight_decay, train.batch_size) == (decay, batch)
     assert (train.epochs, train.patience, run.network.dtype) == (200, 200, dtype)
-    assert (run.task.top, run.data.split) == ((5,), "holdout")
+    assert (run.task.top, run.data.split) == ((5,), "published")
+    assert run.network.output_init == "uniform"
     factor = optimizer.schedule.make(200 * 98, 98)
     factors = [factor(jnp.float32(epoch * 98)) for epoch in (0, 99, 100, 149, 150, 199)]
     np.testing.assert_allclose(factors, [1, 1, 0.25, 0.25, 0.0625, 0.0625])
     phase = train.phase
     assert (phase.kind, phase.count, phase.first) == ("group_mean", "epoch", 1)
     assert (phase.sharing, phase.border) == ("periodic:window", True)
+
+
+# Of each study: images that train and that are scored, batches of an epoch, and how
+# often an epoch shares kernels every 1, 10 and 100 batches: those of the released code.
+EPOCHS = {
+    "cifar10": (50_000, 10_000, 98, (98, 10, 1)),
+    "cifar100": (50_000, 10_000, 98, (98, 10, 1)),
+    "translations": (50_000, 10_000, 98, (98, 10, 1)),
+    "tiny_imagenet": (100_000, 10_000, 196, (196, 20, 2)),
+    "imagenet": (1_281_167, 50_000, 5005, (5005, 501, 51)),
+}
+
+
+@pytest.mark.parametrize("name", EPOCHS)
+def test_all_images_train_and_the_published_test_images_are_scored(name):
+    train, scored, batches, shares = EPOCHS[name]
+    images = np.zeros((train + scored, 1, 1, 1), np.uint8)
+    dataset = Dataset(
+        "zeros", "1", images, np.arange(len(images), dtype=np.int32) % 2, 2, train
+    )
+    run = STUDIES[name].checked().base
+    (split,) = make_splits(dataset, run.data)
+    np.testing.assert_array_equal(split.train, np.arange(train))
+    np.testing.assert_array_equal(split.validation, np.arange(train, train + scored))
+    assert not len(split.test)
+    program = Program(run, (1, 1, 1), 2, {"train": (len(split.train),)})
+    assert program.steps_per_epoch == batches
+    number = jnp.arange(1, batches + 1)
+    for every, count in zip((1, 10, 100), shares, strict=True):
+        phase = dataclasses.replace(run.train.phase, every=every)
+        due = phase.due(Moment(None, 3 * batches + number, number, 3))
+        assert int(due.sum()) == count and bool(due[0])
+
+
+def test_colours_are_those_of_the_images_that_train():
+    def colours(run):
+        (normal,) = (t for t in run.transforms if isinstance(t, Normalize))
+        return normal.std
+
+    whole, held = presets.COLOURS["cifar10"], presets.COLOURS_HELD_OUT["cifar10"]
+    assert whole == (
+        (0.49139965, 0.4821585, 0.44653103), (0.24703225, 0.24348518, 0.26158783)
+    )  # fmt: skip
+    assert colours(STUDIES["cifar10"].base) == whole[1]
+    part = presets.cifar("part", all_images=False).base
+    assert colours(part) == colours(STUDIES["reduced"].base) == held[1]
+    assert (part.data.split, part.data.holdout) == ("holdout", 0.1)
+    assert colours(STUDIES["cifar100"].base) == presets.COLOURS["cifar100"][1]
+    for name in ("cifar10", "cifar100"):
+        both = zip(presets.COLOURS[name], presets.COLOURS_HELD_OUT[name], strict=True)
+        for one, other in both:
+            assert one != other
+            np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+def test_the_stored_study_is_what_its_config_gives():
+    folder = Path(__file__).parents[1] / "docs/results/pogodin_cifar10_reduced"
+    record = json.loads((folder / "sweep.json").read_text())
+    sweep = presets.reduced("pogodin_cifar10_reduced").checked()
+    stored = Sweep.from_values(record["config"]).checked()
+    assert "output_init" not in record["config"]["base"]["network"]
+    assert essence(stored.base) == essence(sweep.base)
+    kept = {run["digest"] for part in record["chunks"] for run in part["runs"]}
+    data = record["data"]["fingerprint"]
+    assert {run.digest(data) for run in sweep.runs()} == kept and len(kept) == 15
+    assert {run.digest(data) for run in stored.runs()} == kept
+    # The way of the full studies is another training.
+    other = replace_field(sweep.base, "network.output_init", "uniform")
+    assert other.digest(data) not in kept
+
+
+CONFIGS = Path(__file__).parents[1] / "configs" / "pogodin2021"
+
+
+def test_full_configs_are_as_released_and_translations_shift_four_copies():
+    found = {}
+    for name in (*cli.load_studies("pogodin2021"), "imagenet"):
+        sweep = cli.load_sweep(str(CONFIGS / f"{name}.py")).checked()
+        runs = found[name] = sweep.runs()
+        assert {run.seed for run in runs} == {0, 1, 2}
+        assert {run.data.split for run in runs} == {"published"}
+        assert {run.network.output_init for run in runs} == {"uniform"}
+        assert f"{len(runs)} runs of 200" in " ".join(sweep_text(name).split())
+    moved = found.pop("cifar10_translations")
+    assert len(moved) == 6 and all(len(runs) == 15 for runs in found.values())
+    for run in moved:
+        kinds = {t.kind: t for t in run.transforms}
+        assert (kinds["repeat"].times, kinds["crop"].padding) == (4, 8)
+    del found["imagenet"]
+    total = len(moved) + sum(map(len, found.values()))
+    assert f"{total} runs" in " ".join(sweep_text("paper").split())
+
+
+def sweep_text(name):
+    return (CONFIGS / f"{name}.py").read_text()
 
 
 def test_decay_is_decoupled_as_in_the_recipe():
@@ -74,12 +176,16 @@ def test_decay_is_decoupled_as_in_the_recipe():
     np.testing.assert_allclose(updates["w"], 1e-4 * params["w"], rtol=1e-6)
 
 
+@pytest.mark.parametrize("all_images", [True, False])
 @pytest.mark.parametrize("name", presets.COLOURS)
-def test_a_pixel_of_the_mean_colour_and_all_padding_are_zero(name):
-    normal = presets.normalize(name)
+def test_a_pixel_of_the_mean_colour_and_all_padding_are_zero(name, all_images):
+    normal = presets.normalize(name, all_images=all_images)
     whole = [255 * m for m in normal.mean]
     np.testing.assert_allclose(whole, np.round(whole), atol=1e-9)
-    means = presets.COLOURS[name][0]
+    colours = presets.COLOURS
+    if not all_images:
+        colours = colours | presets.COLOURS_HELD_OUT
+    means = colours[name][0]
     assert all(0 <= m - n < 1 / 255 for m, n in zip(means, normal.mean, strict=True))
     pixel = jnp.asarray(np.round(whole).astype(np.uint8) / np.float32(255))
     images = jnp.broadcast_to(pixel, (1, 8, 8, 3))
@@ -100,18 +206,23 @@ def test_translations_and_networks_of_each_study():
         name: [t.kind for t in sweep.checked().base.transforms]
         for name, sweep in STUDIES.items()
     }
-    assert kinds["cifar10"] == ["repeat", "flip", "normalize", "crop"]
+    assert kinds["cifar10"] == ["repeat", "flip", "normalize"]
+    for name in ("translations", "reduced"):
+        assert kinds[name] == ["repeat", "flip", "normalize", "crop"]
+    assert STUDIES["reduced"].base.transforms[-1] == Crop(padding=4)
     assert kinds["tiny_imagenet"] == ["repeat", "cut", "normalize", "centre"]
     assert kinds["imagenet"] == ["resized_cut", "flip", "normalize", "centre"]
     networks = {name: sweep.base.network for name, sweep in STUDIES.items()}
-    assert networks["imagenet"] == ResNet18(width=32, dtype="bfloat16")
-    assert networks["cifar10"] == ResNet(depth=20, width=16, dtype="bfloat16")
-    assert STUDIES["tiny_imagenet"].base.data.name == "folder:tiny-imagenet-200@64"
-    none = presets.tiny_imagenet("none", padding=0).base
+    assert networks["imagenet"] == ResNet18(
+        width=32, dtype="bfloat16", output_init="uniform"
+    )
+    assert networks["cifar10"] == ResNet(
+        depth=20, width=16, dtype="bfloat16", output_init="uniform"
+    )
+    none = STUDIES["tiny_imagenet"].base
     assert none.data.name == "folder:tiny-imagenet-200@48"
-    assert [t.kind for t in presets.cifar("none", padding=0).base.transforms] == [
-        "repeat", "flip", "normalize"
-    ]  # fmt: skip
+    shifted = presets.tiny_imagenet("shifted", padding=8).base
+    assert shifted.data.name == "folder:tiny-imagenet-200@64"
     assert any(isinstance(t, Normalize) for t in none.transforms)
 
 

@@ -40,12 +40,19 @@ NAMES = [
 ]
 
 
-def made(accuracies=HOLDING, seeds=3, epochs=20, **columns):
+def made(
+    accuracies=HOLDING,
+    seeds=3,
+    epochs=20,
+    preset=presets.reduced,
+    options=(),
+    **columns,
+):
     found = []
     for (sharing, every, copies), accuracy in accuracies.items():
-        sweep = presets.reduced(
+        sweep = preset(
             "made", sharing=(sharing,), cadences=(every or 100,), copies=copies,
-            seeds=range(seeds), epochs=epochs,
+            seeds=range(seeds), epochs=epochs, **dict(options),
         ).checked()  # fmt: skip
         told = run_columns(sweep, sweep.runs(), "images")
         for run in sweep.runs():
@@ -94,6 +101,31 @@ def test_all_claims_hold_where_they_should():
 )
 def test_a_claim_fails_where_the_order_is_another(changes, claim):
     assert outcomes(made({**HOLDING, **changes}))[claim] == FAILS
+
+
+def test_shifted_images_and_others_are_judged_apart_but_for_translations():
+    without = made({**HOLDING, ("full", 0, 1): 0.69}, options={"padding": 0})
+    both = pd.concat([made(), without.assign(sweep="other")], ignore_index=True)
+    found = [v for v in claims.judge(both) if v.data == "cifar10"]
+    first = {v.setting.split(", ")[1]: v.outcome for v in found if v.claim.number == 1}
+    assert first == {"images shifted": HOLDS, "images not shifted": FAILS}
+    (fourth,) = [v for v in found if v.claim.number == claims.TRANSLATIONS]
+    assert fourth.setting == "validation images scored"
+
+
+def test_verdicts_say_which_images_are_scored_and_never_mix_them():
+    def verdicts(frame):
+        found = [v for v in claims.judge(frame) if v.data == "cifar10"]
+        return {(v.claim.number, v.setting.split(",")[0]): v.outcome for v in found}
+
+    held, whole = "validation images scored", "test images scored"
+    frames = [made(), made(preset=presets.cifar)]
+    for frame, words in zip(frames, (held, whole), strict=True):
+        assert verdicts(frame) == {(n, words): HOLDS for n in range(1, 6)}
+    assert verdicts(made()) == {(n, held): HOLDS for n in range(1, 6)}
+    frames = [frame.assign(sweep=f"sweep {i}") for i, frame in enumerate(frames)]
+    both = verdicts(pd.concat(frames, ignore_index=True))
+    assert both == {(n, w): HOLDS for n in range(1, 6) for w in (held, whole)}
 
 
 def test_likeness_fails_where_it_falls_with_sharing():

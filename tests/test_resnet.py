@@ -18,7 +18,7 @@ from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError, check_config
 from ws_jax.data import make_splits, make_synthetic
 from ws_jax.engine.program import make_program
-from ws_jax.models import Arithmetic, ResNet
+from ws_jax.models import Arithmetic, ResNet, ResNet18
 from ws_jax.optimizers import SGD
 from ws_jax.phases import GroupMean, map_fields
 from ws_jax.runs import Data, Evaluation, Execution, Run, Sweep, Train
@@ -89,6 +89,39 @@ def test_a_shared_one_is_the_plain_network(train):
     chex.assert_trees_all_close(
         flat(state["batch_stats"]), dict(other["batch_stats"]), rtol=1e-4, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("width", [2, 16])
+@pytest.mark.parametrize("network", [ResNet, ResNet18])
+def test_how_the_classifier_starts(network, width):
+    x, classes = jnp.zeros((1, 32, 32, 3)), 1000
+    found = {}
+    for name in ("normal", "uniform"):
+        module = network(width=width, output_init=name).make(classes, Arithmetic())
+        init = jax.jit(module.init, static_argnums=2)
+        found[name] = init(jax.random.key(0), x, False)["params"]
+    fan_in = width * 2 ** (network.stages - 1)
+    usual, own = (found[name].pop("output") for name in ("normal", "uniform"))
+    # Nothing else starts otherwise.
+    chex.assert_trees_all_equal(found["normal"], found["uniform"])
+    assert not np.any(usual["bias"])
+    assert np.asarray(usual["kernel"]).shape == (fan_in, classes)
+    error = 4 * math.sqrt(2 / usual["kernel"].size)  # of a variance, in parts of it
+    np.testing.assert_allclose(usual["kernel"].var(), 1 / fan_in, rtol=error)
+    bound = 1 / math.sqrt(fan_in)
+    for part in own.values():
+        near = 8 / part.size  # that none of so many comes nearer has odds of e^-8
+        assert bound * (1 - near) < float(jnp.abs(part).max()) <= bound
+        np.testing.assert_allclose(
+            part.var(), 1 / (3 * fan_in), rtol=4 * math.sqrt(0.8 / part.size)
+        )
+        assert abs(float(part.mean())) < 4 * bound / math.sqrt(3 * part.size)
+    assert abs(np.corrcoef(own["kernel"][0], own["bias"])[0, 1]) < 0.2
+
+
+def test_an_unknown_start_of_the_classifier_is_refused():
+    with pytest.raises(ConfigError, match="did you mean 'uniform'"):
+        check_config(ResNet(output_init="unifrom"))
 
 
 def spread(params, like):

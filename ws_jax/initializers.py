@@ -76,6 +76,25 @@ def kaiming_normal(counting: str = "kernel", fan: str = "out"):
     return init
 
 
+def bounded_uniform(fan_in: int):
+    """Returns a linen initialiser: uniform in ±1 / sqrt(fan_in).
+
+    Its variance is 1 / (3 fan_in). For the kernel and the bias of a dense layer: a
+    bias has no fan of its own.
+
+    Args:
+      fan_in: inputs of the layer.
+    Source: PyTorch's default of `nn.Linear`, which the released code of Pogodin et al.
+      2021 keeps.
+    """
+    limit = 1 / math.sqrt(fan_in)
+
+    def init(key: Array, shape: tuple[int, ...], dtype=jnp.float32) -> Array:
+        return jax.random.uniform(key, shape, dtype, -limit, limit)
+
+    return init
+
+
 def near_shared(kernel_init: Callable[..., Array], noise: float | Array):
     """Returns a linen initialiser: one draw for all sites, and noise of each site.
 

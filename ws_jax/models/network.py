@@ -139,7 +139,12 @@ class SharedNetwork(Network):
 
 
 def classify(
-    x: Array, layout: str, num_outputs: int, how: Arithmetic, kernel_init: Any
+    x: Array,
+    layout: str,
+    num_outputs: int,
+    how: Arithmetic,
+    kernel_init: Any,
+    bias_init: Any = nn.initializers.zeros,
 ) -> Array:
     """Makes outputs of the mean over all sites, in the module that calls it.
 
@@ -149,9 +154,14 @@ def classify(
       num_outputs: as said.
       how: of the product.
       kernel_init: of the layer, which is called `output`.
+      bias_init: of the same.
     """
     dense = nn.Dense(
-        num_outputs, kernel_init=kernel_init, precision=how.precision, name="output"
+        num_outputs,
+        kernel_init=kernel_init,
+        bias_init=bias_init,
+        precision=how.precision,
+        name="output",
     )
     return dense(global_average(x, layout))
 

@@ -10,7 +10,7 @@ import flax.linen as nn
 from jaxtyping import Array, Float
 
 from ws_jax.config import config, data, require, static
-from ws_jax.initializers import kaiming_normal, near_shared
+from ws_jax.initializers import bounded_uniform, kaiming_normal, near_shared
 from ws_jax.layers import SharedConv
 from ws_jax.lowerings import arrange, natural_layout
 from ws_jax.models.network import (
@@ -39,8 +39,10 @@ class Residual(SharedNetwork):
 
     Kernels are drawn from a normal distribution of variance 2 / fan, each by itself, or
     near one that all sites share (`start`). A kernel's fan is its window times its
-    output channels (or its input channels), sites not counted unless `fans` says so;
-    the classifier's variance is 1 / fan_in.
+    output channels (or its input channels), sites not counted unless `fans` says so.
+    The classifier's kernel is drawn from a truncated normal distribution of variance
+    1 / fan_in and its bias is zero, or both are uniform in ±1 / sqrt(fan_in), a third
+    of that variance, as in the released code of Pogodin et al. (`output_init`).
 
     Attributes:
       stages: how many there are; each but the first begins with a stride of 2.
@@ -66,6 +68,10 @@ class Residual(SharedNetwork):
     init_fan: str = static(
         "out", "of kernels: window x channels out, or in", names=("out", "in")
     )
+    output_init: str = static(
+        "normal", "of the classifier: normal of variance 1 / fan_in, biases zero, or "
+        "uniform in ±1 / sqrt(fan_in), biases too", names=("normal", "uniform"),
+    )  # fmt: skip
     fans: str = fans_field()
     start: str = static(
         "random", "kernels at the start: each drawn by itself, or one draw that all "
@@ -187,9 +193,8 @@ class ResNetModule(nn.Module):
                     name=f"stage_{stage}_block_{number}",
                 )
                 x = block(x, train)
-        return classify(
-            x, layout, self.num_outputs, how, nn.initializers.lecun_normal()
-        )
+        inits = _output_inits(net.output_init, x.shape[layout.index("C")])
+        return classify(x, layout, self.num_outputs, how, *inits)
 
 
 class Block(nn.Module):
@@ -227,6 +232,13 @@ class Block(nn.Module):
             x = self.conv(own, features, 1, stride, name="shortcut")(x)
             x = self.norm(name="shortcut_norm")(x, train)
         return nn.relu(x + y)
+
+
+def _output_inits(name: str, fan_in: int) -> tuple[Any, Any]:
+    """Returns the initialisers of the classifier's kernel and bias."""
+    if name == "uniform":
+        return bounded_uniform(fan_in), bounded_uniform(fan_in)
+    return nn.initializers.lecun_normal(), nn.initializers.zeros
 
 
 def _conv(

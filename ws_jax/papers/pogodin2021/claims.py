@@ -141,6 +141,7 @@ def likeness(of: Evidence) -> Iterator[Check]:
         yield of.check(what, ahead, unit="distance")
 
 
+TRANSLATIONS = 4  # the number of the claim on them
 CLAIMS = (
     Claim(
         1,
@@ -197,7 +198,10 @@ CLAIMS = (
 def judge(frame: pd.DataFrame) -> list[Verdict]:
     """Judges every claim on its data sets, each length of training by itself.
 
-    Only the paper's runs are judged (`runs.left_out` names the others).
+    Only the paper's runs are judged (`runs.left_out` names the others). Those whose
+    test images were scored after every epoch, and those that kept images for
+    validation, are judged apart; so are, but for the claim on translations, those whose
+    images were shifted and those whose were not. A verdict's setting says which.
 
     Args:
       frame: results, as `ws_jax.results.read` gives them, with anything missing.
@@ -206,12 +210,7 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
       The verdicts, in the claims' order.
     """
     rows = runs.select(frame)
-    found = []
-    for data in DATA:
-        on = rows[rows["data"].map(known_data) == data] if len(rows) else rows
-        for limit in sorted(set(on["epochs"]), reverse=True) if len(on) else [0]:
-            part = on[on["epochs"] == limit] if len(on) else on
-            found.append((data, int(limit), Evidence(part, data)))
+    parts = {shifted: _parts(rows, shifted) for shifted in (False, True)}
     return [
         Verdict(
             claim,
@@ -220,8 +219,30 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
             "paper",
             tuple(claim.checks(of)),
             limit,
+            words,
             scale=departures.said(of.rows),
         )
         for claim in CLAIMS
-        for data, limit, of in found
+        for data, limit, words, of in parts[claim.number != TRANSLATIONS]
     ]
+
+
+def _parts(rows: pd.DataFrame, shifted: bool) -> list[tuple[str, int, str, Evidence]]:
+    """Cuts runs into what is judged by itself: data, epochs, setting, and the runs.
+
+    Args:
+      rows: as `runs.select` returns them.
+      shifted: whether runs with shifted images are judged apart from those without.
+    """
+    found = []
+    for data in DATA:
+        on = rows[rows["data"].map(known_data) == data] if len(rows) else rows
+        for limit in sorted(set(on["epochs"]), reverse=True) if len(on) else [0]:
+            part = on[on["epochs"] == limit] if len(on) else on
+            setting = runs.scored(part)
+            if shifted:
+                setting = setting + runs.shifted(part)
+            for words in sorted(set(setting)) or [""]:
+                own = part[setting == words] if words else part
+                found.append((data, int(limit), words, Evidence(own, data)))
+    return found

@@ -53,8 +53,16 @@ def _paper(data: str, epochs: int) -> tuple[Run, ...]:
         run
         for copies in (1, 4)
         for padding in (4, 0)
+        for whole in (True, False)
         for run in _kinds(
-            presets.cifar("own", name, copies=copies, padding=padding, epochs=epochs)
+            presets.cifar(
+                "own",
+                name,
+                copies=copies,
+                padding=padding,
+                all_images=whole,
+                epochs=epochs,
+            )
         )
     )
 
@@ -65,8 +73,14 @@ def _reduced(data: str, epochs: int) -> tuple[Run, ...]:
 
     if data != "cifar10":
         return ()
-    each = [presets.reduced("own", copies=n, epochs=epochs) for n in (1, 4)]
-    return tuple(run for sweep in each for run in _kinds(sweep))
+    return tuple(
+        run
+        for copies in (1, 4)
+        for padding in (4, 0)
+        for run in _kinds(
+            presets.reduced("own", copies=copies, padding=padding, epochs=epochs)
+        )
+    )
 
 
 def _kinds(sweep) -> tuple[Run, ...]:

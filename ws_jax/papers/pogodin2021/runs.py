@@ -108,6 +108,23 @@ def every(rows: pd.DataFrame) -> int:
     return int(OWN.values(rows, "train.phase.every").iloc[0])
 
 
+def scored(rows: pd.DataFrame) -> pd.Series:
+    """Says of each row which images `val_acc` is of: the test images or others."""
+    lacking = pd.Series("", rows.index, dtype="str")
+    test = rows.get("data.split", lacking) == "published"
+    words = np.where(test, "test images scored", "validation images scored")
+    return pd.Series(words, rows.index, dtype="str")
+
+
+def shifted(rows: pd.DataFrame) -> pd.Series:
+    """Says of each row whether images were shifted in training, where some were not."""
+    said = rows["aug_type"].str.contains("crop") if len(rows) else pd.Series(dtype=bool)
+    if said.nunique() < 2:
+        return pd.Series("", rows.index, dtype="str")
+    words = np.where(said, ", images shifted", ", images not shifted")
+    return pd.Series(words, rows.index, dtype="str")
+
+
 def _snr(rows: pd.DataFrame) -> pd.Series:
     layers = [name for name in rows.columns if name.startswith("snr_")]
     names = [name for name in layers if not name.endswith("/shortcut")]
