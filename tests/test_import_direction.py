@@ -20,7 +20,7 @@ ORDER = (
 WITHIN = {
     "engine": "program predict evaluate train fits mapping memory living study chunk "
     "progress describe extend table training sweep",
-    "storage": "integrity foreign status events locks standins results stored ledger "
+    "storage": "integrity status events locks standins results stored ledger "
     "checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",
     "phases": "phase periodic means hebbian sleep",

@@ -13,15 +13,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from absl import logging
-
 from ws_jax.config import replace_field
 from ws_jax.engine.chunk import describe_chunks, make_chunks, recorded_chunks
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.study import Study
 from ws_jax.runs import Run
 from ws_jax.storage import results
-from ws_jax.storage.foreign import changed_code
 from ws_jax.storage.results import RESULTS_FILE
 from ws_jax.storage.stored import (
     chunk_digest,
@@ -60,28 +57,13 @@ def extended(
     entries = check_extension(study, path, here, new)
     begun = recorded_chunks(study, {"chunks": entries})
     added = make_chunks(study, mapped, compiling, begun)
+    # As the sweep was before, for the reader.
+    past = {key: here[key] for key in ("config", "versions", "device") if key in here}
     return {
-        **_following(here, new),
+        **new,
         "chunks": [*entries, *describe_chunks(study, added)],
+        "extended_from": [*here.get("extended_from", []), past],
     }
-
-
-def under_new_code(here: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the record of a sweep that goes on under other code of a user's own."""
-    return {**_following(here, new), "chunks": here["chunks"]}
-
-
-def _following(here: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """The new record, which tells the reader how the sweep was before."""
-    if files := changed_code(here, new):
-        logging.warning(
-            "the code of %s has changed since this sweep began: what was trained "
-            "stays, what trains from now on does so by the new code",
-            ", ".join(files),
-        )
-    told = ("config", "code", "versions", "device")
-    past = {key: here[key] for key in told if key in here}
-    return {**new, "extended_from": [*here.get("extended_from", []), past]}
 
 
 def check_extension(

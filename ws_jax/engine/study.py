@@ -5,21 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import jax
 
-from ws_jax.config import Config, ConfigError, map_parts
-from ws_jax.data import DATASETS, SPLITS, Dataset, Split, load, make_splits
+from ws_jax.config import ConfigError
+from ws_jax.data import Dataset, Split, load, make_splits
 from ws_jax.engine.fits import check_changes, check_run
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.program import Examples, Program, make_examples, make_program
 from ws_jax.names import group_names, run_columns
 from ws_jax.phases import NoPhase
 from ws_jax.runs import Run, Sweep
-from ws_jax.schemes import SCHEMES
-from ws_jax.storage.foreign import foreign_code
 from ws_jax.storage.workdir import environment
 
 
@@ -144,19 +141,5 @@ def make_record(sweep: Sweep, dataset: Dataset) -> dict[str, Any]:
         # As JSON has it, so that it equals what is read back: tuples are lists.
         "config": json.loads(json.dumps(sweep.values())),
         "data": dataset.identity,
-        "code": foreign_code(_parts(sweep)),
         **environment(),
     }
-
-
-def _parts(sweep: Sweep) -> Iterator[Any]:
-    """The classes of all configs of a sweep, and what else a text may name."""
-    found: list[Any] = []
-    values = [value for values in sweep.axes.values() for value in values]
-    for value in [sweep.base, *values]:
-        for config in value if isinstance(value, tuple) else (value,):
-            if isinstance(config, Config):
-                map_parts(lambda part: found.append(type(part)) or part, config)
-    yield from found
-    for named in (SCHEMES, DATASETS, SPLITS):
-        yield from named.values()

@@ -20,7 +20,7 @@ from ws_jax.engine.chunk import (
     make_chunks,
     recorded_chunks,
 )
-from ws_jax.engine.extend import check_extension, extended, under_new_code
+from ws_jax.engine.extend import check_extension, extended
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.progress import Progress, counted
 from ws_jax.engine.study import Study, make_record, map_groups, prepare
@@ -29,7 +29,6 @@ from ws_jax.engine.training import Training
 from ws_jax.runs import Sweep
 from ws_jax.storage import results
 from ws_jax.storage.events import EVENT_FOLDER, EventFiles
-from ws_jax.storage.foreign import changed_code
 from ws_jax.storage.locks import part_lock
 from ws_jax.storage.status import Status
 from ws_jax.storage.workdir import (
@@ -122,7 +121,7 @@ def check_start(
         here = folder.here() if extend else None
         if here is not None and differences(here, new):
             check_extension(study, folder.path, here, new)
-        elif here is None or not changed_code(here, new):
+        else:
             folder.find(new, overwrite=False)
     return study
 
@@ -174,9 +173,6 @@ def _agree(
         added = len(record["chunks"]) - len(here["chunks"])
         progress.say(f"extending the sweep in {folder.path} by {added} chunks")
         return folder.change(record)
-    if here is not None and changed_code(here, new):
-        folder.be_alone()
-        return folder.change(under_new_code(here, new))
     record = folder.find(new, overwrite)
     if record is not None:
         return record

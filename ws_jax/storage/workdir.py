@@ -17,7 +17,6 @@ import jax
 import ws_jax
 from ws_jax.config import differing_fields
 from ws_jax.storage.events import EVENT_FOLDER
-from ws_jax.storage.foreign import changed_code
 from ws_jax.storage.integrity import WorkdirError, check_own, remove_folder
 from ws_jax.storage.locks import (
     LOCK_FILE,
@@ -233,13 +232,6 @@ class Workdir:
                 f"{self.path} holds a sweep with another config (there -> asked):"
                 f"{listed}\nName another folder with --workdir, or remove what is "
                 "there with --overwrite; more runs or epochs are added with --extend"
-            )
-        if files := changed_code(here, new):
-            raise WorkdirError(
-                f"{self.path} holds this sweep as {', '.join(files)} was before its "
-                "code changed: what was trained by both would be no single training. "
-                "Put the code back, name another folder with --workdir, or go on with "
-                "the code as it is now with --extend, which the record will tell"
             )
         return here
 
