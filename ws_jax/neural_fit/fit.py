@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,8 @@ def write(table: pd.DataFrame, about: Mapping[str, Any], folder: Path) -> None:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     content = seal_parquet(buffer.getvalue())
+    # What is left of a write that was stopped must not go by an older record.
+    (folder / RECORD).unlink(missing_ok=True)
     write_atomically(folder / TABLE, content)
     text = json.dumps(seal({**about, "table": _digest(content)}), indent=1)
     write_atomically(folder / RECORD, text.encode())

@@ -19,6 +19,7 @@ FREE = (
     "execution.checkpoint_every",
     "execution.keep",
     "execution.keep_state",
+    "execution.changed_code",
     "evaluation.test",
     "train.optimizer.decays",  # whether a decay of 0 is taken along as an argument
     "semantics",  # the bundle, by which a preset is chosen
