@@ -106,6 +106,22 @@ def test_grey_and_odd_sized_images_become_alike(tmp_path):
     assert found.images.shape == (23, 9, 9, 3)
 
 
+def test_images_of_more_than_eight_bits_are_refused(tmp_path):
+    make(tmp_path / "own")
+    path = tmp_path / "own" / "train" / "n01" / "deep.png"
+    Image.fromarray(np.full((9, 9), 40000, np.uint16)).save(path)
+    with pytest.raises(data.DataError, match="deep.png .* mode I;16"):
+        data.load("folder:own", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA"])
+def test_images_of_eight_bits_are_read_in_every_mode(tmp_path, mode):
+    make(tmp_path / "own")
+    path = tmp_path / "own" / "train" / "n01" / "other.png"
+    Image.new("RGB", (9, 9)).convert(mode).save(path)
+    assert len(data.load("folder:own", data_dir=tmp_path)) == 23
+
+
 def test_annotations_of_test_images_are_read(tmp_path):
     make(tmp_path / "own", counts=((2, 2, 2), (0, 0, 0)))
     lines, images = [], []

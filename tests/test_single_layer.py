@@ -358,6 +358,30 @@ def test_a_study_is_written_once_and_read_back(tmp_path):
             call(tmp_path / "one")
 
 
+def test_a_study_killed_before_its_record_is_simulated_again(tmp_path, monkeypatch):
+    pools = [dataclasses.replace(INSTANT, windows=(2,), trials=1)]
+    other = [dataclasses.replace(pools[0], seed=1)]
+    single_layer.write(pools, tmp_path)
+    table = (tmp_path / single_layer.TABLE).read_bytes()
+    record = (tmp_path / single_layer.RECORD).read_bytes()
+
+    def killed(frame):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(single_layer, "draw", killed)
+        single_layer.write(other, tmp_path, overwrite=True)
+    spliced = (tmp_path / single_layer.TABLE).read_bytes()
+    single_layer.write(pools, tmp_path)
+    assert set(single_layer.read(tmp_path)["seed"]) == {0}
+    assert (tmp_path / single_layer.TABLE).read_bytes() == table
+    # As former versions may have left it: the record of one beside the table of other.
+    (tmp_path / single_layer.TABLE).write_bytes(spliced)
+    (tmp_path / single_layer.RECORD).write_bytes(record)
+    with pytest.raises(ResultsError, match="not the table of"):
+        single_layer.write(pools, tmp_path)
+
+
 def test_nothing_is_simulated_for_a_folder_that_cannot_be(tmp_path, monkeypatch):
     monkeypatch.setattr(Instant, "simulate", None)
     (tmp_path / "file").touch()

@@ -17,6 +17,8 @@ from ws_jax.data.dataset import FOLDER, DataError, Dataset
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
 _TEST_PARTS = ("val", "validation", "test")
 _ANNOTATIONS = "val_annotations.txt"  # TinyImageNet's test images lie in one folder
+# Of eight bits a channel: Pillow cuts larger values off at 255, and says nothing.
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 _SIZE = re.compile(r"(?P<path>.+?)(@((?P<resize>\d+)/)?(?P<crop>\d+))?")
 
 
@@ -198,11 +200,17 @@ def _decode(path: Path, resize: int, crop: int) -> np.ndarray:
     damage += (Image.DecompressionBombError,)
     try:
         with Image.open(path) as file:
+            mode = file.mode
             image = file.convert("RGB")
     except damage as error:
         raise DataError(
             f"{path} cannot be read as an image ({error}): it is damaged, or no image"
         ) from error
+    if mode not in _MODES:
+        raise DataError(
+            f"{path} is an image of mode {mode}: allowed are {', '.join(_MODES)}, "
+            "which have eight bits a channel; scale it to these first"
+        )
     if resize:
         scale = resize / min(image.size)
         sides = [max(resize, round(scale * side)) for side in image.size]

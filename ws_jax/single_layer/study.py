@@ -7,6 +7,7 @@ a table, a record and a picture of minus the logarithm of the SNR beside its lim
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
 import os
@@ -266,12 +267,19 @@ def write(pools: Sequence[Pool], workdir: str | Path, overwrite: bool = False) -
         )
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
-    write_atomically(folder / TABLE, seal_parquet(buffer.getvalue()))
+    content = seal_parquet(buffer.getvalue())
+    # What is left of a write that was stopped must not go by an older record.
+    (folder / RECORD).unlink(missing_ok=True)
+    write_atomically(folder / TABLE, content)
     write_atomically(folder / PICTURE, to_png(draw(frame)))
     # Last, since with it a study counts as done.
-    record = seal({"config": config, **environment()})
+    record = seal({"config": config, "table": _digest(content), **environment()})
     write_atomically(folder / RECORD, json.dumps(record, indent=1).encode())
     return folder
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def to_png(figure: Figure) -> bytes:
@@ -303,12 +311,15 @@ def read(workdir: str | os.PathLike) -> pd.DataFrame:
     """Reads the table of a study, as `simulate` returns it.
 
     Raises:
-      ResultsError: if there is none, or it is damaged.
+      ResultsError: if there is none, or it is damaged, or not that of its record.
     """
+    want = read_record(workdir).get("table")
     path = Path(workdir) / TABLE
     try:
         content = path.read_bytes()
         check_parquet(content)
+        if want not in (None, _digest(content)):  # older records do not say
+            raise Damage(f"it is not the table of {RECORD}")
         return pd.read_parquet(io.BytesIO(content))
     except (OSError, Damage, ValueError) as error:
         raise ResultsError(
