@@ -279,6 +279,7 @@ NO_NUMBER = {
     "execution.checkpoint_every",
     "execution.keep",
     "execution.keep_state",
+    "execution.changed_code",
     "semantics",
     "evaluation.views",
     "evaluation.measures",

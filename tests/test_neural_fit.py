@@ -487,6 +487,22 @@ def test_a_damaged_or_another_table_is_refused(name, tmp_path):
             neural_fit.read(tmp_path / "a")
 
 
+def test_a_write_that_was_killed_leaves_no_record_of_another_table(
+    tmp_path, monkeypatch
+):
+    frame = pd.DataFrame({"layer": ["stem"], "score": [0.5]})
+    fit.write(frame, {"run": "a"}, tmp_path)
+
+    def killed(path, content):
+        path.write_bytes(content)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(fit, "write_atomically", killed)
+        fit.write(frame, {"run": "b"}, tmp_path)
+    assert not (tmp_path / fit.RECORD).exists()
+
+
 @pytest.mark.slow
 def test_a_run_is_compared_written_and_refused(trained, tmp_path):
     folder, name = trained

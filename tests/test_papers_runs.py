@@ -118,7 +118,7 @@ ALLOWED = {
     *("evaluation.views", "evaluation.measures", "evaluation.test"),
     "evaluation.measures.distances.radii",
     *("execution.chunk", "execution.lowering", "execution.checkpoint_every"),
-    *("execution.keep", "execution.keep_state"),
+    *("execution.keep", "execution.keep_state", "execution.changed_code"),
 }
 
 

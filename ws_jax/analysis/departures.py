@@ -35,6 +35,7 @@ HARMLESS = (
     "execution.checkpoint_every",
     "execution.keep",
     "execution.keep_state",
+    "execution.changed_code",
     "train.optimizer.decays",  # whether a decay of 0 is taken along as an argument
     "data.fingerprint",  # the order of the images: judged apart, not left out
 )

@@ -27,7 +27,13 @@ from ws_jax.storage.stored import (
     keeps_state,
     state_of_done,
 )
-from ws_jax.storage.workdir import WorkdirError, differences
+from ws_jax.storage.workdir import (
+    WorkdirError,
+    changed_code,
+    check_code,
+    differences,
+    with_code,
+)
 
 _EPOCHS = "base.train.epochs"
 _HOW = "train it in another folder with --workdir"
@@ -58,9 +64,12 @@ def extended(
     begun = recorded_chunks(study, {"chunks": entries})
     added = make_chunks(study, mapped, compiling, begun)
     # As the sweep was before, for the reader.
-    past = {key: here[key] for key in ("config", "versions", "device") if key in here}
+    told = ("config", "versions", "device", "code")
+    past = {key: here[key] for key in told if key in here}
+    changed = with_code(here, new) if changed_code(here, new) else here
     return {
         **new,
+        **{key: changed[key] for key in ("code_before",) if key in changed},
         "chunks": [*entries, *describe_chunks(study, added)],
         "extended_from": [*here.get("extended_from", []), past],
     }
@@ -84,6 +93,7 @@ def check_extension(
     before, after = (r["config"]["base"]["train"]["epochs"] for r in (here, new))
     if wrong or after < before:
         raise _refusal(path, wrong or [f for f in fields if f.startswith(_EPOCHS)])
+    check_code(path, here, new)
     entries = _kept_entries(study, here, before)
     if entries is None:
         raise _refusal(path, fields)

@@ -13,6 +13,7 @@ from ws_jax.config import ConfigError
 from ws_jax.data import Dataset, Split, load, make_splits
 from ws_jax.engine.fits import check_changes, check_run
 from ws_jax.engine.mapping import MappedProgram
+from ws_jax.engine.own_code import digests
 from ws_jax.engine.program import Examples, Program, make_examples, make_program
 from ws_jax.names import group_names, run_columns
 from ws_jax.phases import NoPhase
@@ -141,5 +142,6 @@ def make_record(sweep: Sweep, dataset: Dataset) -> dict[str, Any]:
         # As JSON has it, so that it equals what is read back: tuples are lists.
         "config": json.loads(json.dumps(sweep.values())),
         "data": dataset.identity,
+        "code": digests(sweep),
         **environment(),
     }

@@ -34,8 +34,10 @@ from ws_jax.storage.status import Status
 from ws_jax.storage.workdir import (
     Workdir,
     WorkdirError,
+    changed_code,
     differences,
     stop_requests,
+    with_code,
 )
 
 
@@ -174,6 +176,9 @@ def _agree(
         progress.say(f"extending the sweep in {folder.path} by {added} chunks")
         return folder.change(record)
     record = folder.find(new, overwrite)
+    if record is not None and changed_code(record, new):
+        folder.be_alone()
+        return folder.change(with_code(record, new))
     if record is not None:
         return record
     chunks = make_chunks(study, mapped, progress.compiling)

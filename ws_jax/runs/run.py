@@ -133,6 +133,10 @@ class Execution(Config):
         False, "whether what is done keeps all that more epochs need",
         fixed=_HOW, identity=False,
     )  # fmt: skip
+    changed_code: bool = static(
+        False, "whether to go on though code of your own was changed",
+        fixed=_HOW, identity=False,
+    )  # fmt: skip
 
 
 @config

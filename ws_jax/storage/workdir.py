@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from absl import logging
 
 import ws_jax
 from ws_jax.config import differing_fields
@@ -38,8 +39,8 @@ from ws_jax.storage.stored import CHECKPOINT_FOLDER, chunk_folder
 
 __all__ = ["Interrupted", "Workdir", "WorkdirError", "stop_requests"]
 
-# Fields that say how often to save: a sweep may go on under other ones.
-_FREE_FIELDS = ("checkpoint_every", "keep", "keep_state")
+# Fields that say how to save and go on: a sweep may go on under other ones.
+_FREE_FIELDS = ("checkpoint_every", "keep", "keep_state", "changed_code")
 # Orbax looks for its files by patterns, and finds none in a folder named like these.
 _PATTERNS = "*?[\\"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -233,6 +234,7 @@ class Workdir:
                 f"{listed}\nName another folder with --workdir, or remove what is "
                 "there with --overwrite; more runs or epochs are added with --extend"
             )
+        check_code(self.path, here, new)
         return here
 
 
@@ -240,6 +242,46 @@ def differences(here: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lists the fields in which a sweep differs from one that is asked for."""
     fields = differing_fields(_fixed(here["config"]), _fixed(new["config"]))
     return fields + differing_fields(here["data"], new["data"], "(data) ")
+
+
+def changed_code(here: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Names the files of a user's own that differ from those a sweep began with.
+
+    Args:
+      here: its record; those of older versions do not tell.
+      new: the record of what is asked for.
+    """
+    before, after = here.get("code"), new["code"]
+    if before is None:
+        return []
+    names = sorted({*before, *after})
+    return [name for name in names if before.get(name) != after.get(name)]
+
+
+def check_code(path: Path, here: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Checks that a sweep goes on with the code it began with, or may go on anyhow.
+
+    Raises:
+      WorkdirError: if it may not; it names the files.
+    """
+    files = changed_code(here, new)
+    if files and not new["config"]["base"]["execution"]["changed_code"]:
+        raise WorkdirError(
+            f"{path} holds a sweep that began with other code in {', '.join(files)}: "
+            "its runs would be trained by the one and by the other. Put back what was "
+            "there, or train anew, in another folder with --workdir or here with "
+            "--overwrite. If the change alters no number, "
+            "--config.execution.changed_code=true goes on; the record then says so"
+        )
+
+
+def with_code(here: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the record of a sweep that goes on with changed code, and says so."""
+    files = ", ".join(changed_code(here, new))
+    logging.warning("the code of %s was changed since this sweep began", files)
+    past = {key: here[key] for key in ("code", "versions") if key in here}
+    changed = [*here.get("code_before", []), past]
+    return {**here, "code": new["code"], "code_before": changed}
 
 
 def environment() -> dict[str, Any]:
