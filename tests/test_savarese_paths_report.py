@@ -48,7 +48,7 @@ def made_up(
                 luck = 0.001 * (-1) ** (run.seed + shared)
                 score = 0.5 + 0.01 * epoch + luck + ahead * shared
                 row |= {"val_f1": score, "val_exact": 0.1, "val_ones_f1": 0.2}
-                view = 0.3 + luck + (late * shared if epoch > epochs // 2 else 0)
+                view = 0.5 + luck + (late * shared if epoch > epochs // 2 else 0)
                 row |= dict.fromkeys(path_runs.VIEWS, view)
                 row |= {f"{view}_ones_f1": 0.25 + 0.05 * place
                         for place, view in enumerate(path_runs.VIEWS)}  # fmt: skip
@@ -74,7 +74,7 @@ def test_means_are_over_the_epochs_that_count():
     every = path_runs.by_seed(rows, "val_f1")
     assert every.loc[0, "CNN"] == pytest.approx(0.5 + 0.01 * 10.5 + 0.001)
     late = path_runs.by_seed(rows, "far", late=True)
-    assert late.loc[1, NETS[1]] == pytest.approx(0.3 + 0.001 + 0.2)
+    assert late.loc[1, NETS[1]] == pytest.approx(0.5 + 0.001 + 0.2)
     assert path_runs.by_seed(rows, "nothing").empty
 
 
@@ -197,7 +197,7 @@ def test_the_table_has_what_is_said_without_a_network():
     cells = path_page.table(path_runs.select(old)).set_index("network")
     assert cells.loc["all cells", "11 to 13"] == "–"
     assert cells.loc["all cells", "every cell right"] == "–"
-    assert cells.loc["CNN", "14×14"].startswith("30.0 ± ")
+    assert cells.loc["CNN", "14×14"].startswith("50.0 ± ")
 
 
 def test_the_figures_can_be_drawn():

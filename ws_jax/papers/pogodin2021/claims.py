@@ -3,18 +3,18 @@
 Of the paper's accuracies only one is known to us for certain (29.6 % of TinyImageNet
 without sharing), so claims are on the order of conditions, not on numbers. Runs of one
 study differ in their seed; differences are paired by it, and intervals are those of
-the ordinary t-test.
+the ordinary t-test. Conditions of a check must agree in all else than what names them.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, departures, seeds, statistics
+from ws_jax.analysis import aggregate, comparable, departures, seeds, statistics
 from ws_jax.analysis.checks import Check, Sample
 from ws_jax.analysis.verdicts import Claim, Verdict
 from ws_jax.papers.pogodin2021 import runs
@@ -23,6 +23,14 @@ from ws_jax.papers.pogodin2021.runs import CADENCES, CONV, FREE, shared
 
 # Epochs after which conditions may be told apart; the paper trains for 200.
 SETTLED = 10
+# What conditions are named by: fields that may differ between them.
+NAMED = (
+    "model",
+    "network.start",
+    "network.start_noise",
+    "train.phase.every",
+    "transforms.repeat.times",
+)
 # By so much a condition may lie below the next and still count as no worse.
 TOLERANCE = 0.01
 # From the most sharing to none.
@@ -64,6 +72,7 @@ class Evidence:
         self,
         what: str,
         sample: Sample,
+        between: Collection[str],
         threshold: float = 0.0,
         unit: str = "points",
         chosen: str = "",
@@ -73,10 +82,12 @@ class Evidence:
         Args:
           what: is measured.
           sample: by seed.
+          between: the conditions that it hangs on.
           threshold: as said.
           unit: of `Check`.
           chosen: how the threshold was come by, where it is ours.
         """
+        missing = sample.missing or self._apart(between)
         return Check(
             what,
             unit,
@@ -86,13 +97,37 @@ class Evidence:
             math.nan,
             sample.epochs,
             SETTLED,
-            sample.missing,
+            missing,
             sample.amiss,
             sample.running,
             chosen=chosen,
             over="seed",
             weak=sample.weak,
         )
+
+    def _apart(self, between: Collection[str]) -> tuple[str, ...]:
+        """Says what must be trained for conditions to be compared; nothing if they can.
+
+        Only networks that share now and then have fields of a phase; a transform that
+        repeats images stands for their copies.
+        """
+        rows = self.rows[self.rows["condition"].isin(between)]
+        named, alike = NAMED, ["repeat"]
+        if any("copies" in condition for condition in between):  # and their shifts
+            named, alike = (*NAMED, "transforms.crop.padding"), ["repeat", "crop"]
+        for name in {"aug_type", "transforms.kinds"} & set(rows.columns):
+            rows = rows.assign(**{name: [_without(k, alike) for k in rows[name]]})
+        shares = rows["condition"].str.contains(" every ")
+        only = dict.fromkeys(("phase", "coupling", "train.phase."), shares)
+        other = comparable.apart(rows, "condition", named, only)
+        return (f"{' and '.join(between)} in one setting ({other})",) if other else ()
+
+
+def _without(kinds: object, left_out: Collection[str]) -> object:
+    """Returns the kinds of transforms, joined by a plus, without some of them."""
+    if not isinstance(kinds, str):
+        return kinds
+    return "+".join(k for k in kinds.split("+") if k not in left_out) or "none"
 
 
 def _told(setting: str) -> str:
@@ -102,7 +137,7 @@ def _told(setting: str) -> str:
 def gap(of: Evidence) -> Iterator[Check]:
     """Claim 1: without sharing accuracy is lost."""
     lost = of.sample(CONV) - of.sample(FREE)
-    yield of.check("accuracy lost without sharing", lost)
+    yield of.check("accuracy lost without sharing", lost, (CONV, FREE))
 
 
 def frequency(of: Evidence) -> Iterator[Check]:
@@ -110,27 +145,31 @@ def frequency(of: Evidence) -> Iterator[Check]:
     for more, less in itertools.pairwise(ORDER):
         ahead = of.sample(more) - of.sample(less)
         what, near = f"lead of {more} over {less}", "for “no worse”"
-        yield of.check(what, ahead, -TOLERANCE, chosen=near)
+        yield of.check(what, ahead, (more, less), -TOLERANCE, chosen=near)
     whole = of.sample(shared(1)) - of.sample(FREE)
-    yield of.check(f"lead of {shared(1)} over {FREE}", whole)
+    what = f"lead of {shared(1)} over {FREE}"
+    yield of.check(what, whole, (shared(1), FREE))
 
 
 def closing(of: Evidence) -> Iterator[Check]:
     """Claim 3: frequent sharing closes most of the gap. Half of it is our "most"."""
     free = of.sample(FREE)
     half = (of.sample(CONV) - free) * 0.5
+    most = "half being “most”"
     for every in CADENCES[:2]:
         more = of.sample(shared(every)) - free - half
         what = f"gain of {shared(every)} beyond half the gap"
-        yield of.check(what, more, chosen="half being “most”")
+        yield of.check(what, more, (CONV, shared(every), FREE), chosen=most)
 
 
 def translations(of: Evidence) -> Iterator[Check]:
     """Claim 4: copies of shifted images help, and leave a gap."""
     many = f"{FREE}, 4 copies"
-    yield of.check("gain by four copies", of.sample(many) - of.sample(FREE))
-    rest = of.sample(f"{CONV}, 4 copies") - of.sample(many)
-    yield of.check("gap that four copies leave", rest)
+    gain = of.sample(many) - of.sample(FREE)
+    yield of.check("gain by four copies", gain, (many, FREE))
+    both = (f"{CONV}, 4 copies", many)
+    rest = of.sample(both[0]) - of.sample(many)
+    yield of.check("gap that four copies leave", rest, both)
 
 
 def likeness(of: Evidence) -> Iterator[Check]:
@@ -138,7 +177,7 @@ def likeness(of: Evidence) -> Iterator[Check]:
     for more, less in itertools.pairwise(ORDER[1:]):
         ahead = of.sample(more, "snr") - of.sample(less, "snr")
         what = f"logarithm of the SNR, {more} above {less}"
-        yield of.check(what, ahead, unit="distance")
+        yield of.check(what, ahead, (more, less), unit="distance")
 
 
 TRANSLATIONS = 4  # the number of the claim on them

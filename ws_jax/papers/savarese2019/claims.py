@@ -7,20 +7,25 @@ intervals are of the plain t-test over seeds.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import departures, seeds, statistics
+from ws_jax.analysis import comparable, departures, seeds, statistics
 from ws_jax.analysis.checks import Check
 from ws_jax.analysis.verdicts import Claim, Verdict
-from ws_jax.folding.grouping import group_layers
+from ws_jax.folding.grouping import group_layers, similarity
 from ws_jax.papers.savarese2019 import runs
 
 MIN_EPOCHS = 30  # below, training has not come near its end
 EQUAL = 0.01  # accuracies this near count as equal
 ALIKE = 0.9  # layers this similar count as one
+FEWER = 0.5  # kernels by which a bank must fall short of chance; less is luck of draws
+DRAWS = 1000  # of random coefficients
+NAMED = ("network.templates", "task.terms", "task.terms.")  # what titles tell
 CITATION = (
     "P. Savarese and M. Maire, Learning Implicitly Recurrent CNNs Through Parameter "
     "Sharing, ICLR 2019"
@@ -35,6 +40,7 @@ def _check(
     rows: pd.DataFrame,
     chosen: str,
     unit: str = "points",
+    unsettled: str = "",
 ) -> Check:
     """Makes a check of one value a seed."""
     ends = rows.groupby("training")["epoch"].max()
@@ -50,6 +56,7 @@ def _check(
         missing=(),
         over="seed",
         chosen=chosen,
+        unsettled=unsettled,
         **seeds.of_networks(rows, "title"),
     )
 
@@ -84,6 +91,11 @@ def fewer_parameters(rows: pd.DataFrame) -> Iterator[Check]:
             continue
         difference = _by_seed(own) - _by_seed(twin)
         both = rows[rows["training"].isin([*own["training"], *twin["training"]])]
+        other = comparable.apart(both, "title", NAMED)
+        if other:
+            lacking = f"{own['title'].iloc[0]} and its WRN in one setting ({other})"
+            yield _missing("A shared network above its twin in accuracy", lacking)
+            continue
         names = (runs.title(depth, width, templates), twin["title"].iloc[0])
         less = 1 - own["parameters"].iloc[0] / twin["parameters"].iloc[0]
         yield _check(
@@ -103,39 +115,69 @@ def fewer_parameters(rows: pd.DataFrame) -> Iterator[Check]:
 
 
 def loops(rows: pd.DataFrame) -> Iterator[Check]:
-    """Layers of a bank become alike without being asked to.
+    """Layers of a bank become alike without being asked to, so that they repeat.
 
     The largest similarity of two layers would say little: of six vectors in a plane two
     are alike by 0.87 wherever they point. So it is counted how many kernels folding
-    would leave; below the number of templates, folding saves something.
+    would leave, by the layers of the bank: 1/3 for six layers that are two in turn. It
+    is compared with the same of random orthogonal coefficients, which is what a bank
+    starts with; it must lie below by half a kernel. Groups are those in which all pairs
+    are alike (`complete` links), the stricter way; folding ties chains by default.
+
+    Banks say nothing here that have one template (all layers are alike), two layers, or
+    a template for each layer. A bank whose similarities are still those of its start
+    has not learned anything that could be judged as no loop.
     """
     plain = _untold(rows[rows["templates"] > 1])
     found = False
     for (title, templates), own in plain.groupby(["title", "templates"]):
-        if own["cell"].nunique() > 1:
-            found = True
-            lacking = f"one training of {title}, not several"
-            yield _missing("Kernels that folding would leave", lacking)
-            continue
-        left = kernels_left(own) / templates
+        left = kernels_left(own)
         if left.empty:
             continue
         found = True
+        if own["cell"].nunique() > 1:
+            lacking = f"one training of {title}, not several"
+            yield _missing("Kernels that folding would leave", lacking)
+            continue
+        layers = 2 * ((int(own["depth"].iloc[0]) - 4) // 6 - 1)
+        chance = kernels_by_chance(layers, templates)
+        less, threshold = (left - chance) / layers, -FEWER / layers
+        same = still_as_drawn(own) and less.mean() >= threshold
         yield _check(
-            f"{title}: kernels by templates, of the stage that folds best, if layers "
-            f"alike by {ALIKE:g} are tied",
-            left,
+            f"{title}: kernels by layers ({left.mean() / layers:.4f}), the mean over "
+            f"stages if layers alike by {ALIKE:g} are tied, less those of random "
+            f"coefficients ({chance / layers:.4f})",
+            less,
             "below",
-            1.0,
+            threshold,
             own,
-            "fewer kernels than templates",
+            "half a kernel a stage fewer than by chance",
             unit="distance",
+            unsettled="similarities are those of before training" if same else "",
         )
     if not found:
         yield _missing(
             "Kernels that folding would leave",
-            "runs with two templates or more whose similarity was measured",
+            "runs with two templates or more, and more layers than templates in a "
+            "stage, whose similarity was measured",
         )
+
+
+@functools.cache
+def kernels_by_chance(layers: int, templates: int) -> float:
+    """Returns the mean number of kernels left of random orthogonal coefficients.
+
+    Example:
+      >>> round(kernels_by_chance(6, 2), 1)
+      3.6
+    """
+    rng = np.random.default_rng(0)
+    drawn = np.linalg.qr(rng.normal(size=(DRAWS, layers, templates)))[0]
+    return float(np.mean([_kernels(similarity(one)) for one in drawn]))
+
+
+def _kernels(matrix: np.ndarray) -> int:
+    return max(group_layers(matrix, ALIKE, "complete")) + 1
 
 
 def _untold(rows: pd.DataFrame) -> pd.DataFrame:
@@ -147,23 +189,37 @@ def _untold(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def kernels_left(rows: pd.DataFrame) -> pd.Series:
-    """Returns, by seed, the fewest kernels that folding would leave in a stage.
+    """Returns, by seed, the kernels that folding would leave in a stage: their mean.
 
     Args:
       rows: of one network; its similarities after the last epoch count, and layers are
-        tied if all pairs of a group are alike by `ALIKE`.
+        tied if all pairs of a group are alike by `ALIKE`. Only stages count that have
+        more layers than templates, and more than two.
     """
     found = {}
     for seed, own in rows.groupby("seed"):
-        last = own[own["epoch"] == own["epoch"].max()]
-        counts = [
-            max(group_layers(matrix, ALIKE, "complete")) + 1
-            for column in runs.BANKS
-            for _, matrix in runs.matrices(last, column)
-        ]
+        counts = [_kernels(m) for m in _banks(own, int(own["epoch"].max()))]
         if counts:
-            found[seed] = float(min(counts))
+            found[seed] = float(np.mean(counts))
     return pd.Series(found, dtype=float)
+
+
+def still_as_drawn(rows: pd.DataFrame) -> bool:
+    """Whether all similarities after the last epoch are those of before training."""
+    for _, own in rows.groupby("seed"):
+        first, last = (_banks(own, int(e)) for e in (0, own["epoch"].max()))
+        if len(first) != len(last):
+            return False
+        if any(np.abs(a - b).max() > 0.01 for a, b in zip(first, last, strict=True)):
+            return False
+    return True
+
+
+def _banks(rows: pd.DataFrame, epoch: int) -> list[np.ndarray]:
+    """Returns the similarities of a run's stages that count, after an epoch."""
+    at, templates = rows[rows["epoch"] == epoch], rows["templates"].iloc[0]
+    found = [m for name in runs.BANKS for _, m in runs.matrices(at, name)]
+    return [m for m in found if len(m) > max(2, templates)]
 
 
 def _by_seed(ends: pd.DataFrame) -> pd.Series:
@@ -188,7 +244,8 @@ CLAIMS = (
         "folded into one that loops.",
         "Abstract",
         ("cifar10", "cifar100"),
-        "a network of two templates or more, its similarities measured, several seeds",
+        "a network of two templates or more and more layers than templates in a stage, "
+        "its similarities measured, several seeds",
         loops,
     ),
 )

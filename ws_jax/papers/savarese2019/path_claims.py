@@ -3,6 +3,10 @@
 Differences are of the same seed, whose networks see the same grids. Measures and
 thresholds are ours: any difference that intervals show. Networks have the same layers,
 so those that share have fewer parameters; checks say how many.
+
+A check is open where the two networks were not trained alike in all but their templates
+and the term, and where neither is shown to beat saying yes everywhere: a lead between
+networks that have learned nothing is none.
 """
 
 from __future__ import annotations
@@ -12,17 +16,21 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ws_jax.analysis import labels, seeds, statistics
+from ws_jax.analysis import comparable, labels, seeds, statistics
 from ws_jax.analysis.checks import Check
 from ws_jax.analysis.verdicts import Claim, Verdict
 from ws_jax.papers.savarese2019 import claims, path_runs
 from ws_jax.papers.savarese2019.path_runs import CNN, LARGER, VIEWS
 
 MIN_EPOCHS = 20  # below, networks still gain whatever the distances; ours
+NAMED = ("network.templates", "task.terms", "task.terms.")  # what `net` tells
 
 
-def _check(what: str, differences: pd.Series, rows: pd.DataFrame) -> Check:
+def _check(
+    what: str, differences: pd.Series, rows: pd.DataFrame, useless: str
+) -> Check:
     ends = _lengths(rows)
+    open_since = "; ".join(filter(None, [unsettled(rows), useless]))
     return Check(
         what=what,
         unit="points",
@@ -35,7 +43,7 @@ def _check(what: str, differences: pd.Series, rows: pd.DataFrame) -> Check:
         min_epochs=0,
         missing=(),
         over="seed",
-        unsettled=unsettled(rows),
+        unsettled=open_since,
         **seeds.of_networks(rows, "net"),
     )
 
@@ -87,11 +95,43 @@ def _compared(
             # Seeds of one training are pooled, two trainings never.
             yield _lacking(what, f"one training each of {net} and {CNN}, not several")
             continue
+        other = comparable.apart(both, "net", NAMED)
+        if other:
+            yield _lacking(what, f"{net} and {CNN} in one setting ({other})")
+            continue
         named = f"{what}: {net} ({sizes[0].iloc[0]:,} parameters) less CNN "
         named += f"({sizes[1].iloc[0]:,})"
-        yield _check(named, (table[net] - table[CNN]).dropna(), both)
+        useless = beaten(both, metric, late)
+        yield _check(named, (table[net] - table[CNN]).dropna(), both, useless)
     if not shared:
         yield _lacking(what, "runs of a CNN and of a network with templates")
+
+
+def beaten(rows: pd.DataFrame, metric: str, late: bool) -> str:
+    """Says that no network is shown to beat saying yes everywhere; empty if one does.
+
+    One does if the whole 95 % interval of its lead over seeds lies above 0. It is said,
+    too, where the F1 of saying yes everywhere was not measured.
+
+    Args:
+      rows: of the networks that are compared.
+      metric: the column of their F1.
+      late: whether only the second half of the epochs counts.
+    """
+    ones = path_runs.ones(rows, metric, late).dropna()
+    if ones.empty:
+        return "the F1 of saying yes everywhere was not measured beside it"
+    table = path_runs.by_seed(rows, metric, late)
+    leads = [
+        statistics.corrected_t_test((table[net] - ones).dropna(), 0.0) for net in table
+    ]
+    if any(lead.low > 0 for lead in leads):
+        return ""
+    scores = [f"{net} {100 * table[net].mean():.1f}" for net in table]
+    return (
+        "neither network is shown to beat the F1 of saying yes everywhere "
+        f"({100 * ones.mean():.1f}; {', '.join(scores)})"
+    )
 
 
 def _lacking(what: str, words: str) -> Check:
