@@ -215,6 +215,11 @@ def test_the_readmes_numbers_of_sharing_in_sleep(rows):
     found = own.groupby(every)["val_acc"].mean()
     (text,) = re.findall(r"last five epochs is ([^;]*?) for the free network", TEXT)
     assert re.findall(r"\.\d{3}", text) == [short(value) for value in found]
+    own = rows[rows["sweep"] == "pogodin_cifar10_reduced_unshifted"]
+    own = own[own["epoch"] > 15]
+    found = own.groupby(own["train.phase.every"].fillna(0))["val_acc"].mean()
+    (text,) = re.findall(r"all else equal\) it is (.*?) without:", TEXT)
+    assert re.findall(r"\.\d{3}", text) == [short(value) for value in found]
 
 
 def test_the_readmes_numbers_of_paths(rows):
