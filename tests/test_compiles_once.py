@@ -4,6 +4,7 @@ For an accelerator the traced epoch is one program: each product takes all runs,
 nothing is left to the host.
 """
 
+import dataclasses
 import functools
 
 import jax
@@ -11,12 +12,13 @@ import jax.numpy as jnp
 import pytest
 from studies import tiny
 
-from ws_jax import engine, results
+from ws_jax import cli, engine, results
 from ws_jax.engine import mapping
 from ws_jax.engine.study import prepare
 from ws_jax.engine.train import init_run, train_epoch
 from ws_jax.papers.ott2020.presets import LEVELS
 from ws_jax.phases import Couple, GroupMean, Hebbian, NoPhase
+from ws_jax.runs import Data
 
 
 @pytest.fixture
@@ -104,3 +106,37 @@ def test_an_epoch_of_mapped_runs_can_be_lowered_for_an_accelerator(
         assert all("batching_dims" in line for line in products)
     for absent in ("stablehlo.convolution", "callback", "f64"):
         assert absent not in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "config",
+    [
+        "pogodin2021/cifar10_reduced",
+        "pogodin2021/cifar10_reduced_sleep",
+        "pogodin2021/cifar10_reduced_start",
+        "pogodin2021/cifar10_translations",
+        "savarese2019/cifar10_reduced",
+        "savarese2019/shortest_paths_reduced",
+    ],
+)
+def test_studies_of_the_later_papers_can_be_lowered_for_a_gpu(config):
+    """Every group of theirs, with its phases, transforms, banks, terms and views."""
+    sweep = cli.load_sweep(f"configs/{config}.py")
+    base = sweep.base
+    if not base.data.name.startswith("paths:"):
+        images = Data("synthetic:60x32x32x3", split="holdout", holdout=0.2)
+        base = dataclasses.replace(base, data=images)
+    train = dataclasses.replace(base.train, batch_size=16)
+    base = dataclasses.replace(base, train=train)
+    study = prepare(dataclasses.replace(sweep, base=base))
+    assert study.groups
+    for group in study.groups:
+        program = study.program(group)
+        inputs = mapping.stack_inputs(group.runs[:2])
+        start = mapping.over_runs(functools.partial(init_run, program), 0)
+        state, _ = jax.eval_shape(start, inputs)
+        one = lambda *args, p=program: train_epoch(p, *args, jnp.int32(0))  # noqa: E731
+        traced = jax.jit(mapping.over_runs(one, 1)).trace(study.examples, inputs, state)
+        text = traced.lower(lowering_platforms=("cuda",)).as_text()
+        assert "stablehlo" in text and "f64" not in text
