@@ -66,6 +66,23 @@ def test_images_are_cut_as_in_evaluation():
     np.testing.assert_array_equal(predict(run, variables, images, 2), whole)
 
 
+def test_slips_are_one_sentence_and_no_images_give_no_outputs():
+    run = Run(network=ConvNet(**NETWORK))
+    program = network_program(run, (10, 10, 1), 10)
+    variables = network_variables(program, run)
+    images = np.zeros((2, 10, 10, 1), np.uint8)
+    assert predict(run, variables, images[:0], 10).shape == (0, 10)
+    free = Run(network=ConvNet(**NETWORK, sharing="free"))
+    for slip in (
+        lambda: predict(run, variables, images[:, 2:], 10),
+        lambda: predict(run, variables, images, 7),
+        lambda: predict(free, variables, images, 10),
+        lambda: predict(run, variables["params"], images, 10),
+    ):
+        with pytest.raises(ConfigError, match="not those of this run's network on"):
+            slip()
+
+
 def test_what_cannot_be_asked_is_said(trained):
     sweep, _ = trained
     with pytest.raises(ConfigError, match=r"must be uint8 \[n, h, w, c\], got float"):

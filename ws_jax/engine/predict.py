@@ -11,8 +11,15 @@ import numpy as np
 from jaxtyping import Array
 
 from ws_jax.config import ConfigError
-from ws_jax.engine.program import forward, network_program, to_float
+from ws_jax.engine.program import (
+    Program,
+    forward,
+    init_variables,
+    network_program,
+    to_float,
+)
 from ws_jax.runs import Run
+from ws_jax.storage.integrity import named_leaves
 from ws_jax.transforms import fixed_transforms, transform_batch
 
 _BATCH = 256  # images at a time
@@ -37,11 +44,15 @@ def predict(
       The outputs [n, ...], for classification the logits [n, num_classes].
 
     Raises:
-      ConfigError: if the images are no uint8 [n, h, w, c], or the run severs
-        connections: what is severed is drawn anew by a sweep and kept nowhere.
+      ConfigError: if the images are no uint8 [n, h, w, c], or not of the size, or the
+        variables not those, of the run's network, or the run severs connections: what
+        is severed is drawn anew by a sweep and kept nowhere.
     """
     images = check_asked(run, images, "a network can be asked for outputs")
     program = network_program(run, images.shape[1:], num_classes)
+    check_variables(program, run, variables)
+    if not len(images):
+        return np.zeros((0, program.num_outputs), np.float32)
     held = dict(jax.tree.map(jnp.asarray, dict(variables)))
     params = held.pop("params")
 
@@ -51,9 +62,30 @@ def predict(
 
     parts = [
         np.asarray(outputs(images[start : start + _BATCH]))
-        for start in range(0, max(1, len(images)), _BATCH)
+        for start in range(0, len(images), _BATCH)
     ]
     return np.concatenate(parts)
+
+
+def check_variables(program: Program, run: Run, variables: Mapping[str, Any]) -> None:
+    """Raises `ConfigError` unless variables have the shapes of a run's network."""
+    key = jax.random.key(0)
+    wanted = jax.eval_shape(lambda: init_variables(program, run, key))
+    want, got = (
+        {name: tuple(np.shape(leaf)) for name, leaf in named_leaves(dict(tree)).items()}
+        for tree in (wanted, variables)
+    )
+    for name in [*want, *got]:
+        if want.get(name) != got.get(name):
+            raise ConfigError(
+                f"the variables are not those of this run's network on images of "
+                f"{'x'.join(map(str, program.image_shape))}: {name} is "
+                f"{_shape_text(got.get(name))}, needs {_shape_text(want.get(name))}"
+            )
+
+
+def _shape_text(shape: tuple[int, ...] | None) -> str:
+    return "not there" if shape is None else str(list(shape))
 
 
 def check_asked(run: Run, images: np.ndarray, what: str) -> np.ndarray:
