@@ -40,7 +40,7 @@ def test_a_small_network_fills_no_table_and_no_verdict(tmp_path):
     text = page_of(frame, tmp_path)
     assert "Not judged, since not the paper’s runs" in text
     assert "network.features (2, 2, 2) (the paper: (32, 64, 128))" in text
-    assert "data.num_images 500 (the paper: 0)" in text
+    assert "data.num_images 500 (the paper: all)" in text
     assert "train.batch_size 32 (the paper: 256)" in text
     assert "None of the paper’s claims can be judged" in text
     assert "✓ holds" not in text and "✗ does not hold" not in text

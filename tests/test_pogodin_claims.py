@@ -29,6 +29,7 @@ HOLDING = {
     ("full", 0, 4): 0.84,
     ("free", MOST, 4): 0.74,
 }
+LONG = 100  # epochs of 50 steps, after which claims may fail, too
 NAMES = [
     "convolution",
     "convolution, 4 copies",
@@ -100,12 +101,18 @@ def test_all_claims_hold_where_they_should():
     ],
 )
 def test_a_claim_fails_where_the_order_is_another(changes, claim):
-    assert outcomes(made({**HOLDING, **changes}))[claim] == FAILS
+    assert outcomes(made({**HOLDING, **changes}, epochs=LONG))[claim] == FAILS
+    # 20 epochs of 50 steps are enough to hold, not to fail.
+    (short,) = [v for v in claims.judge(made({**HOLDING, **changes}))
+                if v.data == "cifar10" and v.claim.number == claim]  # fmt: skip
+    assert short.outcome == UNDECIDED
+    assert "20 epochs are too few to fail, it takes 98 (4,900 steps)" in short.sentence
 
 
 def test_shifted_images_and_others_are_judged_apart_but_for_translations():
-    without = made({**HOLDING, ("full", 0, 1): 0.69}, options={"padding": 0})
-    both = pd.concat([made(), without.assign(sweep="other")], ignore_index=True)
+    changes = {**HOLDING, ("full", 0, 1): 0.69}
+    without = made(changes, epochs=LONG, options={"padding": 0}).assign(sweep="other")
+    both = pd.concat([made(epochs=LONG), without], ignore_index=True)
     found = [v for v in claims.judge(both) if v.data == "cifar10"]
     first = {v.setting.split(", ")[1]: v.outcome for v in found if v.claim.number == 1}
     assert first == {"images shifted": HOLDS, "images not shifted": FAILS}
@@ -129,7 +136,7 @@ def test_verdicts_say_which_images_are_scored_and_never_mix_them():
 
 
 def test_likeness_fails_where_it_falls_with_sharing():
-    frame = made()
+    frame = made(epochs=LONG)
     frame["snr_stem"] = 10 - frame["snr_stem"]
     assert outcomes(frame)[5] == FAILS
 
@@ -148,7 +155,7 @@ def test_what_is_missing_or_short_is_open():
 def test_sentences_speak_of_seeds():
     verdict = next(v for v in claims.judge(made()) if v.claim.number == 1)
     assert "10.00 points (95 % interval" in verdict.sentence
-    assert "3 seeds, 20 epochs)" in verdict.sentence
+    assert "3 seeds, 20 epochs of 50 steps)" in verdict.sentence
 
 
 @pytest.mark.parametrize(

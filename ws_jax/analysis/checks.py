@@ -134,6 +134,7 @@ class Check:
       weak: whether it may fail, but not pass, see `Sample`.
       unsettled: why it is not judged though runs are there and have ended: how long
         they trained, and what would settle it; else empty.
+      steps: of an epoch, where `min_epochs` and `settled` were counted in steps.
     """
 
     what: str
@@ -153,6 +154,7 @@ class Check:
     settled: int = 0
     weak: bool = False
     unsettled: str = ""
+    steps: int = 0
 
     @property
     def outcome(self) -> str:
@@ -239,19 +241,29 @@ class Check:
             return f"{text}{self._aside}."
         text += (
             f" (95 % interval {self.show(found.low)} to {self.show(found.high)}, "
-            f"{found.folds} {self.over}s, {labels.epochs(self.epochs)}); asked for: "
-            f"{self.asked}"
+            f"{found.folds} {self.over}s, {labels.epochs(self.epochs)}"
+            f"{self._of_steps}); asked for: {self.asked}"
         )
         if not math.isnan(self.published):
             text += f"; the paper: {self.show(self.published)}"
         if self.epochs < self.min_epochs:
-            text += f"; {self.epochs} epochs are too few, it takes {self.min_epochs}"
+            takes = self._takes(self.min_epochs)
+            text += f"; {self.epochs} epochs are too few, it takes {takes}"
         elif self.unsettled:
             text += self._not_settled
         elif self.outcome == UNDECIDED:
             text += f"; {self._open}"
         by_text = f" {self.by_text}" if self.by_text else ""
         return f"{text}{self._aside}.{by_text}"
+
+    @property
+    def _of_steps(self) -> str:
+        return f" of {self.steps:,} steps" if self.steps else ""
+
+    def _takes(self, epochs: int) -> str:
+        return (
+            f"{epochs} ({epochs * self.steps:,} steps)" if self.steps else f"{epochs}"
+        )
 
     @property
     def _not_settled(self) -> str:
@@ -268,7 +280,8 @@ class Check:
                 f"open, since {self.over}s are lost: the others may be the better ones"
             )
         if fails:
-            return f"{self.epochs} epochs are too few to fail, it takes {self.settled}"
+            takes = self._takes(self.settled)
+            return f"{self.epochs} epochs are too few to fail, it takes {takes}"
         return "the interval includes the threshold"
 
     @property

@@ -10,18 +10,17 @@ import pandas as pd
 
 from ws_jax.analysis import labels
 from ws_jax.papers.pogodin2021 import runs
-from ws_jax.papers.pogodin2021.own import OWN
+from ws_jax.papers.pogodin2021.own import OWN, known_data
 
 # Training images of data sets as they are published.
-_TRAIN = {"cifar10": 50_000, "cifar100": 50_000}
-_FIELDS = (
-    "data.split",
-    "data.holdout",
-    "data.num_images",
-    "train.batch_size",
-    "train.phase.count",
-    "train.phase.first",
-)
+_TRAIN = {
+    "cifar10": 50_000,
+    "cifar100": 50_000,
+    "tiny_imagenet": 100_000,
+    "imagenet": 1_281_167,
+}
+_OF_STEPS = ("data.split", "data.holdout", "data.num_images", "train.batch_size")
+_OF_PHASE = ("train.phase.count", "train.phase.first")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +86,10 @@ def known(rows: pd.DataFrame) -> dict[int, Cadence]:
     found: dict[int, Cadence] = {}
     free = rows[rows["condition"].isin([runs.shared(n) for n in runs.CADENCES])]
     for _, own in free.groupby("condition"):
-        told = pd.DataFrame({name: OWN.values(own, name) for name in _FIELDS})
-        of = told.drop_duplicates()
+        told = pd.DataFrame({name: OWN.values(own, name) for name in _OF_PHASE})
+        of, batches = told.drop_duplicates(), steps(own)
         row = of.iloc[0].to_dict()
-        batches = _batches(str(own["data"].iloc[0]), row) if len(of) == 1 else 0
-        if batches:
+        if batches and len(of) == 1:
             every = runs.every(own)
             restarts = row["train.phase.count"] == "epoch"
             found[every] = Cadence(
@@ -101,9 +99,20 @@ def known(rows: pd.DataFrame) -> dict[int, Cadence]:
     return found
 
 
-def _batches(data: str, row: dict[str, Any]) -> int:
-    """Returns the batches of an epoch; 0 where results do not tell."""
-    whole, part = _TRAIN.get(data, 0), int(row["data.num_images"])
+def steps(rows: pd.DataFrame) -> int:
+    """Returns the training steps of an epoch; 0 where results do not tell.
+
+    Args:
+      rows: of one data set; runs that differ in their steps give 0, too.
+    """
+    told = pd.DataFrame({name: OWN.values(rows, name) for name in _OF_STEPS})
+    each = told.assign(data=rows["data"]).drop_duplicates()
+    found = {_steps(row) for row in each.to_dict("records")}
+    return found.pop() if len(found) == 1 else 0
+
+
+def _steps(row: dict[str, Any]) -> int:
+    whole, part = _TRAIN.get(known_data(row["data"]), 0), int(row["data.num_images"])
     if not whole:
         return 0
     count = min(whole, part) if part else whole

@@ -4,6 +4,7 @@ Of the paper's accuracies only one is known to us for certain (29.6 % of TinyIma
 without sharing), so claims are on the order of conditions, not on numbers. Runs of one
 study differ in their seed; differences are paired by it, and intervals are those of
 the ordinary t-test. Conditions of a check must agree in all else than what names them.
+How long it takes is counted in the paper's training steps (docs/design/0016).
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import pandas as pd
 from ws_jax.analysis import aggregate, comparable, departures, seeds, statistics
 from ws_jax.analysis.checks import Check, Sample
 from ws_jax.analysis.verdicts import Claim, Verdict
-from ws_jax.papers.pogodin2021 import runs
+from ws_jax.papers.pogodin2021 import cadence, runs
 from ws_jax.papers.pogodin2021.own import DATA, known_data
 from ws_jax.papers.pogodin2021.runs import CADENCES, CONV, FREE, shared
 
-# Epochs after which conditions may be told apart; the paper trains for 200.
-SETTLED = 10
+# The paper's training steps in an epoch; it trains for 200 epochs on each.
+BATCHES = {"cifar10": 98, "cifar100": 98, "tiny_imagenet": 196, "imagenet": 5005}
+# Of the paper's epochs: after how many conditions may be told apart, and after how many
+# a claim may fail, too. Steps count, whatever an epoch is. Both are ours.
+EARLIEST, SETTLED = 10, 50
 # What conditions are named by: fields that may differ between them.
 NAMED = (
     "model",
@@ -43,6 +47,7 @@ class Evidence:
     def __init__(self, rows: pd.DataFrame, data: str):
         """Takes rows as `runs.own` returns them."""
         self.rows, self.data = rows, data
+        self.steps = cadence.steps(rows)
         self._samples: dict[tuple[str, str], Sample] = {}
 
     def sample(self, condition: str, metric: str = "val_acc") -> Sample:
@@ -88,6 +93,10 @@ class Evidence:
           chosen: how the threshold was come by, where it is ours.
         """
         missing = sample.missing or self._apart(between)
+        whole = BATCHES[self.data]
+        least, settled = (
+            -(-n * whole // (self.steps or whole)) for n in (EARLIEST, SETTLED)
+        )
         return Check(
             what,
             unit,
@@ -96,13 +105,16 @@ class Evidence:
             statistics.corrected_t_test(sample.values, 0.0),
             math.nan,
             sample.epochs,
-            SETTLED,
+            least,
             missing,
             sample.amiss,
             sample.running,
             chosen=chosen,
             over="seed",
             weak=sample.weak,
+            settled=settled,
+            steps=self.steps,
+            unsettled="" if self.steps else "the steps of an epoch are not known",
         )
 
     def _apart(self, between: Collection[str]) -> tuple[str, ...]:
