@@ -116,6 +116,10 @@ def test_shifted_images_and_others_are_judged_apart_but_for_translations():
     found = [v for v in claims.judge(both) if v.data == "cifar10"]
     first = {v.setting.split(", ")[1]: v.outcome for v in found if v.claim.number == 1}
     assert first == {"images shifted": HOLDS, "images not shifted": FAILS}
+    titles = [item.title for item in figures.items(both)]
+    for said in ("images shifted", "images not shifted"):
+        assert sum(title.endswith(f"scored, {said}") for title in titles) == 3
+    assert len(titles) == len(set(titles)) == 6
     (fourth,) = [v for v in found if v.claim.number == claims.TRANSLATIONS]
     assert fourth.setting == "validation images scored"
 

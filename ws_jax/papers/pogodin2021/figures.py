@@ -25,14 +25,14 @@ def colours(names: list[str]) -> dict[str, object]:
 
 
 def over_epochs(rows: pd.DataFrame) -> Figure:
-    """Draws validation accuracy and the logarithm of the SNR over epochs."""
+    """Draws the accuracy on what is scored, and the logarithm of the SNR, over epochs."""
     shown = [m for m in ("val_acc", "snr") if rows[m].notna().any()]
     if not shown:
         return style.message("There are no results yet.")
     names = runs.order(set(rows["condition"]))
     colour = colours(names)
     figure, axes = style.make_axes(1, len(shown), 2.4)
-    titles = {"val_acc": "Validation accuracy, %", "snr": "log SNR of weights"}
+    titles = {"val_acc": "Accuracy, %", "snr": "log SNR of weights"}
     for panel, metric in zip(axes.flat, shown, strict=True):
         for name in names:
             own = rows[(rows["condition"] == name) & np.isfinite(rows[metric])]
@@ -65,25 +65,33 @@ def by_condition(rows: pd.DataFrame) -> Figure:
         panel.plot([found.mean], [place], "|", color=colour[name], markersize=12)
     panel.set_yticks(range(len(names)), names)
     panel.invert_yaxis()
-    panel.set_xlabel("Validation accuracy, %")
+    panel.set_xlabel("Accuracy, %")
     panel.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
     figure.subplots_adjust(left=0.34)
     return figure
 
 
+def _alike(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Parts runs as verdicts do, and says of what each part is."""
+    if rows.empty:
+        return []
+    setting = runs.scored(rows) + runs.shifted(rows)
+    return [
+        (f"{labels.data(data)}, {labels.epochs(length)}, {words}", own)
+        for (data, length, words), own in rows.groupby(["data", "epochs", setting])
+    ]
+
+
 def items(frame: pd.DataFrame) -> list[gallery.Item]:
     """Returns the figures for which there are results, by data set and length."""
-    rows = runs.select(frame)
     found = []
-    groups = rows.groupby(["data", "epochs"]) if len(rows) else ()
-    for (data, length), own in groups:
-        where = f"{labels.data(data)}, {labels.epochs(length)}"
+    for where, own in _alike(runs.select(frame)):
         acted = cadence.note(own)
         found.append(
             gallery.Item(
                 "",
                 f"Sharing in sleep. {where}",
-                "Validation accuracy, and the logarithm of the weights’ "
+                "Accuracy, and the logarithm of the weights’ "
                 "signal-to-noise ratio, averaged over layers; measured at the end of "
                 "each epoch, after the weights have drifted. "
                 f"{gallery.BANDS}{acted}",
@@ -128,7 +136,7 @@ def against_cadence(rows: pd.DataFrame) -> Figure:
     if not any(name in found["val_acc"] for name in names):
         return style.message("There are no results yet.")
     figure, axes = style.make_axes(1, 2, 2.2)
-    titles = {"val_acc": "Validation accuracy, %", "snr": "log SNR of weights"}
+    titles = {"val_acc": "Accuracy, %", "snr": "log SNR of weights"}
     with matplotlib.rc_context(style.STYLE):
         for panel, (metric, values) in zip(axes.flat, found.items(), strict=True):
             shown = [(i, values[n]) for i, n in enumerate(names) if n in values]
