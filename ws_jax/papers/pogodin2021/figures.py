@@ -25,7 +25,7 @@ def colours(names: list[str]) -> dict[str, object]:
 
 
 def over_epochs(rows: pd.DataFrame) -> Figure:
-    """Draws the accuracy on what is scored, and the logarithm of the SNR, over epochs."""
+    """Draws accuracy on what is scored, and the logarithm of the SNR, over epochs."""
     shown = [m for m in ("val_acc", "snr") if rows[m].notna().any()]
     if not shown:
         return style.message("There are no results yet.")
