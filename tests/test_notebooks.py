@@ -129,9 +129,9 @@ def test_the_notebook_on_recurrence_shows_paths_and_says_what_is_missing(
     as_mnist, tmp_path
 ):
     sweep = shortest_paths(
-        "small", size=6, num_grids=40, distances=(1, 2, 4), beyond=((5, 6), (7, 8)),
+        "small", size=6, num_grids=80, distances=(1, 2, 4), beyond=((5, 6), (7, 8)),
         sizes=(7, 9), depth=2, width=4, templates=(0, 2), strengths=(0.01,),
-        seeds=(0, 1), epochs=2, batch_size=8,
+        seeds=(0, 1), epochs=2,
     )  # fmt: skip
     engine.run_sweep(sweep, tmp_path / "sweep")
     folder = tmp_path / "sweep"
@@ -144,7 +144,7 @@ def test_the_notebook_on_recurrence_shows_paths_and_says_what_is_missing(
     assert "configs/savarese2019/cifar10_reduced.py --workdir=" in said
     assert f"launch.fold --workdir={tmp_path / 'out' / 'nowhere'} --run=RUN" in said
     assert f"results.read('{tmp_path / 'out' / 'nowhere'}')" in said
-    assert "learn paths faster | paths:40x6 | **not enough data**" in said
+    assert "learn paths faster | paths:80x6 | **not enough data**" in said
     nowhere = tmp_path / "nowhere"
     (found,) = execute(as_mnist, tmp_path / "bare", nowhere, [PATHS]).values()
     said = "\n".join(outputs(found, "text/markdown"))

@@ -73,6 +73,7 @@ PATHS = Presets(
     scale=(
         "network.depth",
         "network.width",
+        "transforms.draw_paths.shortest",
         "transforms.draw_paths.longest",
         "transforms.draw_paths.limit",
         "transforms.draw_paths.growth",
