@@ -103,11 +103,12 @@ display(kernels.draw({name: fields[name] for name in list(fields)[:2]}))
 
 # %%
 own = runs.select(frame)
-for data, part in own.groupby("data") if len(own) else ():
-    display(Markdown(f"**{labels.data(data)}**"), figures.against_cadence(part))
+for where, part in figures.alike(own):
+    display(Markdown(f"**{where}**"), figures.against_cadence(part))
 known = set(own["data"]) if len(own) else set()
 judged = [
-    f"{v.claim.title} | {labels.data(v.data)} | **{v.outcome}** | {v.sentence}"
+    f"{v.claim.title} | {labels.data(v.data)}, {v.setting} | **{v.outcome}** | "
+    f"{v.sentence}"
     for v in claims.judge(aggregate.tidy(frame) if len(own) else frame.iloc[:0])
     if v.data in known
 ]

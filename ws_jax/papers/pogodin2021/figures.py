@@ -71,7 +71,7 @@ def by_condition(rows: pd.DataFrame) -> Figure:
     return figure
 
 
-def _alike(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+def alike(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Parts runs as verdicts do, and says of what each part is."""
     if rows.empty:
         return []
@@ -85,7 +85,7 @@ def _alike(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def items(frame: pd.DataFrame) -> list[gallery.Item]:
     """Returns the figures for which there are results, by data set and length."""
     found = []
-    for where, own in _alike(runs.select(frame)):
+    for where, own in alike(runs.select(frame)):
         acted = cadence.note(own)
         found.append(
             gallery.Item(
