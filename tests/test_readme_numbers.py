@@ -4,9 +4,11 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ws_jax import augment, results
+from ws_jax.folding.grouping import similarity
 from ws_jax.papers.ott2020 import published
 
 ROOT = Path(__file__).parents[1]
@@ -272,6 +274,10 @@ def test_the_readmes_numbers_of_depth_and_templates(rows):
     words = [f"{a}, {b} and {c}" for a, b, c in alike.values()]
     assert f"of 45 pairs of layers {words[1]} (three seeds of SWRN-28-1-2)" in TEXT
     assert f"than .95, and {words[0]} were so before training" in TEXT
+    random, pairs = np.random.default_rng(0), np.triu_indices(6, 1)
+    drawn = np.linalg.qr(random.normal(size=(6000, 6, 2)))[0]  # two thousand networks
+    alike = sum((similarity(one)[pairs] > 0.95).sum() for one in drawn) / 2000
+    assert f"Random coefficients have {alike:.1f}." in TEXT
     ties = {part["threshold"]: part for part in fold["foldings"]}
     for threshold in (0.95, 0.9):
         kernels = sum(len(set(groups)) for groups in ties[threshold]["groups"])

@@ -51,8 +51,8 @@ from ws_jax.transforms import (
 NEVER = MOST
 CADENCES = (1, 10, 100, NEVER)
 SEEDS = (0, 1, 2)
-# Means and standard deviations of each channel, of all training images; those of
-# CIFAR-100 the released code computes.
+# Means and standard deviations of each channel, of all training images. Those of
+# CIFAR-100, which the released code computes, were not computed again here.
 COLOURS = {
     "cifar10": (
         (0.49139965, 0.4821585, 0.44653103),
