@@ -93,6 +93,21 @@ def test_what_lacks_a_field_is_not_given_a_value_of_it():
     assert "each at its best amount (FCN: 2; CNN: has none)" in text
 
 
+def test_a_run_without_a_term_stands_beside_each_of_its_strengths():
+    """Where the list of terms was a field, a CNN stood beside no shared network."""
+    shared = {"network.templates": 2, "task.terms": "layer_similarity"}
+    strength = "task.terms.layer_similarity.strength"
+    cases = [{"network.templates": 0, "task.terms": "()"}]
+    cases += [{**shared, strength: value} for value in (0.0, 0.01)]
+    frame = runs(*cases, seeds=(0, 1, 2), epochs=6)
+    gain = 0.1 * (frame["network.templates"] == 0) + frame[strength].fillna(0)
+    jitter = 0.01 * frame["seed"] * (1 + (frame["network.templates"] == 0))
+    frame = frame.assign(val_acc=0.5 + gain + jitter)
+    text = answer_to(frame, "templates")
+    assert "0 is ahead of 2 by 10.0 points" in text
+    assert "each at its best strength (templates 0: has none; templates 2: 0.01" in text
+
+
 def test_what_diverged_everywhere_is_said_to():
     frame = by_rate(cnn=(0.8, 0.9, 0.95), fcn=(0.75, 0.8, 0.1), rings=(0.5, 0.6, 0.5))
     frame.loc[frame["model"] == "fcn", "status"] = "diverged"

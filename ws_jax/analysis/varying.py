@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -68,6 +69,7 @@ def fields(rows: pd.DataFrame) -> list[Field]:
         if shown[shown != ""].nunique() > 1:
             found.append(Field(name, column, shown, _numbers(rows[column], shown)))
     own = settings.differing_fields(rows)
+    own = {c: words for c, words in own.items() if not _is_told_by_parts(words, c, own)}
     for column, words in own.items():
         words = _unlimited(rows[column], words)
         name = _short(column, list(own))
@@ -76,6 +78,19 @@ def fields(rows: pd.DataFrame) -> list[Field]:
     if rest.nunique() > 1:
         found.append(Field("of", "", rest, None))
     return found
+
+
+def _is_told_by_parts(words: pd.Series, column: str, own: Collection[str]) -> bool:
+    """Returns whether a field lists parts, each of which has a field that differs.
+
+    A run without the part lacks that field, which says the same: beside a term of
+    strength 0 and of strength 1 stands a run without the term.
+    """
+    parts = set().union(*(re.findall(r"\w+", listed) for listed in words.unique()))
+    parts -= {"none"}
+    return bool(parts) and all(
+        any(other.startswith(f"{column}.{part}.") for other in own) for part in parts
+    )
 
 
 def _unlimited(values: pd.Series, words: pd.Series) -> pd.Series:
