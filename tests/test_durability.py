@@ -511,6 +511,19 @@ def test_cut_off_programs_leave_the_compile_cache(tmp_path):
     assert compile_cache.remove_damaged(tmp_path / "missing") == []
 
 
+def test_a_flipped_bit_is_found_in_a_program_without_checksum(tmp_path, monkeypatch):
+    """JAX writes zstd frames without one where Python has zstd; they decompress."""
+    monkeypatch.setattr(compile_cache, "_is_whole", lambda path: True)
+    entry = tmp_path / "jit_a-cache"
+    entry.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
+    stat = entry.stat()
+    assert compile_cache.remove_damaged(tmp_path) == []
+    assert compile_cache.remove_damaged(tmp_path) == []
+    entry.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(99) + b"\1")
+    os.utime(entry, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as a disk does it
+    assert compile_cache.remove_damaged(tmp_path) == [entry.name]
+
+
 def test_a_program_that_was_cut_off_is_compiled_and_kept_anew(tmp_path):
     """JAX itself compiles it, but keeps the entry that it cannot read."""
     before = {name: getattr(jax.config, name) for name in _CACHE}

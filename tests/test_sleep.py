@@ -12,9 +12,10 @@ from ws_jax.config import MOST, ConfigError, essence, from_values
 from ws_jax.conv import local_conv, shared_conv
 from ws_jax.data import make_splits, make_synthetic
 from ws_jax.engine.program import make_program
+from ws_jax.engine.study import prepare
 from ws_jax.layers import Layer
 from ws_jax.lowerings import Geometry
-from ws_jax.models import ResNet, ResNet18
+from ws_jax.models import ConvNet, ResNet, ResNet18
 from ws_jax.phases import (
     Couple,
     GroupMean,
@@ -24,7 +25,7 @@ from ws_jax.phases import (
     hebbian,
     hebbian_sleep,
 )
-from ws_jax.runs import Data, Run
+from ws_jax.runs import Data, Run, Sweep
 from ws_jax.sharing import free, periodic
 
 BORDER = (slice(None),) * 2
@@ -369,6 +370,32 @@ def test_a_rate_of_its_own_where_the_given_one_is_too_large():
 def test_phases_that_cannot_be_are_refused(phase, layers, message):
     with pytest.raises(ConfigError, match=message):
         phase.check_layers(layers)
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"every": 13}, "training has 12 steps, and it acts first after 13"),
+        ({"every": 5, "first": 13}, "training has 12 steps, and it acts first after 1"),
+        ({"every": 5, "count": "epoch"}, "an epoch has 4 steps, and it acts first aft"),
+    ],
+)
+def test_a_phase_that_never_acts_is_refused(fields, message):
+    with pytest.raises(ConfigError, match=f"never act: {message}"):
+        GroupMean(**fields).check_steps(4, 3)
+    for due in ({"every": 12}, {"every": 13, "first": 12}):
+        GroupMean(**due).check_steps(4, 3)
+    GroupMean(every=5, count="epoch", first=1).check_steps(4, 3)
+
+
+def test_a_sweep_asks_phases_whether_they_ever_act():
+    network = ConvNet(features=(2,), sharing="free")
+    data = Data("synthetic:60x10x10x1")
+    sweep = Sweep("never", Run(data=data, network=network), {})
+    axes = {"train.phase": (GroupMean(),), "train.phase.every": (2, 10_000)}
+    asked = dataclasses.replace(sweep, axes=axes)
+    with pytest.raises(ConfigError, match="group_mean would never act"):
+        prepare(asked, None)
 
 
 def test_means_of_mixed_kernels_are_means_of_their_mixing():

@@ -7,6 +7,7 @@ it: what a kill cut off would be compiled anew at every start.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import json
 import zlib
@@ -17,7 +18,7 @@ from absl import logging
 from ws_jax.storage.integrity import write_atomically
 
 _SUFFIX = "-cache"  # of an entry, as JAX names it
-_CHECKED = "checked.json"  # size and time of entries that were found whole
+_CHECKED = "checked.json"  # the state of entries that were found whole
 _BLOCK = 2**20
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -25,8 +26,9 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 def remove_damaged(folder: Path) -> list[str]:
     """Removes the entries of a compile cache that are cut off or damaged.
 
-    Each is read once, and again if it has changed. A cache that cannot be read or
-    written is left as it is.
+    Each is decompressed once, and again if it has changed. Those that JAX compressed by
+    zstd have no checksum of their own: a bit that flips after they were first seen here
+    is found by a digest. A cache that cannot be read or written is left as it is.
 
     Args:
       folder: of the cache; it may be missing.
@@ -38,9 +40,9 @@ def remove_damaged(folder: Path) -> list[str]:
         known = _read_checked(folder / _CHECKED)
         checked = {}
         for path in sorted(folder.glob(f"*{_SUFFIX}")):
-            stat = path.stat()
-            seen = [stat.st_size, stat.st_mtime_ns]
-            if known.get(path.name) == seen or _is_whole(path):
+            seen, before = _state(path), known.get(path.name)
+            rotten = before is not None and before[:2] == seen[:2] and before != seen
+            if before == seen or (not rotten and _is_whole(path)):
                 checked[path.name] = seen
             else:
                 path.unlink()
@@ -52,12 +54,23 @@ def remove_damaged(folder: Path) -> list[str]:
     return removed
 
 
-def _read_checked(path: Path) -> dict[str, list[int]]:
+def _read_checked(path: Path) -> dict[str, list[int | str]]:
     try:
         known = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
+
+
+def _state(path: Path) -> list[int | str]:
+    """Returns an entry's size and time, and a digest if it is without checksum."""
+    stat = path.stat()
+    state: list[int | str] = [stat.st_size, stat.st_mtime_ns]
+    with open(path, "rb") as file:
+        if file.read(len(_ZSTD)) == _ZSTD:
+            file.seek(0)
+            state.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return state
 
 
 def _is_whole(path: Path) -> bool:

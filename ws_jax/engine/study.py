@@ -107,6 +107,7 @@ def check_fits(study: Study) -> None:
         program = check_run(run, dataset, study.splits)
         for one in group.runs:  # their numbers differ
             one.train.phase.check_layers(program.layers)
+            one.train.phase.check_steps(program.steps_per_epoch, one.train.epochs)
         smallest = min(len(split.train) for split in study.splits)
         if run.train.batch_size > smallest:
             raise ConfigError(

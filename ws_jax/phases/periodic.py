@@ -37,6 +37,19 @@ class Periodically(Phase):
                 "train.phase to none"
             )
 
+    def check_steps(self, per_epoch, epochs):
+        """The first time lies within training, or within an epoch if counted there."""
+        first = self.first or self.every
+        by_epoch = self.count == "epoch"
+        last = per_epoch if by_epoch else per_epoch * epochs
+        if first > last:
+            counted = "an epoch" if by_epoch else "training"
+            raise ConfigError(
+                f"phase {self.kind} would never act: {counted} has {last} steps, and it "
+                f"acts first after {first}; lower train.phase.every or set "
+                "train.phase.first, or set train.phase to none"
+            )
+
     def due(self, moment: Moment) -> Array:
         """Returns whether it acts now, a truth value."""
         number = moment.step if self.count == "training" else moment.step_in_epoch

@@ -78,6 +78,9 @@ class Phase(Config):
     def check_layers(self, layers: Sequence[Layer]) -> None:
         """Raises `ConfigError` if the phase can do nothing to these layers."""
 
+    def check_steps(self, per_epoch: int, epochs: int) -> None:
+        """Raises `ConfigError` if the phase never acts in so many steps and epochs."""
+
 
 @config("none")
 class NoPhase(Phase):
