@@ -71,6 +71,20 @@ def test_images_are_decoded_once(tmp_path, monkeypatch):
         data.load("folder:own", data_dir=tmp_path)
 
 
+def test_images_kept_under_other_rules_of_reading_are_decoded_anew(
+    tmp_path, monkeypatch
+):
+    """White images of before 16 bits were refused would live on in the cache."""
+    make(tmp_path / "own")
+    monkeypatch.setattr(folders, "_READING", b"")
+    data.load("folder:own", data_dir=tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setenv("WS_JAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(folders, "_decode", None)
+    with pytest.raises(TypeError):
+        data.load("folder:own", data_dir=tmp_path)
+
+
 def test_an_image_edited_at_its_size_is_read_anew(tmp_path):
     make(tmp_path / "own", counts=((2, 2, 2), (1, 1, 1)))
     path = tmp_path / "own" / "train" / "n01" / "edited.bmp"

@@ -1,5 +1,6 @@
 """From Python: a sweep, its trained networks, and their outputs."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from ws_jax import data, results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
 from ws_jax.engine import predict, run_sweep
+from ws_jax.engine.predict import check_asked
 from ws_jax.engine.program import network_program
 from ws_jax.models import ConvNet
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
@@ -81,6 +83,33 @@ def test_slips_are_one_sentence_and_no_images_give_no_outputs():
     ):
         with pytest.raises(ConfigError, match="not those of this run's network on"):
             slip()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"run": Sweep("own", Run(), {})}, "run is a Sweep, needs a Run"),
+        ({"run": {"params": {}}}, "run is a dict, needs a Run"),
+        ({"variables": None}, "variables are a NoneType, need a mapping"),
+        ({"num_classes": 10.0}, "num_classes is 10.0, needs an integer from 1"),
+        ({"num_classes": None}, "num_classes is None, needs"),
+        ({"images": [[1, 2], [3]]}, r"images must be uint8 \[n, h, w, c\]: "),
+        ({"images": np.zeros((1, 0, 0, 1), np.uint8)}, "0x0"),
+        ({"images": np.zeros((1, 2, 2, 1), np.uint8)}, "2x2"),
+    ],
+)
+def test_what_is_not_what_was_asked_for_is_named(change, message, monkeypatch):
+    asked = {
+        "run": Run(network=ConvNet(**NETWORK)),
+        "variables": {"params": {}},
+        "images": np.zeros((1, 10, 10, 1), np.uint8),
+        "num_classes": 10,
+    }
+    # As outside of tests, where types of arguments are not checked.
+    plain = inspect.unwrap(predict)
+    monkeypatch.setitem(plain.__globals__, "check_asked", inspect.unwrap(check_asked))
+    with pytest.raises(ConfigError, match=message):
+        plain(**asked | change)
 
 
 def test_what_cannot_be_asked_is_said(trained):

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ws_jax.config import ConfigError
+from ws_jax.engine.fits import check_changes
 from ws_jax.engine.program import (
     Program,
     forward,
@@ -20,7 +21,7 @@ from ws_jax.engine.program import (
 )
 from ws_jax.runs import Run
 from ws_jax.storage.integrity import named_leaves
-from ws_jax.transforms import fixed_transforms, transform_batch
+from ws_jax.transforms import fixed_transforms, output_shape, transform_batch
 
 _BATCH = 256  # images at a time
 
@@ -44,11 +45,21 @@ def predict(
       The outputs [n, ...], for classification the logits [n, num_classes].
 
     Raises:
-      ConfigError: if the images are no uint8 [n, h, w, c], or not of the size, or the
-        variables not those, of the run's network, or the run severs connections: what
-        is severed is drawn anew by a sweep and kept nowhere.
+      ConfigError: if one of them is of another kind, the images are too small for the
+        network, or variables have other shapes than it has on images of this size; or
+        if the run severs connections: what is severed is drawn anew by a sweep and kept
+        nowhere.
     """
     images = check_asked(run, images, "a network can be asked for outputs")
+    if not isinstance(num_classes, int | np.integer) or num_classes < 1:
+        raise ConfigError(f"num_classes is {num_classes!r}, needs an integer from 1")
+    if not isinstance(variables, Mapping):
+        raise ConfigError(
+            f"variables are a {type(variables).__name__}, need a mapping of "
+            "collections such as params, as checkpoint.load_run returns it"
+        )
+    check_changes(run, images.shape[1:])
+    run.network.check_images(output_shape(run.transforms, images.shape[1:]))
     program = network_program(run, images.shape[1:], num_classes)
     check_variables(program, run, variables)
     if not len(images):
@@ -99,7 +110,14 @@ def check_asked(run: Run, images: np.ndarray, what: str) -> np.ndarray:
     Raises:
       ConfigError: for other images, or a run that severs connections.
     """
-    images = np.asarray(images)
+    if not isinstance(run, Run):
+        raise ConfigError(
+            f"run is a {type(run).__name__}, needs a Run: of a sweep, one of its runs()"
+        )
+    try:
+        images = np.asarray(images)
+    except ValueError as error:  # rows of unequal length
+        raise ConfigError(f"images must be uint8 [n, h, w, c]: {error}") from error
     if images.ndim != 4 or images.dtype != np.uint8:
         raise ConfigError(
             f"images must be uint8 [n, h, w, c], got {images.dtype}{list(images.shape)}"

@@ -45,8 +45,8 @@ class Periodically(Phase):
         if first > last:
             counted = "an epoch" if by_epoch else "training"
             raise ConfigError(
-                f"phase {self.kind} would never act: {counted} has {last} steps, and it "
-                f"acts first after {first}; lower train.phase.every or set "
+                f"phase {self.kind} would never act: {counted} has {last} steps, and "
+                f"it acts first after {first}; lower train.phase.every or set "
                 "train.phase.first, or set train.phase to none"
             )
 
