@@ -74,7 +74,9 @@ class Evidence:
     def _sample(
         self, model: str, metric: str, kind: str, level: float, vcp: float, reading: str
     ) -> Sample:
-        runs = self._runs_of(metric, reading, model, kind, level, vcp)
+        runs = self.rows  # most often none: of one semantics and initialisation
+        if len(runs):
+            runs = self._runs_of(metric, reading, model, kind, level, vcp)
         name = _cell_name(model, kind, level, vcp)
         if runs.empty:  # most that are asked for, where little was trained
             return Sample(pd.Series(dtype="float64"), 0, (name,))
