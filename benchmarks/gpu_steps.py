@@ -126,6 +126,8 @@ def _later_papers() -> list[Step]:
         _measured("residual"),
         _config("pogodin_cifar10", "pogodin2021/cifar10", cifar, "ResNet-20, sharing "
                 "in sleep or not"),
+        _config("pogodin_translations", "pogodin2021/cifar10_translations", cifar,
+                "ResNet-20, copies of every image"),
         _config("savarese_paths", "savarese2019/shortest_paths", paths, "shortest "
                 "paths, with templates or not"),
         _config("savarese_cifar10", "savarese2019/cifar10", cifar, "WRN-28-10 and "
@@ -156,11 +158,10 @@ def _measured(section: str, network: str = "") -> Step:
         from benchmarks import session, suite
         from benchmarks.options import Options
 
-        sections = ("ceilings",) if context.small else (section,)
         options = Options(
-            sections=sections,
+            sections=(section,),
             networks=(network or "mnist",),
-            runs=(1, 2) if context.small else (1, 8, 55),
+            runs=(1,) if context.small else (1, 8, 55),
             rounds=2 if context.small else 5,
             steps=1 if context.small else 16,
         )

@@ -93,7 +93,12 @@ def test_parts_of_several_calls_are_collected(tmp_path, monkeypatch):
     assert load("mnist").identity == digits().identity
 
 
-LATER = {"pogodin_cifar10", "savarese_paths", "savarese_cifar10"}
+LATER = {
+    "pogodin_cifar10",
+    "pogodin_translations",
+    "savarese_paths",
+    "savarese_cifar10",
+}
 
 
 @pytest.fixture
