@@ -249,6 +249,8 @@ def flip(content, place):
         lambda content: content.replace(b"(12, 4, 5, 2)", b"(12, 4, 9, 2)"),
         lambda content: content.replace(b'"fingerprint": "', b'"fingerprint": "0'),
         lambda content: content.replace(b'"num_train"', b'"num_trail"'),
+        lambda content: content.replace(b'"num_train": 8', b'"num_train": 9'),
+        lambda content: content.replace(b"{'descr'", b"{\"descr'"),
         lambda content: b"[]\n" + content.partition(b"\n")[2],
     ],
 )

@@ -340,6 +340,44 @@ def write_archive(directory, name, contents):
             archive.addfile(member, io.BytesIO(content))
 
 
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+@pytest.mark.parametrize("target", ["../../../secret", "data_batch_1.bin", "gone"])
+def test_links_in_an_archive_lead_nowhere(tmp_path, kind, target):
+    (tmp_path / "secret").write_bytes(b"of another")
+    original = raw.ORIGINALS["cifar10"]
+    path = tmp_path / "a/b" / original.archive
+    path.parent.mkdir(parents=True)
+    with tarfile.open(path, "w:gz") as archive:
+        member = tarfile.TarInfo(f"{original.folder}/data_batch_1.bin")
+        member.type, member.linkname = kind, target
+        archive.addfile(member)
+    with pytest.raises(data.DataError, match="data_batch_1.bin .* checksum differs"):
+        raw.decode_files("cifar10", [path])
+
+
+@pytest.mark.parametrize("write", ["plain", "gzip", "archive"])
+def test_no_more_is_unpacked_than_an_original_file_holds(tmp_path, monkeypatch, write):
+    name = "cifar10" if write == "archive" else "mnist"
+    small = raw.dataclasses.replace(raw.ORIGINALS[name], largest=1_000)
+    monkeypatch.setitem(raw.ORIGINALS, name, small)
+    contents = {file: bytes(1_001) for file in small.sha256}
+    if write == "archive":
+        write_archive(tmp_path / "data", name, contents)
+    else:
+        (write_gzipped if write == "gzip" else write_plain)(tmp_path / "data", contents)
+    read = []
+    whole = raw._read_all
+
+    def watched(some, *args):
+        asked = lambda count: read.append(count) or some(count)  # noqa: E731
+        return whole(asked, *args)
+
+    monkeypatch.setattr(raw, "_read_all", watched)
+    with pytest.raises(data.DataError, match="more than the 1,000 bytes"):
+        data.load(name, data_dir=tmp_path / "data")
+    assert read == [1_001]  # bytes of the first file, and no other
+
+
 def assert_holds(dataset, original):
     name, _, images, labels = original
     np.testing.assert_array_equal(dataset.images, images)

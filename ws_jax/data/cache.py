@@ -1,18 +1,20 @@
 """Decoded data sets kept on disk, since decoding 60,000 images takes seconds.
 
-One file holds one data set: a line of JSON, then the images and the labels as two
-NumPy blocks, uncompressed. A cache can only save time: whatever is wrong with it is
-logged, and the data set is decoded again.
+One file holds one data set: a line of JSON with the digest of its fields, then the
+images and the labels as two NumPy blocks, uncompressed. A cache can only save time:
+whatever is wrong with it is logged, and the data set is decoded again.
 """
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -20,10 +22,8 @@ from absl import logging
 from ws_jax.data.dataset import Dataset
 
 # Raise it with the layout of the file, so that older files are not even opened.
-_SUFFIX = ".ws1"
+_SUFFIX = ".ws2"
 _HEADER_FIELDS = ("name", "version", "num_classes", "num_train", "fingerprint")
-# What a cut or altered file can raise; MemoryError comes from an altered shape.
-_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, MemoryError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,18 +69,24 @@ def _read(path: Path, source: Source) -> Dataset | None:
     try:
         with path.open("rb") as file:
             header = json.loads(file.readline())
+            if header.pop("sha256") != _digest(header):
+                raise ValueError("the digest of its first line is another")
             images = np.load(file, allow_pickle=False)
             labels = np.load(file, allow_pickle=False)
         # Compares the fingerprint in the header with the arrays.
         dataset = Dataset(images=images, labels=labels, **header)
     except FileNotFoundError:
         return None
-    except _DAMAGE as error:
+    except Exception as error:  # of whatever a flipped bit makes of JSON and NumPy
         logging.warning("Ignoring the unreadable cache %s: %r", path, error)
         return None
     # Two keys can become one file name; both names are inside.
     same = (dataset.name, dataset.version) == (source.name, source.version)
     return dataset if same else None
+
+
+def _digest(header: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(header).encode()).hexdigest()
 
 
 def _write(path: Path, dataset: Dataset) -> None:
@@ -93,7 +99,8 @@ def _write(path: Path, dataset: Dataset) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
-            file.write(json.dumps(header).encode() + b"\n")
+            told = {**header, "sha256": _digest(header)}
+            file.write(json.dumps(told).encode() + b"\n")
             np.save(file, dataset.images, allow_pickle=False)
             np.save(file, dataset.labels, allow_pickle=False)
         os.replace(temporary, path)

@@ -31,6 +31,7 @@ class _Original:
       archive: tar file which holds them all, if they were published in one.
       folder: their folder in the archive.
       decode: what makes arrays of them.
+      largest: bytes of the largest file, uncompressed; nothing larger is unpacked.
       num_classes: how many classes there are.
     """
 
@@ -38,6 +39,7 @@ class _Original:
     archive: str
     folder: str
     decode: _Decoder
+    largest: int
     num_classes: int = 10
 
 
@@ -81,6 +83,7 @@ ORIGINALS: dict[str, _Original] = {
         archive="",
         folder="",
         decode=_decode_mnist,
+        largest=47_040_016,
     ),
     "cifar10": _Original(
         sha256={
@@ -106,6 +109,7 @@ ORIGINALS: dict[str, _Original] = {
         archive="cifar-10-binary.tar.gz",
         folder="cifar-10-batches-bin",
         decode=_decode_cifar,
+        largest=30_730_000,
     ),
     "cifar100": _Original(
         sha256={
@@ -119,6 +123,7 @@ ORIGINALS: dict[str, _Original] = {
         archive="cifar-100-binary.tar.gz",
         folder="cifar-100-binary",
         decode=functools.partial(_decode_cifar, num_labels=2),
+        largest=153_700_000,
         num_classes=100,
     ),
 }
@@ -196,9 +201,10 @@ def _unpack(path: Path, original: _Original) -> dict[str, bytes]:
     try:
         if path.name == original.archive:
             return _unpack_archive(path, original)
-        content = path.read_bytes()
-        if content.startswith(_GZIP_MAGIC):
-            content = gzip.decompress(content)
+        with path.open("rb") as file:
+            packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        with (gzip.open if packed else open)(path, "rb") as file:
+            content = _read_all(file.read, path, original)
     except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
         raise DataError(
             f"{path} cannot be unpacked ({error}): it is damaged, or not fully copied"
@@ -211,7 +217,20 @@ def _unpack_archive(path: Path, original: _Original) -> dict[str, bytes]:
     with tarfile.open(path) as archive:
         for member in archive:
             name = Path(member.name).name
-            file = archive.extractfile(member) if name in original.sha256 else None
+            if name not in original.sha256 or not member.isreg():
+                continue  # links, too: what they name is not unpacked
+            file = archive.extractfile(member)
             if file is not None:
-                contents[name] = file.read()
+                contents[name] = _read_all(file.read, path, original)
     return contents
+
+
+def _read_all(read: Callable[[int], bytes], path: Path, original: _Original) -> bytes:
+    """Reads a file, but no more than an original file can hold."""
+    content = read(original.largest + 1)
+    if len(content) > original.largest:
+        raise DataError(
+            f"{path} holds more than the {original.largest:,} bytes of the largest "
+            "original file: it is another file; fetch it again"
+        )
+    return content
