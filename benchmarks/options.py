@@ -22,6 +22,7 @@ SECTIONS = (
     "compaction",
     "saving",
     "startup",
+    "thousand",
 )
 
 

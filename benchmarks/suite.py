@@ -15,6 +15,7 @@ from benchmarks import (
     saving,
     startup,
     steps,
+    thousand,
 )
 from benchmarks.options import SECTIONS
 from benchmarks.session import Session
@@ -31,6 +32,7 @@ _MEASURES: dict[str, Callable[[Session], None]] = {
     "compaction": compaction.measure,
     "saving": saving.measure,
     "startup": startup.measure,
+    "thousand": thousand.measure,
 }
 
 
