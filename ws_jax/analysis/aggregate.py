@@ -245,22 +245,25 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
     rows, metrics = tidy(frame), list(metrics)
     sound = _sound(rows)
     runs = runs_of(rows[rows["epoch"] > 0])
+    # Groups by a number are quick, those by all keys are not.
+    cell = runs.groupby(CELL_KEYS).ngroup()
+    keys = runs[CELL_KEYS].set_axis(cell).groupby(level=0).head(1).sort_index()
     measured = READINGS[reading](sound, metrics).reindex(runs.index)
-    pooled = sound if reading == "all_epochs" else runs.join(measured)
-    values = pooled.groupby(CELL_KEYS)[metrics].median()
+    pooled = sound.set_index("training") if reading == "all_epochs" else measured
+    values = pooled[metrics].groupby(pooled.index.map(cell)).median()
     counted = runs.assign(
         diverged=runs["status"] == "diverged", running=runs["status"] == "running"
-    ).groupby(CELL_KEYS)
+    ).groupby(cell)
     found = counted.agg(
         runs=("fold", "size"),
         diverged=("diverged", "sum"),
         running=("running", "sum"),
         shortest=("trained", "min"),
         longest=("trained", "max"),
-    ).join(_planned(rows))
+    ).join(_planned(rows, cell))
     parts = []
     for metric in metrics:
-        known = runs[measured[metric].notna()].groupby(CELL_KEYS)
+        known = runs[measured[metric].notna()].groupby(cell)
         folds, seeds = known["fold"].nunique(), known["seed"].nunique()
         part = found.assign(
             metric=metric,
@@ -268,7 +271,7 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
             folds=folds.reindex(found.index, fill_value=0),
             seeds=seeds.reindex(found.index, fill_value=0),
         )
-        parts.append(part.reset_index())
+        parts.append(keys.join(part))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -301,13 +304,19 @@ def with_plan(
     )
 
 
-def _planned(rows: pd.DataFrame) -> pd.DataFrame:
-    """Returns the folds and seeds that were planned of each cell."""
+def _planned(rows: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
+    """Returns the folds and seeds that were planned of each cell.
+
+    Args:
+      rows: tidy.
+      cell: a number for each training.
+    """
     none = pd.Series(float("nan"), rows.index)
     folds = rows.get("planned_folds", none).fillna(rows["num_folds"])
     seeds = rows.get("planned_seeds", none).fillna(0)
     rows = rows.assign(planned_folds=folds, planned_seeds=seeds)
-    return rows.groupby(CELL_KEYS)[["planned_folds", "planned_seeds"]].max()
+    planned = rows[["planned_folds", "planned_seeds"]]
+    return planned.groupby(rows["training"].map(cell)).max()
 
 
 def mark(cell: Mapping[str, Any]) -> str:

@@ -100,14 +100,16 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
     sweep whose other runs have one; in a sweep without the column it has the default.
     A field that a usual column, or one before it, tells is left out.
     """
+    dotted = [n for n in rows.columns if "." in n and not n.startswith(_NO_NUMBER)]
+    varied = [name for name in dotted if len(set(map(repr, rows[name]))) > 1]
+    found: dict[str, pd.Series] = {}
+    if not varied:
+        return found
     told = {
         name: column_in_words(rows[name])
         for name in [*USUAL, "fold", "seed", "sharing"]
     }
-    found: dict[str, pd.Series] = {}
-    for name in rows.columns:
-        if "." not in name or name.startswith(_NO_NUMBER):
-            continue
+    for name in varied:
         said = column_in_words(rows[name])
         elsewhere = (said != "").groupby(rows["sweep"]).transform("any")
         lacks = ((said == "") & elsewhere).groupby(rows["cell"]).transform("any")
@@ -123,7 +125,7 @@ _LACKS = "no such field"
 
 
 def _among(columns: Mapping[str, pd.Series], index: pd.Index) -> list[pd.Series]:
-    return [column.loc[index] for column in columns.values()]
+    return [c if len(c) == len(index) else c.loc[index] for c in columns.values()]
 
 
 def column_in_words(values: pd.Series) -> pd.Series:
