@@ -19,7 +19,7 @@ ORDER = (
 # from one run to many, and to the host's loop.
 WITHIN = {
     "engine": "program predict evaluate train fits mapping memory living own_code "
-    "study chunk progress describe extend table training sweep",
+    "study recorded chunk progress describe extend table training sweep",
     "storage": "integrity status events locks standins results stored ledger "
     "checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",

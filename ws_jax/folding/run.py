@@ -19,11 +19,12 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from ws_jax.checkpoint import last_epoch, load_run
-from ws_jax.config import ConfigError, nearest, require
+from ws_jax.checkpoint import load_run_with_epoch
+from ws_jax.config import require
 from ws_jax.engine import run_sweep
 from ws_jax.engine.program import make_program
-from ws_jax.engine.study import Study, make_groups, prepare
+from ws_jax.engine.recorded import find_run
+from ws_jax.engine.study import Study, make_groups
 from ws_jax.folding.begun import held_lock, score, write_begun
 from ws_jax.folding.layout import called, check_foldable
 from ws_jax.folding.loops import Folded, Rule, fold
@@ -32,7 +33,7 @@ from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
 from ws_jax.storage.integrity import array_sums, digest_of, seal, write_atomically
 from ws_jax.storage.locks import part_lock
-from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
+from ws_jax.storage.results import ResultsError
 from ws_jax.tasks import SimilarityTerm
 
 REPORT_FILE = "fold.json"
@@ -72,7 +73,7 @@ def fold_run(
     _check_rules(rules)
     study, chosen = find_run(workdir, run, data_dir)
     network = check_foldable(chosen.network)
-    variables, epoch = _load(workdir, run)
+    variables, epoch = load_run_with_epoch(workdir, run=run)
     before = score(study, chosen, variables, epoch)
     size = num_parameters(variables)
     source = _source(study, chosen, epoch, variables)
@@ -137,51 +138,6 @@ def _written(output: Path, report: dict[str, Any]) -> dict[str, Any]:
     with held_lock(part_lock(output, "report")):  # another process may fold beside
         write_atomically(output / REPORT_FILE, text.encode())
     return report
-
-
-def _load(workdir: str | Path, run: str) -> tuple[Any, int]:
-    """Returns a run's variables, and after which epoch they are so."""
-    while True:
-        epoch, status = last_epoch(workdir, run=run)
-        variables = load_run(workdir, run=run)
-        if last_epoch(workdir, run=run)[0] == epoch:  # not saved anew meanwhile
-            break
-    if status == "running":
-        logging.warning(
-            "%s has not finished: it is folded as it was after epoch %d", run, epoch
-        )
-    return variables, epoch
-
-
-def find_run(
-    workdir: str | Path, name: str, data_dir: str | None = None
-) -> tuple[Study, Run]:
-    """Returns a sweep made ready from its record, and the run of that name.
-
-    Raises:
-      ResultsError: if there is no sweep, or no such run; the nearest is named.
-      ConfigError: if the data are no more those of the sweep.
-    """
-    path = Path(workdir) / RECORD_FILE
-    if not path.exists():
-        raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
-    record = read_record(path)
-    if "base" not in record["config"]:
-        raise ResultsError(
-            f"the sweep in {workdir} was recorded by a version of ws_jax from before "
-            "folding: train it anew in another --workdir"
-        )
-    study = prepare(Sweep.from_values(record["config"]), data_dir)
-    if study.dataset.identity != record["data"]:
-        raise ConfigError(
-            f"the sweep in {workdir} was trained on other data ({record['data']}) than "
-            f"are there now ({study.dataset.identity}): name their folder with "
-            "--data_dir"
-        )
-    names = {columns["run"]: run for run, columns in study.columns.items()}
-    if name not in names:
-        raise ResultsError(f"no run {name!r} in {workdir}: {nearest(name, names)}")
-    return study, names[name]
 
 
 def _folded_study(
