@@ -39,7 +39,8 @@ def main() -> None:
     workdir, run = cli.required(WORKDIR), cli.required(RUN)
     cli.setup_jax()
     from ws_jax.folding import loops
-    from ws_jax.folding.run import entry_text, fold_run
+    from ws_jax.folding.report import entry_text
+    from ws_jax.folding.run import fold_run
 
     how = {"link": LINK.value, "kernel": KERNEL.value, "scale": SCALE.value}
     rules = loops.read_rules(THRESHOLDS.value, **how)

@@ -25,7 +25,7 @@ WITHIN = {
     "transforms": "transform leveled usual batch cuts paths views",
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",
-    "folding": "grouping layout loops begun run",
+    "folding": "grouping layout loops begun report run",
     "cli": "compile_cache machine options helptext files typed sweeps main",
 }
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")

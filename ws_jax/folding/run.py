@@ -8,7 +8,6 @@ reads it, and it trains on as any sweep goes on.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,18 +24,23 @@ from ws_jax.engine import run_sweep
 from ws_jax.engine.program import make_program
 from ws_jax.engine.recorded import find_run
 from ws_jax.engine.study import Study, make_groups
-from ws_jax.folding.begun import held_lock, score, write_begun
+from ws_jax.folding.begun import score, write_begun
 from ws_jax.folding.layout import called, check_foldable
 from ws_jax.folding.loops import Folded, Rule, fold
+from ws_jax.folding.report import (
+    add_folding,
+    check_report,
+    entry_text,
+    folder_of,
+    make_entry,
+)
 from ws_jax.optimizers import Constant
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
-from ws_jax.storage.integrity import array_sums, digest_of, seal, write_atomically
-from ws_jax.storage.locks import part_lock
+from ws_jax.storage.integrity import array_sums, digest_of
 from ws_jax.storage.results import ResultsError
 from ws_jax.tasks import SimilarityTerm
 
-REPORT_FILE = "fold.json"
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -57,33 +61,40 @@ def fold_run(
       workdir: of its sweep.
       run: its name there.
       output: folder of what is written: `fold.json`, and for each threshold the folder
-        of a sweep of one run, `threshold_T`.
+        of a sweep of one run, `threshold_T`. Foldings of the same parameters that are
+        there at other thresholds stay.
       rules: how to fold; no two of one threshold.
       epochs: for which folded networks are trained on; 0: not at all.
       learning_rate: of these epochs, constant; 0: that with which the run ended.
       data_dir: folder with prepared or raw data.
-      overwrite: whether earlier foldings in `output` may be removed.
+      overwrite: whether the report in `output` of other parameters may be replaced,
+        and foldings there at the same thresholds.
     Returns:
-      What the report says, see `docs/design/0011`.
+      What the report says, of all thresholds; see `docs/design/0011`.
     Raises:
       ConfigError: for a run without a bank, or a rule that is not allowed.
       ResultsError: if there is no such run, or it was not saved.
-      WorkdirError: if `output` holds other foldings and may not be overwritten.
+      WorkdirError: if `output` holds foldings of another run or of other parameters,
+        or made otherwise at a threshold, and may not be overwritten.
     """
     _check_rules(rules)
     study, chosen = find_run(workdir, run, data_dir)
-    network = check_foldable(chosen.network)
+    check_foldable(chosen.network)
     variables, epoch = load_run_with_epoch(workdir, run=run)
-    before = score(study, chosen, variables, epoch)
-    size = num_parameters(variables)
     source = _source(study, chosen, epoch, variables)
+    about = {**_about(study, chosen, run, epoch), "source": source}
+    if not overwrite:
+        check_report(Path(output), about, rules)
+    about["parameters"] = size = num_parameters(variables)
+    about["before"] = before = score(study, chosen, variables, epoch)
     known: dict[Any, dict[str, float]] = {}
-    similarity, foldings = [], []
+    report: dict[str, Any] = {}
     for rule in rules:
         # The same groups of layers may have other kernels.
-        folded = fold(network, variables, rule, f"{source}:{rule.kernel}:{rule.scale}")
-        similarity = [bank.similarity.tolist() for bank in folded.banks]
-        folder = Path(output) / f"threshold_{rule.threshold:g}"
+        origin = f"{source}:{rule.kernel}:{rule.scale}"
+        folded = fold(chosen.network, variables, rule, origin)
+        about["similarity"] = [bank.similarity.tolist() for bank in folded.banks]
+        folder = Path(output) / folder_of(rule.threshold)
         new = _folded_study(study, chosen, folded, epoch, epochs, learning_rate)
         if folded.network not in known:
             # On the images that it was scored on before, also where they are drawn.
@@ -91,15 +102,15 @@ def fold_run(
             known[folded.network] = score(study, one, folded.variables, epoch)
         after = known[folded.network]
         write_begun(new, folded, after, folder, done=not epochs, overwrite=overwrite)
-        entry = _entry(rule, folded, after, size)
+        left = num_parameters(folded.variables)
+        entry = make_entry(rule, folded, after, left, size)
+        report = add_folding(Path(output), about, rule, entry, overwrite)
         logging.info("%s", entry_text(entry, before))
         if epochs:
             run_sweep(new.sweep, folder, data_dir=data_dir)
             entry["trained"] = _last_row(folder)
-        foldings.append({**entry, "folder": folder.name})
-    about = _about(study, chosen, run, epoch)
-    numbers = {"parameters": size, "before": before, "similarity": similarity}
-    return _written(Path(output), {**about, **numbers, "foldings": foldings})
+            report = add_folding(Path(output), about, rule, entry, overwrite)
+    return report
 
 
 def _check_rules(rules: Sequence[Rule]) -> None:
@@ -107,9 +118,8 @@ def _check_rules(rules: Sequence[Rule]) -> None:
     for rule in rules:
         rule.check()
     given = [rule.threshold for rule in rules]
-    require(
-        len(set(given)) == len(given) > 0, f"thresholds: {given} are none, or twice"
-    )
+    folders = {folder_of(threshold) for threshold in given}
+    require(len(folders) == len(given) > 0, f"thresholds: {given} are none, or twice")
 
 
 def _about(study: Study, run: Run, name: str, epoch: int) -> dict[str, Any]:
@@ -131,13 +141,6 @@ def _source(study: Study, run: Run, epoch: int, variables: Any) -> str:
     """Returns what says of which parameters a folding is made."""
     digest = study.columns[run]["digest"]
     return f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"
-
-
-def _written(output: Path, report: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps(seal(report), indent=1, sort_keys=True)
-    with held_lock(part_lock(output, "report")):  # another process may fold beside
-        write_atomically(output / REPORT_FILE, text.encode())
-    return report
 
 
 def _folded_study(
@@ -194,20 +197,6 @@ def num_parameters(variables: Any) -> int:
     return sum(math.prod(np.shape(a)) for a in jax.tree.leaves(variables["params"]))
 
 
-def _entry(
-    rule: Rule, folded: Folded, scores: dict[str, float], before: int
-) -> dict[str, Any]:
-    size = num_parameters(folded.variables)
-    return {
-        **dataclasses.asdict(rule),
-        "groups": [list(bank.groups) for bank in folded.banks],
-        "change": [bank.change.tolist() for bank in folded.banks],
-        "parameters": size,
-        "saved": before - size,
-        "after": scores,
-    }
-
-
 def _last_row(folder: Path) -> dict[str, float]:
     """Returns the metrics of a run's last epoch; `ResultsError` if it is 0."""
     row = results.read(folder).sort_values("epoch").iloc[-1]
@@ -216,24 +205,3 @@ def _last_row(folder: Path) -> dict[str, float]:
     names = [n for n in row.index if n.startswith(("val_", "test_"))]
     found = {name: row[name] for name in ["epoch", *names]}
     return {n: float(v) for n, v in found.items() if isinstance(v, float | np.number)}
-
-
-def entry_text(entry: dict[str, Any], before: dict[str, float]) -> str:
-    """Says in a line what folding did.
-
-    Args:
-      entry: of the report's `foldings`.
-      before: the metrics before it.
-    """
-    groups = "; ".join(" ".join(map(str, own)) for own in entry["groups"])
-    change = max(max(own, default=0.0) for own in entry["change"])
-    scores = ", ".join(
-        f"{name} {before[name]:.4f} -> {value:.4f}"
-        for name, value in entry["after"].items()
-        if name in before
-    )
-    return (
-        f"threshold {entry['threshold']:g}: groups {groups}; kernels change by up to "
-        f"{100 * change:.2g} %; {scores}; {entry['parameters']:,} parameters, "
-        f"{entry['saved']:,} saved"
-    )
