@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from test_launch import launch
 
-from ws_jax import engine
+from ws_jax import cli, engine
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
 from ws_jax.engine.recorded import find_run
@@ -209,6 +209,49 @@ def test_the_launcher_folds_and_refuses_in_one_line(trained, tmp_path):
         refused = launch("fold", *flags, *bad)
         assert refused.returncode == 1 and message in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+OWN = """
+from ws_jax.config import config
+from ws_jax.models import WideResNet
+from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
+from ws_jax.transforms import Transform
+
+@config("own_half")
+class Half(Transform):
+    draws = False
+
+    def apply(self, key, image, place):
+        return image / 2
+
+def get_config():
+    base = Run(
+        data=Data("synthetic:48x8x8x3", split="holdout", holdout=0.2),
+        network=WideResNet(depth=16, width=1, templates=2),
+        transforms=(Half(),),
+        train=Train(epochs=1, batch_size=16),
+        evaluation=Evaluation(views=()),
+    )
+    return Sweep("own", base)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_of_parts_of_ones_own_is_folded_by_its_config(tmp_path):
+    (tmp_path / "own_half.py").write_text(OWN)
+    workdir = tmp_path / "sweep"
+    engine.run_sweep(cli.load_sweep(str(tmp_path / "own_half.py")), workdir)
+    (name,) = set(results.read(workdir)["run"])
+    flags = [f"--workdir={workdir}", f"--run={name}", "--thresholds=0.5"]
+    refused = launch("fold", *flags)
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert "of own_half.py: name its config file with --config=FILE" in refused.stderr
+    assert not (tmp_path / "sweep_folded").exists()
+    done = launch("fold", *flags, f"--config={tmp_path / 'own_half.py'}")
+    assert done.returncode == 0 and "may be others" not in done.stderr, done.stderr
+    found = unseal((tmp_path / "sweep_folded" / name / "fold.json").read_bytes())
+    row = results.read(workdir).iloc[-1]
+    np.testing.assert_allclose(found["before"]["val_loss"], row["val_loss"], rtol=1e-5)
 
 
 def test_reports_are_written_one_at_a_time(tmp_path, monkeypatch):
