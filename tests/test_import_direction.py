@@ -19,13 +19,13 @@ ORDER = (
 # from one run to many, and to the host's loop.
 WITHIN = {
     "engine": "program predict evaluate train fits mapping memory living own_code "
-    "study chunk progress describe extend table training sweep",
+    "study recorded chunk progress describe extend table training sweep",
     "storage": "integrity status events locks standins results stored ledger "
     "checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",
-    "folding": "grouping layout loops begun run",
+    "folding": "grouping layout loops begun report run",
     "cli": "compile_cache machine options helptext files typed sweeps main",
 }
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")

@@ -8,7 +8,9 @@ import pytest
 from ws_jax import cli, engine
 from ws_jax.config import replace_field
 from ws_jax.engine import own_code
+from ws_jax.engine.recorded import find_run
 from ws_jax.runs import Sweep
+from ws_jax.storage import results
 from ws_jax.storage.results import RECORD_FILE, read_record, write_record
 from ws_jax.storage.workdir import WorkdirError
 
@@ -126,6 +128,18 @@ def test_a_sweep_goes_on_with_changed_code_only_if_asked(files, caplog):
     assert [past["code"] for past in after["code_before"]] == [record["code"]]
     assert after["code"] != record["code"] and after["config"] == record["config"]
     engine.run_sweep(sweep, workdir)  # it is its code now
+
+
+def test_who_asks_a_run_of_changed_code_is_told(files, caplog):
+    workdir = files / "sweep"
+    engine.run_sweep(load(files), workdir)
+    (name,) = set(results.read(workdir)["run"])
+    find_run(workdir, name)
+    assert "its numbers may be others" not in caplog.text
+    edit(files / "mine.py", "FACTOR = 1.0", "FACTOR = 100.0")
+    load(files)
+    find_run(workdir, name)
+    assert "the code of mine.py is not that with which the sweep in" in caplog.text
 
 
 def test_records_of_before_do_not_tell_and_go_on(files):

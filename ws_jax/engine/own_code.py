@@ -43,6 +43,13 @@ def digests(sweep: Sweep) -> dict[str, str]:
     return {name: _hash("\n".join(texts)) for name, texts in sorted(found.items())}
 
 
+def not_imported(names: Iterable[str]) -> list[str]:
+    """Returns those of some names that are of no file of a user's own in use here."""
+    modules = [m for m in [*sys.modules.values()] if isinstance(m, types.ModuleType)]
+    found = {path.name for module in modules if (path := _own_file(module))}
+    return [name for name in names if name not in found]
+
+
 def _files(sweep: Sweep) -> set[Path]:
     """Returns the files that define what is in use, and those that these import."""
     left = [*_modules(_in_use(sweep))]
