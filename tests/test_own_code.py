@@ -201,6 +201,14 @@ def test_code_counts_as_it_ran_whatever_the_file_says_now(files):
     assert all(before[name] != after[name] for name in before)
 
 
+def test_a_sweep_keeps_its_code_though_its_config_was_loaded_again(files):
+    sweep = load(files)
+    before = own_code.digests(sweep)
+    edit(files / "mine.py", "FACTOR = 1.0", "FACTOR = 9.0")
+    cli.load_sweep(str(files / "mine.py"))
+    assert own_code.digests(sweep) == before
+
+
 def test_a_file_ran_as_it_is_though_one_of_equal_length_was_compiled(files):
     """Compiled files tell texts apart by whole seconds and lengths alone."""
     load(files)

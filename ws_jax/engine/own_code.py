@@ -14,9 +14,8 @@ import importlib.util
 import itertools
 import json
 import sys
-import types
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,7 +55,7 @@ def digests(sweep: Sweep) -> dict[str, str]:
     Args:
       sweep: checked.
     """
-    used = {file for run in sweep.runs() for file in _defining(run)}
+    used = {name for names in _defining(sweep).values() for name in names}
     found: dict[str, list[str]] = {}
     for path, text in sorted(_followed(used).items()):
         found.setdefault(path.name, []).append(text)
@@ -74,23 +73,22 @@ def run_codes(sweep: Sweep) -> dict[Run, str]:
       sweep: checked.
     """
     found: dict[Run, str] = {}
-    known: dict[frozenset[_File], str] = {}
-    for run in sweep.runs():
-        used = frozenset(_defining(run))
-        if used and used not in known:
+    known: dict[frozenset[str], str] = {}
+    for run, used in _defining(sweep).items():
+        if used not in known:
             texts = set(_followed(used).values())
-            known[used] = _hash("\n".join(sorted(map(_hash, texts))))
-        if used:
+            known[used] = _hash("\n".join(sorted(map(_hash, texts)))) if texts else ""
+        if known[used]:
             found[run] = known[used]
     return found
 
 
-def _followed(files: Iterable[_File]) -> dict[Path, str]:
-    """Returns what counts of files, and of those that they import from beside them."""
-    left, found = [*files], {}
+def _followed(modules: Iterable[str]) -> dict[Path, str]:
+    """Returns what counts of modules of a user's own, and of what these import."""
+    left, found = [*map(_find, modules)], {}
     while left:
         file = left.pop()
-        if file.path in found:
+        if file is None or file.path in found:
             continue
         text = text_of(file.name, file.path)
         try:
@@ -104,15 +102,35 @@ def _followed(files: Iterable[_File]) -> dict[Path, str]:
     return found
 
 
-def _defining(run: Run) -> set[_File]:
-    """Returns the files that define what a run uses."""
-    modules = {sys.modules.get(cls.__module__) for cls in _classes(run)}
+def _defining(sweep: Sweep) -> dict[Run, frozenset[str]]:
+    """Returns the modules that define what each run uses; none if none is one's own."""
+    modules = {cls.__module__ for cls in _subclasses(Config)}
+    modules |= {
+        name
+        for entries in _BY_NAME
+        for value in entries.values()
+        for name in _modules(value)
+    }
+    if not any(map(_find, modules)):  # sparing thousands of runs a look
+        return {}
+    return {run: frozenset(_used(run)) for run in sweep.runs()}
+
+
+def _subclasses(cls: type) -> Iterator[type]:
+    for inner in cls.__subclasses__():
+        yield inner
+        yield from _subclasses(inner)
+
+
+def _used(run: Run) -> set[str]:
+    """Returns the names of the modules that define what a run uses."""
+    modules = {cls.__module__ for cls in _classes(run)}
     for _, text, _ in leaves(run):
         for name in text.split("/") if isinstance(text, str) else ():
             for known in _BY_NAME:
                 if name.partition(":")[0] in known:
                     modules |= set(_modules(known[name.partition(":")[0]]))
-    return {file for module in modules if (file := _file(module))}
+    return modules
 
 
 def _classes(run: Run) -> set[type]:
@@ -129,34 +147,37 @@ def _classes(run: Run) -> set[type]:
     return used
 
 
-def _modules(value: Any) -> Iterator[types.ModuleType | None]:
-    """Yields the modules that an entry comes from.
+def _modules(value: Any) -> Iterator[str]:
+    """Yields the names of the modules that an entry comes from.
 
     It may be a partial function, or a value that holds one.
     """
     for one in (value, *(getattr(value, name, None) for name in ("func", "make"))):
-        yield sys.modules.get(getattr(one, "__module__", None) or "")
-
-
-def _file(module: types.ModuleType | None) -> _File | None:
-    path = own_path(getattr(module, "__file__", None))
-    if module is None or path is None:
-        return None
-    return _File(path, module.__name__, module.__package__ or "")
+        if isinstance(name := getattr(one, "__module__", None), str):
+            yield name
 
 
 def _find(name: str) -> _File | None:
-    """Finds a module by its name, without importing anything."""
-    if name in sys.modules:
-        return _file(sys.modules[name])
+    """Finds a file of a user's own by its module's name, without importing it."""
+    if (module := sys.modules.get(name)) is not None:
+        path = getattr(module, "__file__", None)
+        package = getattr(module, "__package__", None)
+    elif (spec := _spec(name)) is not None:
+        path, package = spec.origin, spec.parent
+    else:
+        return None
+    path = own_path(path)
+    return _File(path, name, package or "") if path else None
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """Returns where a module would be imported from; neither it nor its package is."""
     spec, where = None, None
     for part in itertools.accumulate(name.split("."), "{}.{}".format):
-        spec = PathFinder.find_spec(part, where)
-        if spec is None:
+        if (spec := PathFinder.find_spec(part, where)) is None:
             return None
         where = spec.submodule_search_locations or []
-    path = own_path(spec.origin) if spec else None
-    return _File(path, name, spec.parent or "") if spec and path else None
+    return spec
 
 
 def _imports(body: list[ast.stmt], package: str) -> Iterator[str]:
