@@ -386,6 +386,20 @@ def test_what_was_begun_keeps_its_code_and_the_rest_has_the_new(files):
     assert codes_of(workdir) == codes
 
 
+def test_what_goes_on_for_more_epochs_keeps_its_code(files):
+    workdir, path = files / "sweep", files / "mine.py"
+    edit(path, "Evaluation, Run", "Evaluation, Execution, Run")
+    edit(path, "evaluation=", "execution=Execution(keep_state=True), evaluation=")
+    engine.run_sweep(load(files), workdir)
+    first = codes_of(workdir)
+    for number, epochs in (("1.0", 2), ("9.0", 3)):  # with its code, and another
+        edit(path, f"epochs={epochs - 1}", f"epochs={epochs}")
+        edit(path, "FACTOR = 1.0", f"FACTOR = {number}")
+        engine.run_sweep(changing(load(files)), workdir, extend=True)
+        assert codes_of(workdir) == first
+        assert results.read(workdir)["epoch"].max() == epochs
+
+
 def test_runs_of_before_keep_their_identity(files, monkeypatch):
     """Records in which own code did not tell runs apart go on as they were begun."""
     workdir = files / "sweep"
