@@ -41,6 +41,7 @@ def find_run(
         )
     with _own_parts(workdir, record.get("code") or ()):
         study = prepare(Sweep.from_values(record["config"]), data_dir)
+    study = study.as_recorded(record)
     if files := changed_code(record, {"code": digests(study.sweep)}):
         logging.warning(
             "the code of %s is not that with which the sweep in %s was trained: its "
