@@ -18,7 +18,7 @@ ORDER = (
 # The same within folders, whose `__init__` is what others see of them. In the engine:
 # from one run to many, and to the host's loop.
 WITHIN = {
-    "engine": "program predict evaluate train fits mapping memory living own_code "
+    "engine": "program evaluate fits predict train mapping memory living own_code "
     "study recorded chunk progress describe extend table training sweep",
     "storage": "integrity status events locks standins results stored ledger "
     "checkpoint workdir",
