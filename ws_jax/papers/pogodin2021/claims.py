@@ -9,24 +9,35 @@ How long it takes is counted in the paper's training steps (docs/design/0016).
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import re
 from collections.abc import Collection, Iterator
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, comparable, departures, seeds, statistics
+from ws_jax.analysis import (
+    aggregate,
+    chance,
+    comparable,
+    departures,
+    lengths,
+    seeds,
+    statistics,
+)
 from ws_jax.analysis.checks import Check, Sample
 from ws_jax.analysis.verdicts import Claim, Verdict
-from ws_jax.papers.pogodin2021 import cadence, runs
-from ws_jax.papers.pogodin2021.own import DATA, known_data
+from ws_jax.papers.pogodin2021 import runs
+from ws_jax.papers.pogodin2021.own import DATA, OWN, known_data
 from ws_jax.papers.pogodin2021.runs import CADENCES, CONV, FREE, shared
 
 # The paper's training steps in an epoch; it trains for 200 epochs on each.
 BATCHES = {"cifar10": 98, "cifar100": 98, "tiny_imagenet": 196, "imagenet": 5005}
-# Of the paper's epochs: after how many conditions may be told apart, and after how many
-# a claim may fail, too. Steps count, whatever an epoch is. Both are ours.
-EARLIEST, SETTLED = 10, 50
+CLASSES = {"cifar10": 10, "cifar100": 100, "tiny_imagenet": 200, "imagenet": 1000}
+# Of the paper's epochs, ours: below, no claim is judged, neither for nor against it.
+# Steps count, whatever an epoch is.
+SETTLED = 50
 # What conditions are named by: fields that may differ between them.
 NAMED = (
     "model",
@@ -35,6 +46,7 @@ NAMED = (
     "train.phase.every",
     "transforms.repeat.times",
 )
+_FIELD = re.compile(r", (?=[a-z_]+\.|sweep |cell )")  # where a setting's next begins
 # By so much a condition may lie below the next and still count as no worse.
 TOLERANCE = 0.01
 # From the most sharing to none.
@@ -45,10 +57,23 @@ class Evidence:
     """The runs on one data set, of one length of training."""
 
     def __init__(self, rows: pd.DataFrame, data: str):
-        """Takes rows as `runs.own` returns them."""
-        self.rows, self.data = rows, data
-        self.steps = cadence.steps(rows)
+        """Takes rows as `runs.select` returns them."""
+        self.rows, self.data = rows.copy(), data  # in one piece, which is quicker cut
+        self.steps = lengths.steps(rows, OWN, known_data) if len(rows) else 0
+        # One row of each run, the last, is all that settings are read off.
+        self.last = self.rows.drop_duplicates("training", keep="last").copy()
         self._samples: dict[tuple[str, str], Sample] = {}
+
+    def of_shift(self, padding: float, single: float) -> Evidence:
+        """Returns the runs of copies shifted so far, and those of one copy.
+
+        Args:
+          padding: by which copies are shifted, in pixels.
+          single: the same of runs of one copy.
+        """
+        copies = self.rows["condition"].str.endswith(" copies")
+        asked = copies.map({True: padding, False: single})
+        return Evidence(self.rows[runs.padding(self.rows) == asked], self.data)
 
     def sample(self, condition: str, metric: str = "val_acc") -> Sample:
         """Returns a measure by seed: the mean over the last quarter of the epochs."""
@@ -57,21 +82,40 @@ class Evidence:
         return self._samples[condition, metric]
 
     def _sample(self, condition: str, metric: str) -> Sample:
-        rows = self.rows[self.rows["condition"] == condition]
-        values = aggregate.run_values(rows, metric, "last_quarter")
-        running = bool((values["status"] == "running").any())
-        lost, amiss = seeds.weak(rows), seeds.amiss(condition, rows)
-        known = values.dropna(subset=["value"])
+        last = self.last[self.last["condition"] == condition]
+        if last.empty:
+            return Sample(pd.Series(dtype="float64"), 0, (condition,))
+        running = bool((last["status"] == "running").any())
+        lost, amiss = seeds.weak(last), seeds.amiss(condition, last)
+        known = self._values(metric).reindex(last["training"]).dropna()
         lacking = condition if known.empty else ""
-        if values["cell"].nunique() > 1:
+        if metric == "snr" and (other := runs.other_forms(last)):
+            lacking = f"{condition} with an SNR of form {runs.FORMS_SAID} ({other})"
+        if last["cell"].nunique() > 1:
             # Seeds of one training are pooled, two trainings never.
-            settings = " and ".join(map(_told, sorted(set(values["setting"]))))
-            lacking = f"{condition} as one training (there are {settings})"
+            lacking = f"{condition} as one training (there are {_told(last)})"
         if lacking:
             empty = pd.Series(dtype="float64")
             return Sample(empty, 0, (lacking,), amiss, running, lost)
-        by_seed = known.groupby("seed")["value"].mean()
-        return Sample(by_seed, int(known["trained"].min()), (), amiss, running, lost)
+        runs_of = last.set_index("training").loc[known.index]
+        by_seed = known.groupby(runs_of["seed"]).mean()
+        return Sample(by_seed, int(runs_of["epoch"].min()), (), amiss, running, lost)
+
+    @functools.cache  # noqa: B019 - evidence lives as long as one judgement
+    def _values(self, metric: str) -> pd.Series:
+        """Returns a measure of each run over the last quarter of its epochs."""
+        if self.rows.empty:
+            return pd.Series(dtype="float64")
+        return aggregate.run_values(self.rows, metric, "last_quarter")["value"]
+
+    @functools.cached_property
+    def _differing(self) -> pd.DataFrame:
+        """The last row of each run, without columns in which all runs agree."""
+        asked = ("training", "epoch", "condition", "train.patience")
+        return self.last[[
+            name for name, values in self.last.items()
+            if name in asked or values.map(repr).nunique() > 1
+        ]].copy()  # fmt: skip
 
     def check(
         self,
@@ -81,6 +125,7 @@ class Evidence:
         threshold: float = 0.0,
         unit: str = "points",
         chosen: str = "",
+        open_since: str = "",
     ) -> Check:
         """Judges whether the mean over seeds lies above a threshold.
 
@@ -91,18 +136,21 @@ class Evidence:
           threshold: as said.
           unit: of `Check`.
           chosen: how the threshold was come by, where it is ours.
+          open_since: why it is not judged, if so.
         """
-        missing = sample.missing or self._apart(between)
-        whole = BATCHES[self.data]
-        least, settled = (
-            -(-n * whole // (self.steps or whole)) for n in (EARLIEST, SETTLED)
-        )
+        measured = NAMED if unit == "distance" else (*NAMED, "evaluation.measures.")
+        missing = sample.missing or self._apart(between, measured)
+        found = statistics.corrected_t_test(sample.values, 0.0)
+        why = [open_since, "" if missing else self._at_chance(between)]
+        if not self.steps:
+            why.append("the steps of an epoch are not known")
+        least = lengths.epochs(SETTLED * BATCHES[self.data], self.steps)
         return Check(
             what,
             unit,
             "above",
             threshold,
-            statistics.corrected_t_test(sample.values, 0.0),
+            found,
             math.nan,
             sample.epochs,
             least,
@@ -112,21 +160,26 @@ class Evidence:
             chosen=chosen,
             over="seed",
             weak=sample.weak,
-            settled=settled,
             steps=self.steps,
-            unsettled="" if self.steps else "the steps of an epoch are not known",
+            unsettled="; ".join(filter(None, why)),
         )
 
-    def _apart(self, between: Collection[str]) -> tuple[str, ...]:
+    def _at_chance(self, between: Collection[str]) -> str:
+        """Says that none of some conditions is shown to have learned; else nothing."""
+        known = {name: self.sample(name).values for name in between}
+        return chance.unlearned(known, CLASSES[self.data])
+
+    def _apart(self, between: Collection[str], named: Collection[str]) -> tuple:
         """Says what must be trained for conditions to be compared; nothing if they can.
 
         Only networks that share now and then have fields of a phase; a transform that
         repeats images stands for their copies.
         """
-        rows = self.rows[self.rows["condition"].isin(between)]
-        named, alike = NAMED, ["repeat"]
+        rows = self._differing
+        rows = rows[rows["condition"].isin(between)]
+        alike = ["repeat"]
         if any("copies" in condition for condition in between):  # and their shifts
-            named, alike = (*NAMED, "transforms.crop.padding"), ["repeat", "crop"]
+            named, alike = (*named, "transforms.crop.padding"), ["repeat", "crop"]
         for name in {"aug_type", "transforms.kinds"} & set(rows.columns):
             rows = rows.assign(**{name: [_without(k, alike) for k in rows[name]]})
         shares = rows["condition"].str.contains(" every ")
@@ -142,8 +195,12 @@ def _without(kinds: object, left_out: Collection[str]) -> object:
     return "+".join(k for k in kinds.split("+") if k not in left_out) or "none"
 
 
-def _told(setting: str) -> str:
-    return setting or "one with no other words"
+def _told(last: pd.DataFrame) -> str:
+    """Names trainings by what differs between them alone."""
+    each = [_FIELD.split(words) for words in sorted(set(last["setting"]))]
+    common = set.intersection(*map(set, each))
+    own = [", ".join(w for w in words if w and w not in common) for words in each]
+    return " and ".join(words or "one with no other words" for words in own)
 
 
 def gap(of: Evidence) -> Iterator[Check]:
@@ -153,35 +210,63 @@ def gap(of: Evidence) -> Iterator[Check]:
 
 
 def frequency(of: Evidence) -> Iterator[Check]:
-    """Claim 2: the more often kernels are shared the better."""
+    """Claim 2: the more often kernels are shared the better.
+
+    A step may be no rise, but not all of them: leads over several must be shown.
+    """
     for more, less in itertools.pairwise(ORDER):
         ahead = of.sample(more) - of.sample(less)
         what, near = f"lead of {more} over {less}", "for “no worse”"
         yield of.check(what, ahead, (more, less), -TOLERANCE, chosen=near)
-    whole = of.sample(shared(1)) - of.sample(FREE)
-    what = f"lead of {shared(1)} over {FREE}"
-    yield of.check(what, whole, (shared(1), FREE))
+    often, seldom = shared(CADENCES[0]), shared(CADENCES[-1])
+    for more, less in ((CONV, FREE), (often, seldom), (often, FREE)):
+        ahead = of.sample(more) - of.sample(less)
+        yield of.check(f"lead of {more} over {less}", ahead, (more, less))
 
 
 def closing(of: Evidence) -> Iterator[Check]:
-    """Claim 3: frequent sharing closes most of the gap. Half of it is our "most"."""
+    """Claim 3: frequent sharing closes most of the gap. Half of it is our "most".
+
+    Half of a gap that is not there is beaten by anything.
+    """
     free = of.sample(FREE)
-    half = (of.sample(CONV) - free) * 0.5
+    whole = of.sample(CONV) - free
+    found = statistics.corrected_t_test(whole.values, 0.0)
+    none = ""
+    if len(whole.values) and not found.low > 0:
+        points = f"{100 * found.mean:.2f}".replace("-", "−")
+        none = f"no gap is shown to be there ({points} points)"
     most = "half being “most”"
     for every in CADENCES[:2]:
-        more = of.sample(shared(every)) - free - half
+        more = of.sample(shared(every)) - free - whole * 0.5
         what = f"gain of {shared(every)} beyond half the gap"
-        yield of.check(what, more, (CONV, shared(every), FREE), chosen=most)
+        between = (CONV, shared(every), FREE)
+        yield of.check(what, more, between, chosen=most, open_since=none)
 
 
 def translations(of: Evidence) -> Iterator[Check]:
-    """Claim 4: copies of shifted images help, and leave a gap."""
+    """Claim 4: copies of shifted images help, and leave a gap.
+
+    Copies are compared with one copy that is shifted as they are, and with one that is
+    not shifted: with each that is there.
+    """
     many = f"{FREE}, 4 copies"
-    gain = of.sample(many) - of.sample(FREE)
-    yield of.check("gain by four copies", gain, (many, FREE))
-    both = (f"{CONV}, 4 copies", many)
-    rest = of.sample(both[0]) - of.sample(many)
-    yield of.check("gap that four copies leave", rest, both)
+    rows = of.rows
+    several = rows["condition"].str.endswith(" copies")
+    shifts = runs.padding(rows)
+    for shift in sorted(set(shifts[several])) or [0.0]:
+        known = set(shifts[~several & (rows["condition"] == FREE)])
+        singles = sorted(known & {shift, 0.0}, reverse=True)
+        for single in singles or [shift]:
+            own = of.of_shift(shift, single) if len(rows) else of
+            what = "gain by four copies over one that is "
+            what += "shifted alike" if single else "not shifted"
+            what = what if singles and shift else "gain by four copies"
+            yield own.check(what, own.sample(many) - own.sample(FREE), (many, FREE))
+        own = of.of_shift(shift, shift) if len(rows) else of
+        both = (f"{CONV}, 4 copies", many)
+        rest = own.sample(both[0]) - own.sample(many)
+        yield own.check("gap that four copies leave", rest, both)
 
 
 def likeness(of: Evidence) -> Iterator[Check]:
@@ -207,7 +292,8 @@ CLAIMS = (
         2,
         "More frequent sharing is better",
         "Accuracy falls from a convolution over sharing every 1, 10 and 100 batches to "
-        "none. (A step counts as no rise if it is by less than a point.)",
+        "none. (A step may be no rise, by less than a point; over several it must be "
+        "shown to be one.)",
         "4",
         DATA,
         "convolution, free network, and sharing every 1, 10 and 100 batches",
@@ -261,7 +347,8 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
       The verdicts, in the claims' order.
     """
     rows = runs.select(frame)
-    parts = {shifted: _parts(rows, shifted) for shifted in (False, True)}
+    known: dict[tuple, Evidence] = {}  # the two ways to part runs have most in common
+    parts = {shifted: _parts(rows, shifted, known) for shifted in (False, True)}
     return [
         Verdict(
             claim,
@@ -278,12 +365,15 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
     ]
 
 
-def _parts(rows: pd.DataFrame, shifted: bool) -> list[tuple[str, int, str, Evidence]]:
+def _parts(
+    rows: pd.DataFrame, shifted: bool, known: dict[tuple, Evidence]
+) -> list[tuple[str, int, str, Evidence]]:
     """Cuts runs into what is judged by itself: data, epochs, setting, and the runs.
 
     Args:
       rows: as `runs.select` returns them.
       shifted: whether runs with shifted images are judged apart from those without.
+      known: evidence by data, epochs and setting, to which what is new is added.
     """
     found = []
     for data in DATA:
@@ -294,6 +384,9 @@ def _parts(rows: pd.DataFrame, shifted: bool) -> list[tuple[str, int, str, Evide
             if shifted:
                 setting = setting + runs.shifted(part)
             for words in sorted(set(setting)) or [""]:
-                own = part[setting == words] if words else part
-                found.append((data, int(limit), words, Evidence(own, data)))
+                key = (data, int(limit), words)
+                if key not in known:
+                    own = part[setting == words] if words else part
+                    known[key] = Evidence(own, data)
+                found.append((*key, known[key]))
     return found

@@ -12,6 +12,8 @@ if TYPE_CHECKING:  # a report does not wait for what trains
     from ws_jax.runs import Run
 
 DATA = ("cifar10", "cifar100", "tiny_imagenet", "imagenet")
+# How the SNR was measured: no matter for training, but verdicts must say it.
+MEASURED = tuple(f"evaluation.measures.weight_snr.{f}" for f in ("form", "border"))
 # What the paper's data sets are called by others: by TFDS, or as they are unpacked.
 _NAMES = {
     "imagenet2012": "imagenet",
@@ -106,5 +108,6 @@ OWN = Presets(
         "transforms.repeat.times",
         "transforms.crop.padding",  # what the paper's table has is not known to us
     ),
-    scale=("network.depth", "network.width", "data.num_images"),
+    scale=("network.depth", "network.width", "data.num_images", *MEASURED),
+    kept=MEASURED,
 )
