@@ -173,6 +173,11 @@ def test_two_trainings_are_told_by_what_differs_between_them():
     assert first.outcome == UNDECIDED and told in first.sentence
 
 
+def test_images_of_another_size_are_other_data():
+    (text,) = runs.left_out(made(ONE_COPY).assign(data="folder:cifar10@16"))
+    assert text.endswith("data folder:cifar10@16")
+
+
 FORM = "evaluation.measures.weight_snr.form"
 
 
@@ -325,6 +330,9 @@ def test_runs_of_other_networks_and_ways_to_share_are_left_out():
         ("downsampled_imagenet", "downsampled_imagenet"),
         ("data/imagenet.npz", "data/imagenet.npz"),
         ("folder:cifar10", "cifar10"),
+        ("folder:cifar10@32/32", "cifar10"),
+        ("folder:cifar10@16", "folder:cifar10@16"),
+        ("folder:cifar-100@32/24", "folder:cifar-100@32/24"),
     ],
 )
 def test_data_sets_are_known_by_their_folder(name, known):
