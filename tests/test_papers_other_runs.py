@@ -144,10 +144,10 @@ def test_other_schemes_are_named():
 
 
 def test_what_makes_a_study_smaller_is_said_and_judged():
-    small = {"data.num_images": 25_000, "network.depth": 8, "network.width": 1}
+    small = {"data.num_images": 49_900, "network.depth": 8, "network.width": 1}
     verdict = sleep_claims.judge(in_sleep(**small))[0]
     assert verdict.outcome == "holds"
-    for said in ("data.num_images 25000 (the paper: all)", "depth 8 (the paper: 20)",
+    for said in ("data.num_images 49900 (the paper: all)", "depth 8 (the paper: 20)",
                  "network.width 1 (the paper: 16)"):  # fmt: skip
         assert said in verdict.scale and said in verdict.sentence
     verdict = claims.judge(wide(**{"data.num_images": 40_000}))[0]

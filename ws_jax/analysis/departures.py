@@ -145,7 +145,7 @@ class Presets:
         first = rows[~rows["training"].duplicated()]
         found: dict[Any, str] = {}
         for (data, epochs), own in first.groupby(["data", "epochs"]):
-            length = int(epochs) or _longest(own)
+            length = int(epochs) or _longest(rows[rows["data"] == data])
             known = presets(str(data), length)
             place = _alike(own, known)  # seeds of one setting are compared once
             some = _Told(own[~place.duplicated()])
@@ -212,7 +212,8 @@ def _usual_columns() -> tuple[str, ...]:
 
 def _longest(rows: pd.DataFrame) -> int:
     """Returns the epochs of runs of joined lengths: their patience, or all trained."""
-    known = rows[_PATIENCE].dropna() if _PATIENCE in rows.columns else rows["epoch"]
+    told = rows[_PATIENCE].dropna() if _PATIENCE in rows.columns else rows["epoch"]
+    known = told if len(told) else rows["epoch"]
     return max(1, int(known.max())) if len(known) else 1
 
 
