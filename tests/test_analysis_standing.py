@@ -33,7 +33,7 @@ def section(text, name):
 STUDIES = {
     "pogodin_cifar10_reduced": (
         POGODIN,
-        "Holds: Without sharing accuracy is lost. Not enough data yet: More frequent",
+        "Not enough data yet: Without sharing accuracy is lost; More frequent sharing",
         "Swept: network (CNN, FCN); every (1, 10, 100, never).",
     ),
     "savarese_cifar10_reduced": (

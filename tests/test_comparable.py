@@ -1,5 +1,8 @@
 """Claims of the second and third paper compare runs that differ in nothing else."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,3 +103,13 @@ def test_kernels_by_chance_are_those_of_random_directions():
     # Two templates, two layers: orthogonal rows, always two kernels.
     assert kernels_by_chance(2, 2) == 2
     assert 3 < kernels_by_chance(6, 2) < 4.5 and kernels_by_chance(6, 5) > 5.5
+
+
+def test_kernels_by_chance_are_those_of_the_note():
+    notes = Path(__file__).parents[1] / "docs" / "design"
+    text = (notes / "0016-verdicts.md").read_text("utf-8")
+    found = re.search(
+        r"([\d.]+) of 6 layers for two templates, ([\d.]+) for four", text
+    )
+    numbers = [kernels_by_chance(6, templates) for templates in (2, 4)]
+    assert found and list(found.groups()) == [f"{number:.1f}" for number in numbers]

@@ -53,8 +53,8 @@ def wide(**changes):
 
 
 def in_sleep(**changes):
-    sweep = sleep.cifar("x", seeds=SEEDS, epochs=20)
-    return rows_of(sweep, changes, lambda run: run.network.sharing == "full", every=1)
+    sweep = sleep.cifar("x", seeds=SEEDS, epochs=50)
+    return rows_of(sweep, changes, lambda run: run.network.sharing == "full")
 
 
 def paths(make=shortest_paths, **changes):
@@ -88,6 +88,9 @@ PATHS = [
     ({"train__optimizer__learning_rate": 1e-9}, "rate 1e-09 (the paper: 0.001)"),
     ({"transforms__draw_paths__density": 0.4}, "density 0.4 (the paper: 0.1)"),
     ({"network__skip": 1}, "network.skip 1"),
+    ({"evaluation__views__larger__density": 0.0}, "larger.density 0 (the paper: 0.1)"),
+    ({"evaluation__views__far__connectivity": 8}, "far.connectivity 8 (the paper: 4)"),
+    ({"evaluation__views__farther__label": "one"}, "farther.label one (the paper: all"),
 ]
 
 
@@ -141,14 +144,14 @@ def test_other_schemes_are_named():
 
 
 def test_what_makes_a_study_smaller_is_said_and_judged():
-    small = {"data.num_images": 25_000, "network.depth": 8, "network.width": 1}
+    small = {"data.num_images": 49_900, "network.depth": 8, "network.width": 1}
     verdict = sleep_claims.judge(in_sleep(**small))[0]
     assert verdict.outcome == "holds"
-    for said in ("data.num_images 25000 (the paper: all)", "depth 8 (the paper: 20)",
+    for said in ("data.num_images 49900 (the paper: all)", "depth 8 (the paper: 20)",
                  "network.width 1 (the paper: 16)"):  # fmt: skip
         assert said in verdict.scale and said in verdict.sentence
-    verdict = claims.judge(wide(**{"data.num_images": 500}))[0]
-    assert verdict.outcome == "holds" and "num_images 500" in verdict.sentence
+    verdict = claims.judge(wide(**{"data.num_images": 40_000}))[0]
+    assert verdict.outcome == "holds" and "num_images 40000" in verdict.sentence
     assert "rate 0.002 (the paper: 0.001)" in path_claims.judge(paths(reduced))[0].scale
 
 

@@ -51,6 +51,17 @@ def test_a_study_is_shared_free_and_every_cadence_in_two_programs(name):
     assert len({jax.tree.structure(run) for run in runs}) == 2
 
 
+def test_one_phase_is_no_axis_so_that_its_fields_can_be_set():
+    asked = {"sharing": ("free",), "cadences": (10,), "phases": (presets.SLEEP,)}
+    sweep = presets.reduced("sleep", **asked)
+    assert "train.phase" not in sweep.axes
+    assert {run.train.phase for run in sweep.checked().runs()} == {presets.SLEEP}
+    other = replace_field(sweep.base, "train.phase.rate", 0.2)
+    assert dataclasses.replace(sweep, base=other).runs()[0].train.phase.rate == 0.2
+    both = presets.reduced("both", phases=(presets.INSTANT, presets.SLEEP))
+    assert both.axes["train.phase"] == (presets.INSTANT, presets.SLEEP)
+
+
 @pytest.mark.parametrize(
     "name, rate, decay, batch, dtype",
     [

@@ -16,10 +16,12 @@ from ws_jax.storage import results
 EPOCHS = 40
 
 
-def made_up(seeds=(0, 1, 2, 3), templates=(0, 2), alike=1.0, ahead=0.0):
+def made_up(
+    seeds=(0, 1, 2, 3), templates=(0, 2), alike=1.0, ahead=0.0, at=0.9, **options
+):
     """Results in which shared networks are `ahead`, and their layers `alike`."""
     sweep = cifar(
-        "made_up", templates=templates, seeds=seeds, epochs=EPOCHS
+        "made_up", templates=templates, seeds=seeds, epochs=EPOCHS, **options
     ).checked()  # fmt: skip
     rows = []
     columns = run_columns(sweep, sweep.runs(), "images")
@@ -33,7 +35,7 @@ def made_up(seeds=(0, 1, 2, 3), templates=(0, 2), alike=1.0, ahead=0.0):
                 row |= dict.fromkeys(runs.BANKS, matrix)
             if epoch:
                 gained = 0.001 * run.seed + (ahead if shared else 0.0)
-                row |= {"val_acc": 0.9 + gained + epoch / 1e4, "val_loss": 1.0}
+                row |= {"val_acc": at + gained + epoch / 1e4, "val_loss": 1.0}
                 row |= {"loss": 1.0, "acc": 1.0, "seconds": 1.0}
                 row["test_acc"] = row["val_acc"] - 0.01
             rows.append(row)
@@ -126,6 +128,37 @@ def test_what_is_missing_is_said():
     short = short[short["epoch"] <= 20]
     outcomes = [verdict.outcome for verdict in claims.judge(short)]
     assert outcomes == ["not enough data"] * 2
+
+
+def test_networks_that_learned_nothing_are_equal_and_decide_nothing():
+    for verdict in claims.judge(made_up(at=0.1)):
+        assert verdict.outcome == "not enough data"
+        assert (
+            "no network is shown to have learned: none is above 20 %, twice a guess ("
+            in (verdict.sentence)
+        )
+
+
+def test_how_long_is_counted_in_steps():
+    # 36,000 images make 282 steps, 4,500 make 36.
+    for images, outcome in ((40_000, "holds"), (5_000, "not enough data")):
+        verdict = claims.judge(made_up(num_images=images))[0]
+        assert verdict.outcome == outcome
+    assert "40 epochs are too few, it takes 294 (10,584 steps)" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    "options, scores, said",
+    [
+        ({}, ["test_acc"], "test images scored in the best validation epoch"),
+        ({}, [], "validation images scored in their best epoch"),
+        ({"all_images": True}, [], "test images scored in their best epoch"),
+    ],
+)
+def test_verdicts_say_which_images_are_scored(options, scores, said):
+    frame = made_up(**options)
+    frame = frame.drop(columns={"test_acc"} - set(scores))
+    assert {verdict.setting for verdict in claims.judge(frame)} == {said}
 
 
 def test_one_seed_decides_nothing():

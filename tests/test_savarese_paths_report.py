@@ -30,12 +30,14 @@ def made_up(
     templates=(0, 2),
     status="finished",
     epochs=EPOCHS,
+    beyond=((11, 13), (14, 18)),
+    sizes=(14, 18),
 ):
     """Results in which shared networks are `ahead`, and on views `late`."""
     sweep = shortest_paths(
         "made_up", size=10, num_grids=100, templates=templates, seeds=seeds,
-        epochs=epochs, beyond=((11, 13), (14, 18)), distances=(2, 4, 10), growth=2,
-        every=4, sizes=(14, 18),
+        epochs=epochs, beyond=beyond, distances=(2, 4, 10), growth=2, every=4,
+        sizes=sizes,
     ).checked()  # fmt: skip
     columns, rows = run_columns(sweep, sweep.runs(), "grids"), []
     for run in sweep.runs():
@@ -106,6 +108,24 @@ def test_checks_say_of_which_view_and_size_of_network_they_are():
     assert named[start.format("11 to 13 steps", *sizes)] == "does not hold"
     assert named[start.format("14 to 18 steps", *sizes)] == "holds"
     assert further.outcome == "does not hold" and faster.outcome == "holds"
+
+
+def test_views_that_ask_for_nothing_beyond_training_say_nothing_of_it():
+    ahead = {"ahead": 0.05, "late": 0.1}
+    frame = made_up(beyond=((2, 4), (11, 13)), sizes=(10, 14), **ahead)
+    _, further = path_claims.judge(frame)
+    assert further.outcome == "not enough data"
+    said = [c.unsettled for c in further.checks if "2 templates (" in c.what]
+    assert said == [
+        "not beyond training: 2 steps and more, where training has up to 10",
+        "",
+        "not beyond training: grids of 10 cells a side, where training has 10",
+        "",
+    ]
+    # Distances that have not grown to their limit were not trained on.
+    rows = path_runs.select(made_up(beyond=((7, 8), (8, 9))))
+    early = rows[rows["epoch"] <= 8]
+    assert path_runs.within(rows, "far") and not path_runs.within(early, "far")
 
 
 def test_trainings_of_another_width_are_not_pooled():

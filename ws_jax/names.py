@@ -50,7 +50,11 @@ COLUMN_OF = {
 }
 
 
-_LOOKED_AT = ("evaluation.views", "evaluation.measures")
+_LOOKED_AT = (
+    "evaluation.views",
+    "evaluation.measures",
+    "evaluation.measures.distances.radii",  # in the names of its columns
+)
 
 
 def column_of(name: str, columns: Sequence[str] = ()) -> str:
@@ -129,7 +133,7 @@ def _told_fields(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
     for run in (sweep.base, runs[0], runs[-1], *variants):
         for path, value, rule in leaves(run):
             # What is looked at has columns of its own; how, is told.
-            if not rule.identity or path in _LOOKED_AT or ".measures." in path:
+            if not rule.identity or path in _LOOKED_AT:
                 continue
             if _has_column(run, path) or _has_column(run, common_path(run, path)):
                 continue

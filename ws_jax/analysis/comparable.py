@@ -64,8 +64,13 @@ def _with_acting_patience(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _differing(name: str, runs: pd.DataFrame, by: str) -> list[str]:
     """Returns the words of a field if conditions have other values of it."""
+    if runs[name].map(repr).nunique() < 2:  # quick, and so for most fields
+        return []
     words = settings.column_in_words(runs[name]).replace("", "by default")
-    values = {c: sorted(set(own)) for c, own in words.groupby(runs[by], sort=False)}
+    found: dict[str, set[str]] = {}
+    for condition, word in zip(runs[by], words, strict=True):
+        found.setdefault(condition, set()).add(word)
+    values = {condition: sorted(own) for condition, own in found.items()}
     if len(set(map(tuple, values.values()))) < 2:
         return []
     each = [f"{' and '.join(own)} ({condition})" for condition, own in values.items()]

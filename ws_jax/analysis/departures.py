@@ -9,7 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -72,6 +80,8 @@ class Presets:
       free: fields that its studies sweep.
       scale: fields that make a study smaller or larger; judged, and said.
       sections: beginnings of fields that are free.
+      kept: fields of such a section, or of one that is harmless elsewhere, that are
+        compared all the same: verdicts hang on them.
     """
 
     data: str
@@ -80,6 +90,7 @@ class Presets:
     free: tuple[str, ...] = ()
     scale: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     def departures(self, rows: pd.DataFrame) -> pd.Series:
         """Says of each tidy row how its run differs from the paper's; else empty.
@@ -134,48 +145,94 @@ class Presets:
         first = rows[~rows["training"].duplicated()]
         found: dict[Any, str] = {}
         for (data, epochs), own in first.groupby(["data", "epochs"]):
-            length = int(epochs) or _longest(own)
+            length = int(epochs) or _longest(rows[rows["data"] == data])
             known = presets(str(data), length)
-            each = [self._compared(own, run, but) for run in known]
-            for i, training in enumerate(own["training"]):
+            place = _alike(own, known)  # seeds of one setting are compared once
+            some = _Told(own[~place.duplicated()])
+            each = [self._compared(some, run, but) for run in known]
+            for i, number in enumerate(place.drop_duplicates()):
                 texts = min((one[i] for one in each), key=len, default=[f"data {data}"])
-                found[training] = between.join(texts)
+                alike = own.loc[place == number, "training"]
+                found |= dict.fromkeys(alike, between.join(texts))
         return rows["training"].map(found).astype("str")
 
-    def _compared(
-        self, rows: pd.DataFrame, run: Run, but: Collection[str]
-    ) -> list[list[str]]:
+    def _compared(self, told: _Told, run: Run, but: Collection[str]) -> list[list[str]]:
         free = {*HARMLESS, *self.free, *but, *_OF_TASK, _PATIENCE}
         sections = (*HARMLESS_SECTIONS, *self.sections)
 
         def passed(name: str) -> bool:
-            return name in {*free, "transforms.kinds"} or name.startswith(sections)
+            if name in {*free, "transforms.kinds"}:
+                return True
+            return name.startswith(sections) and name not in self.kept
 
-        found = [list(_other_columns(row, run, free)) for _, row in rows.iterrows()]
-        more = compared(rows, fields_of(run), passed)
+        found = [list(_other_columns(row, run, free)) for row in told.usual]
+        more = _differing(told, fields_of(run), passed)
         return [[*a, *b] for a, b in zip(found, more, strict=True)]
+
+
+class _Told:
+    """What rows tell, one of each run, in words that are found once for all presets."""
+
+    def __init__(self, rows: pd.DataFrame):
+        self.count = len(rows)
+        self.dotted = [name for name in rows.columns if "." in name]
+        # Of results older than these columns, their record says all that is known.
+        self.old = rows["digest"].str.startswith(OLD).tolist()
+        names = [n for n in (*_usual_columns(), _PATIENCE) if n in rows.columns]
+        self.usual = rows[names].to_dict("records")
+        self._rows, self._words = rows, dict[str, list[str]]()
+
+    def words(self, name: str) -> list[str]:
+        """Returns a field of each row; no word where there is no such column."""
+        if name not in self._rows.columns:
+            return [""] * self.count
+        if name not in self._words:
+            self._words[name] = settings.column_in_words(self._rows[name]).tolist()
+        return self._words[name]
+
+
+def _alike(rows: pd.DataFrame, presets: Iterable[Run]) -> pd.Series:
+    """Numbers rows, one of each run: the same for those that tell the same."""
+    dotted = [name for name in rows.columns if "." in name]
+    fields = [name for run in presets for name in fields_of(run)]
+    names = dict.fromkeys([*dotted, *_usual_columns(), *fields])
+    columns = [rows[name].map(repr) for name in names if name in rows.columns]
+    columns.append(rows["digest"].str.startswith(OLD).map(repr))
+    told = [" ".join(parts) for parts in zip(*columns, strict=True)]
+    return pd.Series(pd.factorize(pd.Series(told, dtype="str"))[0], rows.index)
+
+
+@functools.cache
+def _usual_columns() -> tuple[str, ...]:
+    from ws_jax.names import COLUMN_OF
+
+    settled = [name for name in COLUMN_OF.values() if name not in ("fold", "seed")]
+    return (*settled, "transforms.kinds")
 
 
 def _longest(rows: pd.DataFrame) -> int:
     """Returns the epochs of runs of joined lengths: their patience, or all trained."""
-    known = rows[_PATIENCE].dropna() if _PATIENCE in rows.columns else rows["epoch"]
+    told = rows[_PATIENCE].dropna() if _PATIENCE in rows.columns else rows["epoch"]
+    known = told if len(told) else rows["epoch"]
     return max(1, int(known.max())) if len(known) else 1
 
 
-def _other_columns(row: pd.Series, run: Run, free: Collection[str]) -> Iterator[str]:
+def _other_columns(
+    row: Mapping[Hashable, Any], run: Run, free: Collection[str]
+) -> Iterator[str]:
     """Yields how the columns that every table has differ from a preset's."""
     for name, wanted in columns_of(run).items():
         value = row[name] if name != "transforms.kinds" else _kinds(row)
-        if name in free or settings.word(value) == wanted:
-            continue
         word = settings.word(value)
+        if name in free or word == wanted:
+            continue
         yield f"{_NAMES.get(name, name)} {word} (the paper: {wanted})"
     patience = row.get(_PATIENCE, float("nan"))
     if patience < row["epochs"]:
         yield f"{_PATIENCE} {patience:.0f} (the paper: all epochs)"
 
 
-def _kinds(row: pd.Series) -> str:
+def _kinds(row: Mapping[Hashable, Any]) -> str:
     told = settings.word(row.get("transforms.kinds", ""))
     return told or str(row["aug_type"])
 
@@ -194,23 +251,29 @@ def compared(
       passed: whether a field may differ.
       there: marks the runs that have the part which a field is of; all, if not given.
     """
-    # Of results older than these columns, their record says all that is known.
-    old = rows["digest"].str.startswith(OLD).tolist()
-    found: list[list[str]] = [[] for _ in old]
-    for name in dict.fromkeys([*wanted, *(c for c in rows.columns if "." in c)]):
+    return _differing(_Told(rows), wanted, passed, there)
+
+
+def _differing(
+    told: _Told,
+    wanted: Mapping[str, Field],
+    passed: Callable[[str], bool],
+    there: Callable[[str], Sequence[bool]] | None = None,
+) -> list[list[str]]:
+    found: list[list[str]] = [[] for _ in range(told.count)]
+    for name in dict.fromkeys([*wanted, *told.dotted]):
         if passed(name):
             continue
-        told = [""] * len(rows)
-        if name in rows.columns:
-            told = settings.column_in_words(rows[name]).tolist()
+        words = told.words(name)
         if name not in wanted:
-            for i, word in enumerate(told):
-                if word and not old[i]:
+            for i, word in enumerate(words):
+                if word and not told.old[i]:
                     found[i].append(f"{name} {word} (the paper has no such field)")
             continue
-        field, has = wanted[name], there(name) if there else [True] * len(rows)
-        for i, word in enumerate(told):
-            value = word or (field.usual if has[i] and not old[i] else field.paper)
+        field, has = wanted[name], there(name) if there else [True] * told.count
+        for i, word in enumerate(words):
+            usual = has[i] and not told.old[i]
+            value = word or (field.usual if usual else field.paper)
             if value != field.paper:
                 text = f"{_said(name, value)} (the paper: {_said(name, field.paper)})"
                 found[i].append(f"{name} {text}")

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis import labels
+from ws_jax.analysis import labels, lengths
 from ws_jax.papers.pogodin2021 import runs
 from ws_jax.papers.pogodin2021.own import OWN, known_data
 
-# Training images of data sets as they are published.
-_TRAIN = {
-    "cifar10": 50_000,
-    "cifar100": 50_000,
-    "tiny_imagenet": 100_000,
-    "imagenet": 1_281_167,
-}
-_OF_STEPS = ("data.split", "data.holdout", "data.num_images", "train.batch_size")
 _OF_PHASE = ("train.phase.count", "train.phase.first")
 
 
@@ -87,7 +78,7 @@ def known(rows: pd.DataFrame) -> dict[int, Cadence]:
     free = rows[rows["condition"].isin([runs.shared(n) for n in runs.CADENCES])]
     for _, own in free.groupby("condition"):
         told = pd.DataFrame({name: OWN.values(own, name) for name in _OF_PHASE})
-        of, batches = told.drop_duplicates(), steps(own)
+        of, batches = told.drop_duplicates(), lengths.steps(own, OWN, known_data)
         row = of.iloc[0].to_dict()
         if batches and len(of) == 1:
             every = runs.every(own)
@@ -97,30 +88,6 @@ def known(rows: pd.DataFrame) -> dict[int, Cadence]:
                 int(row["train.phase.first"]),
             )  # fmt: skip
     return found
-
-
-def steps(rows: pd.DataFrame) -> int:
-    """Returns the training steps of an epoch; 0 where results do not tell.
-
-    Args:
-      rows: of one data set; runs that differ in their steps give 0, too.
-    """
-    told = pd.DataFrame({name: OWN.values(rows, name) for name in _OF_STEPS})
-    each = told.assign(data=rows["data"]).drop_duplicates()
-    found = {_steps(row) for row in each.to_dict("records")}
-    return found.pop() if len(found) == 1 else 0
-
-
-def _steps(row: dict[str, Any]) -> int:
-    whole, part = _TRAIN.get(known_data(row["data"]), 0), int(row["data.num_images"])
-    if not whole:
-        return 0
-    count = min(whole, part) if part else whole
-    if row["data.split"] == "holdout":
-        count -= round(count * float(row["data.holdout"]))
-    elif row["data.split"] != "published":
-        return 0
-    return -(-count // int(row["train.batch_size"]))
 
 
 def note(rows: pd.DataFrame) -> str:

@@ -32,7 +32,7 @@ def over_epochs(rows: pd.DataFrame) -> Figure:
     names = runs.order(set(rows["condition"]))
     colour = colours(names)
     figure, axes = style.make_axes(1, len(shown), 2.4)
-    titles = {"val_acc": "Accuracy, %", "snr": "log SNR of weights"}
+    titles = {"val_acc": "Accuracy, %", "snr": runs.snr_title(rows)}
     for panel, metric in zip(axes.flat, shown, strict=True):
         for name in names:
             own = rows[(rows["condition"] == name) & np.isfinite(rows[metric])]
@@ -136,7 +136,7 @@ def against_cadence(rows: pd.DataFrame) -> Figure:
     if not any(name in found["val_acc"] for name in names):
         return style.message("There are no results yet.")
     figure, axes = style.make_axes(1, 2, 2.2)
-    titles = {"val_acc": "Accuracy, %", "snr": "log SNR of weights"}
+    titles = {"val_acc": "Accuracy, %", "snr": runs.snr_title(rows)}
     with matplotlib.rc_context(style.STYLE):
         for panel, (metric, values) in zip(axes.flat, found.items(), strict=True):
             shown = [(i, values[n]) for i, n in enumerate(names) if n in values]

@@ -12,6 +12,9 @@ if TYPE_CHECKING:  # a report does not wait for what trains
     from ws_jax.runs import Run
 
 DATA = ("cifar10", "cifar100", "tiny_imagenet", "imagenet")
+# How the SNR was measured: no matter for training, but verdicts must say it.
+MEASURED = tuple(f"evaluation.measures.weight_snr.{f}" for f in ("form", "border"))
+_WHOLE = ("", "32", "32/32")  # cuts of a folder that leave CIFAR's images as they are
 # What the paper's data sets are called by others: by TFDS, or as they are unpacked.
 _NAMES = {
     "imagenet2012": "imagenet",
@@ -25,16 +28,20 @@ def known_data(name: str) -> str:
 
     A folder of images is the data set that its own name is, without what stands around
     it: not a part of it in a folder below, nor one whose name has others' words in it.
+    CIFAR's images are trained on as they are: resized or cut ones are other data.
 
     Example:
       >>> known_data("folder:data/imagenet@256/256"), known_data("folder:imagenet/dogs")
       ('imagenet', 'folder:imagenet/dogs')
+      >>> known_data("folder:cifar10@32"), known_data("folder:cifar10@16")
+      ('cifar10', 'folder:cifar10@16')
     """
     kind, _, path = name.partition(":")
-    own = PurePath(path.partition("@")[0]).name if kind == "folder" else name
-    word = own.replace("-", "_").lower()
+    path, _, cut = path.partition("@")
+    word = (PurePath(path).name if kind == "folder" else name).replace("-", "_").lower()
     word = _NAMES.get(word, word)
-    return word if word in DATA else name
+    whole = cut in _WHOLE or not word.startswith("cifar")
+    return word if word in DATA and whole else name
 
 
 @functools.cache
@@ -106,5 +113,6 @@ OWN = Presets(
         "transforms.repeat.times",
         "transforms.crop.padding",  # what the paper's table has is not known to us
     ),
-    scale=("network.depth", "network.width", "data.num_images"),
+    scale=("network.depth", "network.width", "data.num_images", *MEASURED),
+    kept=MEASURED,
 )

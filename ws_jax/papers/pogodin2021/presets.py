@@ -30,7 +30,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ws_jax.config import MOST, ConfigError, check_name
+from ws_jax.config import MOST, ConfigError, check_name, replace_field
 from ws_jax.measure import WeightSNR
 from ws_jax.models import Network, ResNet, ResNet18
 from ws_jax.optimizers import AdamW, Steps
@@ -160,6 +160,8 @@ def make_sweep(
     asked: dict[str, Any] = {"sharing": ("full", "free"), "cadences": CADENCES, **axes}
     for word in asked:
         check_name("axis", word, AXES)
+    if len(asked.get("phases", ())) == 1:  # no axis, so that its fields can be set
+        base = replace_field(base, "train.phase", *asked.pop("phases"))
     found = {path: tuple(asked[word]) for word, path in AXES.items() if word in asked}
     return Sweep(name, base, found)
 

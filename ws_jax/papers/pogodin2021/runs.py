@@ -20,6 +20,10 @@ from ws_jax.papers.pogodin2021.own import OWN
 CONV, FREE = "convolution", "free"
 CADENCES = (1, 10, 100)
 NETWORKS = ("resnet", "resnet18")
+# Forms of the SNR that are the larger the more alike kernels are; the first is usual.
+GROWING = ("deviation", "ratio")
+FORMS_SAID = " or ".join(GROWING)
+SNR_FORM = "evaluation.measures.weight_snr.form"
 # Fields that a condition is told by.
 _FIELDS = (
     "network.start",
@@ -47,8 +51,8 @@ def own(frame: pd.DataFrame) -> pd.DataFrame:
     too, `select` says.
 
     `snr` is the mean over layers of the logarithm of the weights' SNR, by whichever
-    form was measured; NaN where none was. The 1x1 shortcuts do not count: sharing makes
-    all of a shortcut's kernels equal, and its SNR infinite.
+    form of `GROWING` was measured; NaN where none was. The 1x1 shortcuts do not count:
+    sharing makes all of a shortcut's kernels equal, and its SNR infinite.
     """
     rows = aggregate.tidy(frame)
     if rows.empty:
@@ -79,7 +83,7 @@ def select(frame: pd.DataFrame) -> pd.DataFrame:
     `scale` says in what their runs are smaller or larger than the paper's.
     """
     rows = own(frame)
-    return OWN.own(rows) if len(rows) else rows.assign(scale="")
+    return OWN.own(rows).copy() if len(rows) else rows.assign(scale="")
 
 
 def conditions(rows: pd.DataFrame) -> pd.Series:
@@ -125,6 +129,30 @@ def shifted(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(words, rows.index, dtype="str")
 
 
+def padding(rows: pd.DataFrame) -> pd.Series:
+    """Returns by how many pixels each row's training images were shifted at most."""
+    by = OWN.values(rows, "transforms.crop.padding").astype("float64")
+    return by.where(rows["aug_type"].str.contains("crop"), 0.0)
+
+
+def forms(rows: pd.DataFrame) -> pd.Series:
+    """Returns the form of each row's SNR, as `ws_jax.measure.weight_snr` has them."""
+    return OWN.values(rows, SNR_FORM).astype("str")
+
+
+def other_forms(rows: pd.DataFrame) -> str:
+    """Names the forms of the SNR that do not grow as kernels get alike, if any."""
+    found = sorted(set(forms(rows)) - set(GROWING))
+    return f"there is {' and '.join(found)}" if found else ""
+
+
+def snr_title(rows: pd.DataFrame) -> str:
+    """Returns what the SNR of some rows is called, with its form if not the usual."""
+    found = sorted(set(forms(rows[rows["snr"].notna()])))
+    usual = found in ([], [GROWING[0]])
+    return "log SNR of weights" + ("" if usual else f" ({', '.join(found)})")
+
+
 def _snr(rows: pd.DataFrame) -> pd.Series:
     layers = [name for name in rows.columns if name.startswith("snr_")]
     names = [name for name in layers if not name.endswith("/shortcut")]
@@ -132,7 +160,7 @@ def _snr(rows: pd.DataFrame) -> pd.Series:
         return pd.Series(np.nan, rows.index)
     with np.errstate(divide="ignore"):
         logs = np.log(rows[names].astype("float64"))
-    return logs.mean(axis=1)
+    return logs.mean(axis=1).where(forms(rows).isin(GROWING))
 
 
 def order(names: set[str]) -> list[str]:

@@ -14,13 +14,24 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import comparable, departures, seeds, statistics
+from ws_jax.analysis import (
+    chance,
+    comparable,
+    departures,
+    lengths,
+    seeds,
+    statistics,
+)
 from ws_jax.analysis.checks import Check
 from ws_jax.analysis.verdicts import Claim, Verdict
 from ws_jax.folding.grouping import group_layers, similarity
 from ws_jax.papers.savarese2019 import runs
+from ws_jax.papers.savarese2019.own import IMAGES
 
-MIN_EPOCHS = 30  # below, training has not come near its end
+BATCHES = 352  # the paper's training steps in an epoch, 45,000 images in batches of 128
+# Of its epochs, ours: below, training has not come near its end. Steps count, whatever
+# an epoch is.
+SETTLED = 30
 EQUAL = 0.01  # accuracies this near count as equal
 ALIKE = 0.9  # layers this similar count as one
 FEWER = 0.5  # kernels by which a bank must fall short of chance; less is luck of draws
@@ -44,6 +55,9 @@ def _check(
 ) -> Check:
     """Makes a check of one value a seed."""
     ends = rows.groupby("training")["epoch"].max()
+    steps = lengths.steps(rows, IMAGES)
+    unknown = "" if steps else "the steps of an epoch are not known"
+    why = filter(None, [unsettled, unknown, _at_chance(rows)])
     return Check(
         what=what,
         unit=unit,
@@ -52,20 +66,26 @@ def _check(
         found=statistics.corrected_t_test(values, 0.0),
         published=math.nan,
         epochs=int(ends.min()) if len(ends) else 0,
-        min_epochs=MIN_EPOCHS,
+        min_epochs=lengths.epochs(SETTLED * BATCHES, steps),
         missing=(),
         over="seed",
         chosen=chosen,
-        unsettled=unsettled,
+        unsettled="; ".join(why),
+        steps=steps,
         **seeds.of_networks(rows, "title"),
     )
 
 
 def _missing(what: str, lacking: str) -> Check:
     nothing = statistics.corrected_t_test(pd.Series(dtype=float), 0.0)
-    return Check(
-        what, "points", "above", 0.0, nothing, math.nan, 0, MIN_EPOCHS, (lacking,)
-    )
+    return Check(what, "points", "above", 0.0, nothing, math.nan, 0, 0, (lacking,))
+
+
+def _at_chance(rows: pd.DataFrame) -> str:
+    """Says that none of the networks is shown to have learned; empty if one does."""
+    ends = runs.best(rows)
+    known = {str(title): _by_seed(own) for title, own in ends.groupby("title")}
+    return chance.unlearned(known, 100 if rows["data"].iloc[0] == "cifar100" else 10)
 
 
 def fewer_parameters(rows: pd.DataFrame) -> Iterator[Check]:
@@ -252,19 +272,39 @@ CLAIMS = (
 
 
 def judge(frame: pd.DataFrame) -> list[Verdict]:
-    """Judges the claims on each data set and length of training by itself."""
-    return judged(CLAIMS, runs.select(frame))
+    """Judges the claims on each data set and length of training by itself.
+
+    Runs are judged apart by which of their images are scored; a verdict's setting says
+    which.
+    """
+    rows = runs.select(frame)
+    return judged(CLAIMS, rows, runs.scored(rows) if len(rows) else None)
 
 
-def judged(claims: Sequence[Claim], rows: pd.DataFrame) -> list[Verdict]:
-    """The same of any claims, on rows that were selected for them."""
-    found = []
-    groups = rows.groupby(["data", "epochs"]) if len(rows) else ()
-    for claim in claims:
-        for (data, epochs), own in groups:
-            checks = tuple(claim.checks(own))
-            scale = departures.said(own)
-            found.append(
-                Verdict(claim, data, "paper", "paper", checks, int(epochs), scale=scale)
-            )
-    return found
+def judged(
+    claims: Sequence[Claim], rows: pd.DataFrame, setting: pd.Series | None = None
+) -> list[Verdict]:
+    """The same of any claims, on rows that were selected for them.
+
+    Args:
+      claims: as said.
+      rows: as said.
+      setting: words for each row, by which runs are judged apart; none if not given.
+    """
+    if setting is None:
+        setting = pd.Series("", rows.index, dtype="str")
+    groups = rows.groupby(["data", "epochs", setting]) if len(rows) else ()
+    return [
+        Verdict(
+            claim,
+            data,
+            "paper",
+            "paper",
+            tuple(claim.checks(own)),
+            int(epochs),
+            words,
+            scale=departures.said(own),
+        )
+        for claim in claims
+        for (data, epochs, words), own in groups
+    ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # a report does not wait for what trains
     from ws_jax.runs import Run
 
 DATA = ("cifar10", "cifar100")
+_VIEWS = ("far", "farther", "larger", "largest")
 STRENGTH = "task.terms.layer_similarity.strength"
 
 
@@ -64,7 +65,8 @@ IMAGES = Presets(
     free=("network.templates", STRENGTH),
     scale=("network.depth", "network.width", "data.num_images"),
 )
-# Distances and views are those that the grids have room for.
+# Distances and views are those that the grids have room for. What views ask for beside
+# distances and sizes is what training asks for.
 PATHS = Presets(
     data="paths:6250x32",
     paper=_paths,
@@ -80,6 +82,11 @@ PATHS = Presets(
         "transforms.draw_paths.every",
     ),
     sections=("evaluation.views.",),
+    kept=tuple(
+        f"evaluation.views.{view}.{field}"
+        for view in _VIEWS
+        for field in ("density", "connectivity", "label")
+    ),
 )
 
 

@@ -144,6 +144,46 @@ def asked(rows: pd.DataFrame, view: str) -> str:
     return f"{least:g} to {most:g}" if most else view or "trained"
 
 
+def within(rows: pd.DataFrame, view: str) -> str:
+    """Says that a view asks for nothing beyond training; empty if it does.
+
+    Beyond are larger grids than those trained on; or distances of which the least is
+    above the largest that was trained on.
+
+    Args:
+      rows: of one data set and length; of runs that differ, those count that ask least
+        and that have trained on most.
+      view: of `VIEWS`.
+    """
+    asked = lambda field: _numbers(rows, f"evaluation.views.{view}.{field}")  # noqa: E731
+    if view in LARGER:
+        own = side(str(rows["data"].iloc[0]))
+        size = int(asked("size").min()) or own
+        alike = f"grids of {size} cells a side, where training has {own}"
+        return "" if size > own > 0 else f"not beyond training: {alike}"
+    least, most = int(asked("shortest").min()), _longest(rows)
+    if least > most:
+        return ""
+    return (
+        f"not beyond training: {least} steps and more, where training has up to {most}"
+    )
+
+
+def _longest(rows: pd.DataFrame) -> int:
+    """Returns the largest distance that was trained on."""
+    draw = {
+        name: _numbers(rows, f"transforms.draw_paths.{name}")
+        for name in ("longest", "growth", "every", "limit")
+    }
+    times = (rows["epoch"].max() - 1) // draw["every"]
+    grown = (draw["longest"] + draw["growth"] * times).clip(upper=draw["limit"])
+    return int(grown.max())
+
+
+def _numbers(rows: pd.DataFrame, path: str) -> pd.Series:
+    return PATHS.values(rows, path).astype("float64")
+
+
 def grown(rows: pd.DataFrame) -> tuple[int, int]:
     """Returns after how many epochs the largest distance is reached, and its step.
 
@@ -153,7 +193,7 @@ def grown(rows: pd.DataFrame) -> tuple[int, int]:
       rows: of one data set; where runs differ, the last to get there counts.
     """
     told = {
-        name: PATHS.values(rows, f"transforms.draw_paths.{name}").astype("float64")
+        name: _numbers(rows, f"transforms.draw_paths.{name}")
         for name in ("longest", "growth", "every", "limit")
     }
     grows = (told["growth"] > 0) & (told["limit"] < MOST)

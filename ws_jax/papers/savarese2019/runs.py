@@ -78,6 +78,27 @@ def best(rows: pd.DataFrame) -> pd.DataFrame:
     return found.assign(score=found[scored_by], scored=scored_by)
 
 
+def scored(rows: pd.DataFrame) -> pd.Series:
+    """Says of each row of which images its run's score is, and of which epoch.
+
+    Of the validation images, and of the test images where these are validated on, the
+    best epoch's score is the best of many, and so too good.
+    """
+    lacking = pd.Series("", rows.index, dtype="str")
+    known = rows.get("test_acc", pd.Series(np.nan, rows.index)).notna()
+    tested = known.groupby(rows["training"]).transform("any")
+    words = np.where(
+        rows.get("data.split", lacking) == "published",
+        "test images scored in their best epoch",
+        np.where(
+            tested,
+            "test images scored in the best validation epoch",
+            "validation images scored in their best epoch",
+        ),
+    )
+    return pd.Series(words, rows.index, dtype="str")
+
+
 def matrices(rows: pd.DataFrame, column: str) -> list[tuple[int, np.ndarray]]:
     """Returns the similarity of one bank by epoch, the mean over runs.
 

@@ -1,0 +1,187 @@
+"""The runs on which the second paper's claims are judged, and checks of them.
+
+Runs of one study differ in their seed; differences are paired by it, and intervals are
+those of the ordinary t-test. A check is open where conditions differ in more than what
+names them, where none of them has learned anything, and below a least number of the
+paper's training steps (docs/design/0016).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Collection
+
+import pandas as pd
+
+from ws_jax.analysis import aggregate, chance, comparable, lengths, seeds, statistics
+from ws_jax.analysis.checks import Check, Sample
+from ws_jax.papers.pogodin2021 import runs
+from ws_jax.papers.pogodin2021.own import OWN, known_data
+
+# The paper's training steps in an epoch; it trains for 200 epochs on each.
+BATCHES = {"cifar10": 98, "cifar100": 98, "tiny_imagenet": 196, "imagenet": 5005}
+CLASSES = {"cifar10": 10, "cifar100": 100, "tiny_imagenet": 200, "imagenet": 1000}
+# Of the paper's epochs, ours: below, no claim is judged, neither for nor against it.
+# Steps count, whatever an epoch is.
+SETTLED = 50
+# What conditions are named by: fields that may differ between them.
+NAMED = (
+    "model",
+    "network.start",
+    "network.start_noise",
+    "train.phase.every",
+    "transforms.repeat.times",
+)
+_FIELD = re.compile(r", (?=[a-z_]+\.|sweep |cell )")  # where a setting's next begins
+
+
+class Evidence:
+    """The runs on one data set, of one length of training."""
+
+    def __init__(self, rows: pd.DataFrame, data: str):
+        """Takes rows as `runs.select` returns them."""
+        self.rows, self.data = rows.copy(), data  # in one piece, which is quicker cut
+        self.steps = lengths.steps(rows, OWN, known_data) if len(rows) else 0
+        # One row of each run, the last, is all that settings are read off.
+        self.last = self.rows.drop_duplicates("training", keep="last").copy()
+        self._samples: dict[tuple[str, str], Sample] = {}
+
+    def of_shift(self, padding: float, single: float) -> Evidence:
+        """Returns the runs of copies shifted so far, and those of one copy.
+
+        Args:
+          padding: by which copies are shifted, in pixels.
+          single: the same of runs of one copy.
+        """
+        copies = self.rows["condition"].str.endswith(" copies")
+        asked = copies.map({True: padding, False: single})
+        return Evidence(self.rows[runs.padding(self.rows) == asked], self.data)
+
+    def sample(self, condition: str, metric: str = "val_acc") -> Sample:
+        """Returns a measure by seed: the mean over the last quarter of the epochs."""
+        if (condition, metric) not in self._samples:
+            self._samples[condition, metric] = self._sample(condition, metric)
+        return self._samples[condition, metric]
+
+    def _sample(self, condition: str, metric: str) -> Sample:
+        last = self.last[self.last["condition"] == condition]
+        if last.empty:
+            return Sample(pd.Series(dtype="float64"), 0, (condition,))
+        running = bool((last["status"] == "running").any())
+        lost, amiss = seeds.weak(last), seeds.amiss(condition, last)
+        known = self._values(metric).reindex(last["training"]).dropna()
+        lacking = condition if known.empty else ""
+        if metric == "snr" and (other := runs.other_forms(last)):
+            lacking = f"{condition} with an SNR of form {runs.FORMS_SAID} ({other})"
+        if last["cell"].nunique() > 1:
+            # Seeds of one training are pooled, two trainings never.
+            lacking = f"{condition} as one training (there are {_told(last)})"
+        if lacking:
+            empty = pd.Series(dtype="float64")
+            return Sample(empty, 0, (lacking,), amiss, running, lost)
+        runs_of = last.set_index("training").loc[known.index]
+        by_seed = known.groupby(runs_of["seed"]).mean()
+        return Sample(by_seed, int(runs_of["epoch"].min()), (), amiss, running, lost)
+
+    @functools.cache  # noqa: B019 - evidence lives as long as one judgement
+    def _values(self, metric: str) -> pd.Series:
+        """Returns a measure of each run over the last quarter of its epochs."""
+        if self.rows.empty:
+            return pd.Series(dtype="float64")
+        return aggregate.run_values(self.rows, metric, "last_quarter")["value"]
+
+    @functools.cached_property
+    def _differing(self) -> pd.DataFrame:
+        """The last row of each run, without columns in which all runs agree."""
+        asked = ("training", "epoch", "condition", "train.patience")
+        return self.last[[
+            name for name, values in self.last.items()
+            if name in asked or values.map(repr).nunique() > 1
+        ]].copy()  # fmt: skip
+
+    def check(
+        self,
+        what: str,
+        sample: Sample,
+        between: Collection[str],
+        threshold: float = 0.0,
+        unit: str = "points",
+        chosen: str = "",
+        open_since: str = "",
+    ) -> Check:
+        """Judges whether the mean over seeds lies above a threshold.
+
+        Args:
+          what: is measured.
+          sample: by seed.
+          between: the conditions that it hangs on.
+          threshold: as said.
+          unit: of `Check`.
+          chosen: how the threshold was come by, where it is ours.
+          open_since: why it is not judged, if so.
+        """
+        measured = NAMED if unit == "distance" else (*NAMED, "evaluation.measures.")
+        missing = sample.missing or self._apart(between, measured)
+        found = statistics.corrected_t_test(sample.values, 0.0)
+        why = [open_since, "" if missing else self._at_chance(between)]
+        if not self.steps:
+            why.append("the steps of an epoch are not known")
+        least = lengths.epochs(SETTLED * BATCHES[self.data], self.steps)
+        return Check(
+            what,
+            unit,
+            "above",
+            threshold,
+            found,
+            math.nan,
+            sample.epochs,
+            least,
+            missing,
+            sample.amiss,
+            sample.running,
+            chosen=chosen,
+            over="seed",
+            weak=sample.weak,
+            steps=self.steps,
+            unsettled="; ".join(filter(None, why)),
+        )
+
+    def _at_chance(self, between: Collection[str]) -> str:
+        """Says that none of some conditions is shown to have learned; else nothing."""
+        known = {name: self.sample(name).values for name in between}
+        return chance.unlearned(known, CLASSES[self.data])
+
+    def _apart(self, between: Collection[str], named: Collection[str]) -> tuple:
+        """Says what must be trained for conditions to be compared; nothing if they can.
+
+        Only networks that share now and then have fields of a phase; a transform that
+        repeats images stands for their copies.
+        """
+        rows = self._differing
+        rows = rows[rows["condition"].isin(between)]
+        alike = ["repeat"]
+        if any("copies" in condition for condition in between):  # and their shifts
+            named, alike = (*named, "transforms.crop.padding"), ["repeat", "crop"]
+        for name in {"aug_type", "transforms.kinds"} & set(rows.columns):
+            rows = rows.assign(**{name: [_without(k, alike) for k in rows[name]]})
+        shares = rows["condition"].str.contains(" every ")
+        only = dict.fromkeys(("phase", "coupling", "train.phase."), shares)
+        other = comparable.apart(rows, "condition", named, only)
+        return (f"{' and '.join(between)} in one setting ({other})",) if other else ()
+
+
+def _without(kinds: object, left_out: Collection[str]) -> object:
+    """Returns the kinds of transforms, joined by a plus, without some of them."""
+    if not isinstance(kinds, str):
+        return kinds
+    return "+".join(k for k in kinds.split("+") if k not in left_out) or "none"
+
+
+def _told(last: pd.DataFrame) -> str:
+    """Names trainings by what differs between them alone."""
+    each = [_FIELD.split(words) for words in sorted(set(last["setting"]))]
+    common = set.intersection(*map(set, each))
+    own = [", ".join(w for w in words if w and w not in common) for words in each]
+    return " and ".join(words or "one with no other words" for words in own)
