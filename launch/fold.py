@@ -11,12 +11,11 @@ from absl import flags
 
 from ws_jax import cli
 
-WORKDIR = cli.define_workdir()
+CONFIG = cli.define_parts()
+WORKDIR = cli.define_workdir("Folder of the sweep.")
 DATA_DIR = cli.define_data_dir()
 RUN = flags.DEFINE_string("run", None, "Name of the run, as in the results.")
-OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder of what is written; else WORKDIR_folded/RUN."
-)
+OUTPUT = flags.DEFINE_string("output", None, "Folder; else WORKDIR_folded/RUN.")
 THRESHOLDS = flags.DEFINE_list(
     "thresholds", "0.5,0.7,0.8,0.9,0.95,0.99", "Least similarity of tied layers."
 )
@@ -31,15 +30,17 @@ EPOCHS = flags.DEFINE_integer("epochs", 0, "Epochs to train on for.", 0)
 RATE = flags.DEFINE_float(
     "learning_rate", 0.0, "Of these epochs; 0: with which the run ended.", 0.0
 )
-OVERWRITE = cli.define_overwrite()
+OVERWRITE = cli.define_overwrite("Replace foldings that are in the folder.")
 
 
 def main() -> None:
     """Folds the run."""
     workdir, run = cli.required(WORKDIR), cli.required(RUN)
     cli.setup_jax()
+    cli.load_parts(CONFIG)
     from ws_jax.folding import loops
-    from ws_jax.folding.run import entry_text, fold_run
+    from ws_jax.folding.report import entry_text
+    from ws_jax.folding.run import fold_run
 
     how = {"link": LINK.value, "kernel": KERNEL.value, "scale": SCALE.value}
     rules = loops.read_rules(THRESHOLDS.value, **how)

@@ -12,13 +12,12 @@ from absl import flags
 
 from ws_jax import cli
 
-WORKDIR = cli.define_workdir()
+CONFIG = cli.define_parts()
+WORKDIR = cli.define_workdir("Folder of the sweep.")
 DATA_DIR = cli.define_data_dir()
 RUN = flags.DEFINE_string("run", None, "Name of the run, as in the results.")
 NEURAL = flags.DEFINE_string("neural", None, "File of images and responses.")
-OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder of what is written; else WORKDIR_neural/RUN."
-)
+OUTPUT = flags.DEFINE_string("output", None, "Folder; else WORKDIR_neural/RUN.")
 LAYERS = flags.DEFINE_list(
     "layers", [], "Names of layers, or NAME:relu; else all that are not within another."
 )
@@ -31,7 +30,7 @@ SEED = flags.DEFINE_integer("seed", 0, "Of the folds.", 0)
 COMPONENTS = flags.DEFINE_integer("components", 25, "Of pls, at most.")
 DISTANCE = flags.DEFINE_string("distance", "correlation", "Of rsa; or euclidean.")
 ACTIVATIONS = flags.DEFINE_bool("activations", False, "Write activations.npz, too.")
-OVERWRITE = cli.define_overwrite()
+OVERWRITE = cli.define_overwrite("Replace the table that is in the folder.")
 
 
 def main() -> None:
@@ -39,6 +38,7 @@ def main() -> None:
     workdir, run = cli.required(WORKDIR), cli.required(RUN)
     neural = cli.required(NEURAL)
     cli.setup_jax()
+    cli.load_parts(CONFIG)
     from ws_jax.neural_fit import fit
 
     measures = tuple(name for name in MEASURES.value if name)

@@ -11,7 +11,7 @@ from ws_jax import cli
 from ws_jax.config import check_name
 
 PAPER = flags.DEFINE_string("paper", "ott2020", "Folder of configs.")
-WORKDIR = cli.define_workdir()
+WORKDIR = cli.define_workdir("Folder of a folder for each study, made if missing.")
 DATA_DIR = cli.define_data_dir()
 SEMANTICS = flags.DEFINE_string(
     "semantics", "", "Whose word holds where paper and code differ, as released."

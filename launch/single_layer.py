@@ -10,7 +10,7 @@ from absl import flags
 
 from ws_jax import cli
 
-WORKDIR = cli.define_workdir()
+WORKDIR = cli.define_workdir("Folder of what is written, made if missing.")
 RULES = flags.DEFINE_list("rules", ["instant", "circuit"], "What is simulated.")
 SET = flags.DEFINE_multi_string(
     "set", [], "A field and its value, as trials=3 or circuit.alpha=5; --set=fields "
@@ -20,7 +20,7 @@ DRY_RUN = flags.DEFINE_bool("dry_run", False, "Say what would be done, and do no
 ALLOW_DIVERGING = flags.DEFINE_bool(
     "allow_diverging", False, "Also simulate what is known to diverge."
 )
-OVERWRITE = cli.define_overwrite()
+OVERWRITE = cli.define_overwrite("Replace the study that is in the folder.")
 
 
 def main() -> None:

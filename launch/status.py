@@ -22,9 +22,12 @@ def main(folders: list[str]) -> None:
         # Only here, since it takes JAX's seconds.
         from ws_jax.config import ConfigError
 
+        if not folders:
+            form = f"python -m {__package__}.status results/smoke"
+            raise ConfigError(f"name a folder of sweeps: {form}")
         raise ConfigError(
-            f"no sweep at or below {', '.join(missing or folders) or 'no folder'}: "
-            "name folders of sweeps, as results/smoke"
+            f"no sweep at or below {', '.join(missing or folders)}: name a folder that "
+            "sweeps are in, as results/smoke"
         )
     while True:
         print(status.as_table(found, status.now()), flush=True)

@@ -1,6 +1,7 @@
 """The values of a swept field are compared at the others' best setting for each."""
 
 import pandas as pd
+import pytest
 import study_frames
 from test_analysis_own_study import runs
 
@@ -201,3 +202,87 @@ def test_what_diverged_everywhere_is_said_to():
     frame = frame.assign(status="diverged")
     (text,) = question.answers(swept.study(aggregate.tidy(frame)))
     assert "not known" in text
+
+
+@pytest.mark.parametrize("name", ["rows", "columns", "setting", "seed", "size", "mean"])
+def test_a_value_may_have_any_name(name):
+    """Values were columns beside counts, which a scheme called `rows` overwrote."""
+    frame = by_rate(
+        cnn=(0.8, 0.95, 0.9), fcn=(0.7, 0.8, 0.78), **{name: (0.75, 0.85, 0.8)}
+    )
+    text = answer_to(frame, "network")
+    assert f"CNN is ahead of {name} by 10.1 points" in text
+    assert "of FCN, the last, by 15.1 points" in text
+
+
+def with_seeds(frame, chosen, seeds=(3, 4, 5)):
+    """Adds runs on more seeds, with the numbers of seed 0."""
+    first = frame[chosen & (frame["seed"] == 0)]
+    added = [
+        first.assign(seed=seed, run=first["run"] + f"-{seed}", digest=first["digest"]
+                     + f"-{seed}")
+        for seed in seeds
+    ]  # fmt: skip
+    return pd.concat([frame, *added], ignore_index=True)
+
+
+def test_more_seeds_of_a_setting_do_not_make_it_the_best():
+    frame = by_rate(cnn=(0.3, 0.7, 0.9), fcn=(0.35, 0.6, 0.8))
+    more = with_seeds(frame, frame["learning_rate"] == RATES[0])
+    assert answer_to(more, "network") == answer_to(frame, "network")
+    assert "each at its best learning rate (0.01)" in answer_to(more, "network")
+    frame = by_rate(cnn=(0.4, 0.7, 0.9), fcn=(0.35, 0.6, 0.8))
+    more = with_seeds(frame, frame["model"] == "fcn")
+    text = answer_to(more, "learning rate")
+    assert "each at its best network (CNN)" in text
+
+
+def test_another_setting_than_the_best_median_is_said_to_be_for_divergence():
+    frame = by_rate(cnn=(0.3, 0.7, 0.9), fcn=(0.35, 0.6, 0.8))
+    assert "diverged" not in answer_to(frame, "network")
+    lost = (frame["model"] == "cnn") & (frame["learning_rate"] == RATES[2])
+    frame.loc[lost & (frame["seed"] == 1), "status"] = "diverged"
+    text = answer_to(frame, "network")
+    assert "each at its best learning rate (FCN: 0.01; CNN: 0.003)" in text
+    said = "CNN has a better median at learning rate 0.01, where 1 of 3 runs diverged."
+    assert text.endswith(said)
+
+
+def test_what_diverged_counts_as_a_share_on_seeds_in_common():
+    frame = by_rate(cnn=(0.3, 0.7, 0.9), fcn=(0.35, 0.6, 0.8))
+    cnn = frame["model"] == "cnn"
+    lost = cnn & (frame["learning_rate"] == RATES[2]) & (frame["seed"] == 1)
+    lost |= cnn & (frame["learning_rate"] != RATES[2]) & (frame["seed"] > 0)
+    frame.loc[lost, "status"] = "diverged"
+    # One of 3 at the last rate; 2 of 9 at the others, but of the same seeds 2 of 3.
+    more = with_seeds(frame, frame["learning_rate"] != RATES[2], range(3, 9))
+    text = answer_to(more, "network")
+    assert "each at its best learning rate (0.01)" in text
+    assert "better median" not in text
+
+
+def test_settings_that_a_value_lacks_are_said_to_be_left_out():
+    frame = by_rate(cnn=(0.3, 0.7, 0.9), fcn=(0.35, 0.6, 0.8), rings=(0.2, 0.5, 0.9))
+    lacks = (frame["model"] == "rings") & (frame["learning_rate"] == RATES[2])
+    text = answer_to(frame[~lacks], "network")
+    best = "each at its best learning rate of those at which all were trained (0.003)"
+    assert best in text
+    lacks = (frame["model"] == "rings") & (frame["learning_rate"] != RATES[0])
+    text = answer_to(frame[~lacks], "network")
+    assert ", at learning rate 0.001, the only setting at which all were tr" in text
+    assert "of those at which" not in answer_to(frame, "network")
+    # What is compared with nothing leaves no setting out.
+    alone = (frame["model"] != "rings") | (frame["learning_rate"] != RATES[0])
+    frame = frame[
+        alone & ((frame["model"] == "rings") != (frame["learning_rate"] > 0.005))
+    ]
+    text = answer_to(frame, "network")
+    assert "Nothing stands beside rings" in text
+    assert "all were trained" not in text
+
+
+def test_values_that_are_all_equal_do_not_differ():
+    frame = by_rate(cnn=RATES, fcn=RATES, rings=RATES).assign(val_acc=0.5)
+    text = answer_to(frame, "network")
+    assert text.startswith("network: no difference between CNN, FCN and rings")
+    assert "ahead" not in text

@@ -263,3 +263,11 @@ def test_one_is_one():
     assert "1 training on mine, of up to 1 epoch." in text and "1 layer," in text
     for wrong in ("1 trainings", "1 layers", "1 epochs", "1 folds"):
         assert wrong not in text
+
+
+def test_a_field_may_be_called_as_a_column_of_the_table():
+    cases = [{"task.amiss": word} for word in ("early", "late")]
+    frame = runs(*cases, seeds=(0, 1), folds=(0,))
+    text = own_page(frame, [record(frame, (0,), (0, 1, 2))])
+    assert "2 of 3 seeds" in text
+    assert all(f"<td>{word}</td>" in text for word in ("early", "late"))

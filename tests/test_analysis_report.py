@@ -39,7 +39,7 @@ RECORD = {
     "config": {"name": "mnist_5k_translation"},
     "versions": {"jax": "1.2.3"},
     "device": {"platform": "cpu", "kind": "cpu", "count": 1},
-    "chunks": [{"runs": [{}] * 20}],
+    "chunks": [{"runs": [{"run": f"run {i}"} for i in range(20)]}],
 }
 
 

@@ -99,9 +99,12 @@ def test_where_no_column_tells_the_sweep_does():
 def test_equal_digests_are_one_training_and_the_other_is_named():
     frame = two_sweeps()
     assert len(values(frame, model="cnn", aug=0.2)) == 1
-    assert aggregate.repeats(frame) == ["sweep second, 8 runs: the same as in first"]
+    (said,) = aggregate.repeats(frame)
+    assert said.startswith("sweep second, 8 runs: also in first, whose numbers differ")
     text = report.make_report(frame, figures=False)
-    assert "Left out: sweep second, 8 runs: the same as in first." in text
+    assert f"Left out: {said}." in text
+    same = frame.assign(val_acc=0.5)
+    assert aggregate.repeats(same) == ["sweep second, 8 runs: the same as in first"]
 
 
 def test_a_column_that_repeats_a_usual_one_tells_nothing():

@@ -188,7 +188,8 @@ def test_repeated_runs_count_once_and_the_longest_counts():
     short["val_acc"] = 0.1
     long = study_frames.study(levels=(0.0,), epochs=4, sweep="b", folds=(0,))
     both = pd.concat([short, long], ignore_index=True)
-    assert aggregate.repeats(both) == ["sweep a, 2 runs: the same as in b"]
+    (said,) = aggregate.repeats(both)
+    assert said.startswith("sweep a, 2 runs: also in b, whose numbers differ (valid")
     rows = aggregate.tidy(both)
     assert set(rows["sweep"]) == {"b"}
     assert len(rows) == len(long)

@@ -99,6 +99,25 @@ BAD = {
     ),
     "share a line": (lambda: phases.share_instantly(np.ones(4), 2), "needs axes"),
     "period 0": (lambda: phases.share_instantly(FIELD, 0), "at least 1, got 0"),
+    "one side": (
+        lambda: plain(sharing.free)(6),
+        r"\(oh, ow\), each at least 1, got 6: as in sharing.free\(\(6, 6\)\)",
+    ),
+    "sites of a field": (
+        lambda: sharing.free(FIELD.shape),
+        r"two whole numbers .* got \(4, 4, 3, 3, 2, 2\)",
+    ),
+    "sites of full": (lambda: plain(sharing.full)(6), "whole numbers .* got 6"),
+    "sites of tiles": (lambda: plain(sharing.tiles)(6, 2), "whole numbers .* got 6"),
+    "no sites": (lambda: sharing.periodic((0, 4), 2), r"got \(0, 4\)"),
+    "a tile of two sides": (
+        lambda: plain(sharing.tiles)((4, 4), (2, 2)),
+        r"whole number of at least 1, got \(2, 2\)",
+    ),
+    "three periods": (
+        lambda: sharing.periodic((4, 4), (2, 2, 2)),
+        "a period down and one across are two",
+    ),
     "measure whole numbers": (
         lambda: measure.kernel_distance(np.ones(FIELD.shape, int), 1),
         "a kernel field needs floats",

@@ -20,11 +20,30 @@ from ws_jax.storage import results
 from ws_jax.storage.workdir import WorkdirError
 
 ROOT = Path(__file__).parents[1]
-CONFIG = """
+SWEEP = {"execution__chunk": 1, "train__epochs": 3, "sweep__folds": (0, 1, 2)}
+# In its first epoch a process says which element it is of, and waits until it is asked
+# to stop (when the first signal has come, its handler is the former one again), or all
+# may go on.
+CONFIG = f"""
+import os, signal, time
+from pathlib import Path
 from studies import tiny
+from ws_jax.engine.living import LivingRuns
+
+train, held = LivingRuns.train_epoch, Path(__file__).parent / "held"
+
+def train_epoch(*args, **kwargs):
+    (held / str(os.getppid())).touch()
+    while not (held / "go").exists():
+        if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+            break
+        time.sleep(0.02)
+    return train(*args, **kwargs)
+
+LivingRuns.train_epoch = train_epoch
 
 def get_config():
-    return tiny(execution__chunk=1, train__epochs=40, sweep__folds=(0, 1, 2))
+    return tiny(**{SWEEP})
 """
 
 
@@ -134,27 +153,33 @@ def test_a_preempted_element_is_queued_again_and_nothing_is_lost(
     monkeypatch.chdir(ROOT)
     config, workdir = tmp_path / "mine.py", tmp_path / "many"
     config.write_text(CONFIG)
+    held = tmp_path / "held"
+    held.mkdir()
     command = ["launch.sweep", f"--config={config}", f"--workdir={workdir}"]
     jobs = cluster.submit(
         command, 2, tmp_path / "jobs", cluster="local", parameters={"timeout_min": 60}
     )
-    try:
-        while not any(workdir.glob("checkpoints/*/*/[0-9]*")):
+
+    def wait(done):
+        while not done():
             assert not any(job.done() for job in jobs), jobs[0].stderr()
             time.sleep(0.05)
-        # Of the first job: the controller's child is the element.
-        children = Path(f"/proc/{jobs[0].job_id}/task/{jobs[0].job_id}/children")
+
+    # Of the first job: the controller's child is the element.
+    children = Path(f"/proc/{jobs[0].job_id}/task/{jobs[0].job_id}/children")
+    try:
+        # A checkpoint may be the other's, while this one cannot take a signal yet.
+        wait(lambda: any((held / pid).exists() for pid in children.read_text().split()))
         os.kill(int(children.read_text().split()[0]), signal.SIGUSR2)
+        wait(lambda: "Requeued job" in (jobs[0].stdout() or ""))
+        (held / "go").touch()
         assert [job.result() for job in jobs] == [0, 0]
     finally:
         for job in jobs:
             job.cancel()
-    assert "Requeued job" in jobs[0].stdout()
     assert "stopped and saved" in jobs[0].stderr()
     whole = tmp_path / "whole"
-    engine.run_sweep(
-        tiny(execution__chunk=1, train__epochs=40, sweep__folds=(0, 1, 2)), whole
-    )
+    engine.run_sweep(tiny(**SWEEP), whole)
     frame, other = (results.read(w).drop(columns="seconds") for w in (workdir, whole))
     pd.testing.assert_frame_equal(frame, other, check_exact=True)
     for run in other["run"].unique():
@@ -203,9 +228,6 @@ def test_the_launcher_submits_nothing_that_must_fail(submitit, tmp_path):
     assert first.startswith("submitted to local: ") and logs.endswith("here/jobs")
     numbers = first.partition(": ")[2].split()
     assert len(numbers) == 2
-    while not (tmp_path / "here/results.parquet").exists():
-        assert any(Path(f"/proc/{number}").exists() for number in numbers)
-        time.sleep(0.2)
     for number in numbers:
         while Path(f"/proc/{number}").exists():
             time.sleep(0.2)

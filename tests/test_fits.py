@@ -72,6 +72,9 @@ class OfColumn(Classification):
     [
         ((Named("loss"),), "fill the column 'loss', which is filled by task"),
         ((Named("seed"),), "'seed', which is a column that tells of the run"),
+        ((Named("cell"),), "'cell', which is a column that tells of the run"),
+        ((Named("folder"),), "'folder', which is a column that tells of the run"),
+        ((Named("training"),), "'training', which is a column that tells of the run"),
         ((Named("val_acc"),), "'val_acc'"),
         ((Named("translation"),), "filled by evaluation.views.translation"),
         ((Named(), Named(power=2)), "filled by evaluation.measures.named_by"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,21 +10,27 @@ import numpy as np
 import pytest
 from test_launch import launch
 
-from ws_jax import engine
+from ws_jax import cli, engine
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
+from ws_jax.engine.recorded import find_run
+from ws_jax.folding import report as fold_report
 from ws_jax.folding import run as fold_module
 from ws_jax.folding.begun import score
 from ws_jax.folding.loops import Rule, read_rules
+from ws_jax.folding.report import add_folding, check_report
 from ws_jax.folding.run import fold_run
 from ws_jax.models import WideResNet
 from ws_jax.optimizers import SGD
+from ws_jax.papers.savarese2019 import foldings
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.storage import results
 from ws_jax.storage.integrity import WorkdirError, array_sums, digest_of, unseal
 from ws_jax.storage.locks import part_lock
 from ws_jax.storage.results import ResultsError
 from ws_jax.storage.workdir import Workdir
+
+ROOT = Path(__file__).parents[1]
 
 
 def study(templates=2, test="end"):
@@ -115,18 +122,19 @@ def test_a_table_that_a_kill_left_unwritten_is_written(trained, tmp_path):
 
 
 def test_a_fold_of_other_parameters_is_refused_where_one_is(
-    trained, tmp_path, monkeypatch, caplog
+    trained, tmp_path, monkeypatch
 ):
     workdir, name = trained
     first = fold_run(workdir, name, tmp_path, [Rule(0.0)])["foldings"][0]["after"]
-    assert "has not finished" not in caplog.text
     # As if the run had gone on since.
     other = jax.tree.map(lambda a: a * 1.5, load_run(workdir, run=name))
-    monkeypatch.setattr(fold_module, "load_run", lambda *_, **__: other)
-    monkeypatch.setattr(fold_module, "last_epoch", lambda *_, **__: (1, "running"))
-    with pytest.raises(WorkdirError, match=r"network.origin.*\n.*--overwrite"):
-        fold_run(workdir, name, tmp_path, [Rule(0.0)])
-    assert "has not finished: it is folded as it was after epoch 1" in caplog.text
+    monkeypatch.setattr(fold_module, "load_run_with_epoch", lambda *_, **__: (other, 1))
+    for threshold in (0.0, 1.0):
+        with pytest.raises(
+            WorkdirError, match=r"of other parameters \(source: .*--over"
+        ):
+            fold_run(workdir, name, tmp_path, [Rule(threshold)])
+    assert not (tmp_path / "threshold_1").exists()
     with Workdir(tmp_path / "threshold_0") as user:
         with user.planning(threading.Event()):
             pass  # a worker of the sweep from now on
@@ -203,23 +211,138 @@ def test_the_launcher_folds_and_refuses_in_one_line(trained, tmp_path):
         assert "Traceback" not in refused.stderr
 
 
+OWN = """
+from ws_jax.config import config
+from ws_jax.models import WideResNet
+from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
+from ws_jax.transforms import Transform
+
+@config("own_half")
+class Half(Transform):
+    draws = False
+
+    def apply(self, key, image, place):
+        return image / 2
+
+def get_config():
+    base = Run(
+        data=Data("synthetic:48x8x8x3", split="holdout", holdout=0.2),
+        network=WideResNet(depth=16, width=1, templates=2),
+        transforms=(Half(),),
+        train=Train(epochs=1, batch_size=16),
+        evaluation=Evaluation(views=()),
+    )
+    return Sweep("own", base)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_of_parts_of_ones_own_is_folded_by_its_config(tmp_path):
+    (tmp_path / "own_half.py").write_text(OWN)
+    workdir = tmp_path / "sweep"
+    engine.run_sweep(cli.load_sweep(str(tmp_path / "own_half.py")), workdir)
+    (name,) = set(results.read(workdir)["run"])
+    flags = [f"--workdir={workdir}", f"--run={name}", "--thresholds=0.5"]
+    refused = launch("fold", *flags)
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert "of own_half.py: name its config file with --config=FILE" in refused.stderr
+    assert not (tmp_path / "sweep_folded").exists()
+    done = launch("fold", *flags, f"--config={tmp_path / 'own_half.py'}")
+    assert done.returncode == 0 and "may be others" not in done.stderr, done.stderr
+    found = unseal((tmp_path / "sweep_folded" / name / "fold.json").read_bytes())
+    row = results.read(workdir).iloc[-1]
+    np.testing.assert_allclose(found["before"]["val_loss"], row["val_loss"], rtol=1e-5)
+
+
 def test_reports_are_written_one_at_a_time(tmp_path, monkeypatch):
-    real, free = fold_module.write_atomically, []
+    real, free = fold_report.write_atomically, []
 
     def write(path, content):
         with part_lock(tmp_path, "report").tried() as taken:
             free.append(taken)
         real(path, content)
 
-    monkeypatch.setattr(fold_module, "write_atomically", write)
-    fold_module._written(tmp_path, {"run": "r"})
+    monkeypatch.setattr(fold_report, "write_atomically", write)
+    add_folding(tmp_path, {"run": "r"}, Rule(0.5), {"threshold": 0.5}, False)
     assert free == [False]
-    assert unseal((tmp_path / "fold.json").read_bytes()) == {"run": "r"}
+    written = unseal((tmp_path / "fold.json").read_bytes())
+    assert written == {"run": "r", "foldings": [{"threshold": 0.5}]}
+
+
+def test_further_thresholds_join_a_report(trained, tmp_path):
+    workdir, name = trained
+    first = fold_run(workdir, name, tmp_path, [Rule(1.0)])
+    both = fold_run(workdir, name, tmp_path, [Rule(0.0)])
+    assert both["foldings"][0] == first["foldings"][0]
+    assert [entry["folder"] for entry in both["foldings"]] == [
+        "threshold_1", "threshold_0"
+    ]  # fmt: skip
+    assert unseal((tmp_path / "fold.json").read_bytes()) == both
+    assert (
+        fold_run(workdir, name, tmp_path, [Rule(1.0)])["foldings"] == (both["foldings"])
+    )
+    assert set(foldings.read([tmp_path])["threshold"]) == {0.0, 1.0}
+
+
+ABOUT = {"run": "r", "epoch": 3, "seed": 0, "source": "d:3:s", "before": {"a": 0.5}}
+
+
+def entry(threshold, link="connected", **more):
+    return {"threshold": threshold, "link": link, **more}
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ({"run": "other"}, r"holds foldings of other parameters \(run: r -> other\)"),
+        ({"epoch": 4}, r"of other parameters \(epoch: 3 -> 4\): name another folder"),
+        ({"source": "d:3:t"}, r"\(source: d:3:s -> d:3:t\).* by --overwrite$"),
+    ],
+)
+def test_foldings_of_other_parameters_are_not_mixed(changed, message, tmp_path):
+    old = add_folding(tmp_path, ABOUT, Rule(0.5), entry(0.5), False)
+    other = {**ABOUT, **changed}
+    for ask in (
+        lambda: check_report(tmp_path, other, [Rule(0.9)]),
+        lambda: add_folding(tmp_path, other, Rule(0.9), entry(0.9), False),
+    ):
+        with pytest.raises(WorkdirError, match=message) as caught:
+            ask()
+        assert "\n" not in str(caught.value)
+    assert unseal((tmp_path / "fold.json").read_bytes()) == old
+    new = add_folding(tmp_path, other, Rule(0.9), entry(0.9), True)
+    assert new == {**other, "foldings": [entry(0.9)]}
+
+
+def test_one_way_to_fold_stands_at_a_threshold(tmp_path):
+    add_folding(tmp_path, ABOUT, Rule(0.5), entry(0.5, trained={"epoch": 2}), False)
+    add_folding(tmp_path, ABOUT, Rule(0.9), entry(0.9), False)
+    # What was trained on is not forgotten while it is folded again.
+    again = add_folding(tmp_path, ABOUT, Rule(0.5), entry(0.5), False)
+    assert again["foldings"] == [entry(0.5, trained={"epoch": 2}), entry(0.9)]
+    other = Rule(0.5, link="complete")
+    with pytest.raises(WorkdirError, match=r"at threshold 0.5 .*connected -> complete"):
+        add_folding(tmp_path, ABOUT, other, entry(0.5, "complete"), False)
+    new = add_folding(tmp_path, ABOUT, other, entry(0.5, "complete"), True)
+    assert new["foldings"] == [entry(0.5, "complete"), entry(0.9)]
+
+
+def test_reports_of_before_are_added_to_and_damaged_ones_are_named(tmp_path):
+    stored = "docs/results/savarese_cifar10_reduced/folded/fold.json"
+    path = tmp_path / "fold.json"
+    path.write_bytes((ROOT / stored).read_bytes())
+    old = unseal(path.read_bytes())
+    about = {**{k: v for k, v in old.items() if k != "foldings"}, "source": "d:10:s"}
+    new = add_folding(tmp_path, about, Rule(0.7), entry(0.7), False)
+    assert new["foldings"] == [*old["foldings"], entry(0.7)]
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(WorkdirError, match="fold.json is damaged .* finds what is d"):
+        check_report(tmp_path, about, [Rule(0.7)])
+    add_folding(tmp_path, about, Rule(0.7), entry(0.7), True)
+    check_report(tmp_path, about, [Rule(0.7)])
 
 
 def test_parameters_of_another_network_are_not_scored(trained):
-    from ws_jax.folding.run import find_run
-
     ready, run = find_run(*trained)
     variables = load_run(trained[0], run=trained[1])
     params = {**variables["params"], "stage_0_bank": {"templates": jnp.zeros(3)}}

@@ -225,7 +225,10 @@ def test_a_single_class_is_refused(tmp_path):
     "name, message",
     [
         ("folder:", "write folder:PATH, folder:PATH@CROP"),
-        ("folder:own@32/64", "from images of 32 pixels no square of 64"),
+        ("folder:own@32/64", "from sides of 32 pixels no square of 64"),
+        ("folder:own@0/64", "from sides of 0 pixels no square of 64"),
+        ("folder:own@0", "a square of 0 pixels has no image; .* none: folder:own$"),
+        ("folder:own@8/0", "a square of 0 pixels has no image"),
         ("folder:own@10", "has 9x9 pixels, from which no 10x10 can be cut"),
         ("folder:none", "there is no folder none/train"),
     ],

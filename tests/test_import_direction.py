@@ -10,22 +10,22 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
-    "config grids storage results data augment sharing winograd lowerings conv "
-    "initializers schemes banks normalization layers transforms measure optimizers "
-    "phases models tasks metrics runs names checkpoint engine folding neural_fit "
-    "search cluster analysis single_layer papers cli"
+    "config own_files grids storage results data augment sharing winograd lowerings "
+    "conv initializers schemes banks normalization layers transforms measure "
+    "optimizers phases models tasks metrics runs names checkpoint engine folding "
+    "neural_fit search cluster analysis single_layer papers cli"
 ).split()
 # The same within folders, whose `__init__` is what others see of them. In the engine:
 # from one run to many, and to the host's loop.
 WITHIN = {
-    "engine": "program predict evaluate train fits mapping memory living own_code "
-    "study chunk progress describe extend table training sweep",
+    "engine": "program evaluate fits predict train mapping memory living own_code "
+    "study recorded chunk progress describe extend table training sweep",
     "storage": "integrity status events locks standins results stored ledger "
     "checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",
-    "folding": "grouping layout loops begun run",
+    "folding": "grouping layout loops begun report run",
     "cli": "compile_cache machine options helptext files typed sweeps main",
 }
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")

@@ -157,6 +157,10 @@ AXES = {
     "vcp=.1": "network.severing is none: nothing would be severed",
     "sharing=full severing=units vcp=0,.1": "network.vcp 0.1 would sever nothing",
     "sharing=fre": "did you mean 'free'",
+    "seed=0..3": "'0..3' is no value: name each, as in --axis=seed=0,1,2,3$",
+    "fold=0,2-4": "'2-4' is no value: name each, as in --axis=fold=2,3,4$",
+    "hidden=1:300": "name each, as in --axis=hidden=1,2,3,...,300$",
+    "seed=3..0": r"seed is '3..0' \(str\), needs int",
 }
 
 
@@ -470,12 +474,20 @@ TYPED = [
     ("fold {kept} --run=r --thresholds=.5,.5", "[0.5, 0.5] are none, or twice"),
     ("fold {kept} --run=r --link=chained", "unknown link 'chained'"),
     ("fold {kept} --run=r --epochs=-1", "-1 is not a non-negative integer"),
+    ("fold {kept} --run=r --config=smok", "no config file smok: did you mean 'smoke'"),
+    ("fold {kept} --run=r --config.train.epochs=9", "--config.train.epochs sets noth"),
+    ("fold {kept} --run=r --epoch=9", "'epoch'. Did you mean: epochs"),
+    ("neural_fit {kept} --run=r", "--neural is missing: --neural=NAME"),
+    ("neural_fit {kept} --run=ful --neural={neural}", "no run 'ful' in "),
+    ("paper {new} --config.train.epochs=9", "fields are set where a sweep is started"),
     # Data.
     ("sweep {tiny} {new} --config.data.name=mnits", "did you mean 'mnist'"),
     ("sweep {tiny} {new} --config.data.name=gone.npz", "there is no file gone.npz"),
     ("sweep {tiny} {new} --config.data.name={text}", "File is not a zip file"),
     ("sweep {tiny} {new} --config.data.name={wide}", "labels run from 0 to 4294967296"),
     ("sweep {tiny} {new} --config.data.name=folder:gone@8", "no folder gone/train"),
+    ("sweep {tiny} {new} --config.data.name=folder:x@0", "a square of 0 pixels has n"),
+    ("sweep {tiny} {new} --config.data.name=folder:x@0/8", "from sides of 0 pixels no"),
     ("sweep {tiny} {new} --config.data.name=synthetic:0x1", "as in 'synthetic:1000x16"),
     ("sweep {tiny} {new} --config.data.name=mnist --data_dir=gone", "gone does not ex"),
     ("sweep {tiny} {new} --config.data.num_folds=99", "allowed are 2 to 60"),
@@ -513,11 +525,20 @@ TYPED = [
     ("sweep {tiny} {damaged_without_checkpoints}", "no checkpoints to write it anew"),
     ("sweep {tiny} {strange_rows}", "of runs that are not in this sweep"),
     ("sweep {tiny} {unfinished_rows}", "nothing could give them back"),
-    ("status", "no sweep at or below no folder: name folders of sweeps"),
-    ("status gone", "no sweep at or below gone"),
+    ("status", "name a folder of sweeps: python -m launch.status results/smoke"),
+    ("status gone", "no sweep at or below gone: name a folder that sweeps are in"),
+    ("status {tiny}", "Unknown command line flag 'config'"),
+    ("status gone --config.x=1", "--config.x sets nothing: fields are set where a sw"),
     ("fold --workdir=gone --run=r", "no sweep in gone: it has no sweep.json"),
     ("fold {kept} --run=ful", "no run 'ful' in "),
     ("fold {older} --run=r", "from before folding"),
+    ("fold {own_parts} --run=r", "of own_parts.py: name its config file with --config"),
+    (
+        "neural_fit {own_parts} --run=r --neural={neural}",
+        "--config=FILE, or import it (unknown config.task 'own': Known: ",
+    ),
+    ("report {lone_table}", "no results in "),
+    ("single_layer {lone_table}", "without its single_layer.json, which says of which"),
     # Checkpoints.
     ("sweep {tiny} {cut_checkpoint}", "there is no older one that is sound"),
     ("sweep {tiny} {other_checkpoint}", "was saved by another sweep"),
@@ -597,6 +618,13 @@ def _say(workdir, **other):
     path.write_text(json.dumps(seal({**unseal(path.read_bytes()), **other})))
 
 
+def _own_parts(path):
+    """Changes a record, as if a task of a user's own had been trained."""
+    record = unseal(path.read_bytes())
+    record["config"]["base"]["task"]["name"] = "own"
+    path.write_text(json.dumps(seal({**record, "code": {"own_parts.py": "0"}})))
+
+
 # How a sound sweep is spoilt.
 SPOILT = {
     "no_record": lambda w: (w / "sweep.json").unlink(),
@@ -615,6 +643,7 @@ SPOILT = {
     "unfinished_rows": lambda w: _rows(w, lambda f: f.assign(status="running")),
     "cut_checkpoint": lambda w: _cut(_step(w) / "rows" / "metadata"),
     "other_checkpoint": lambda w: _say(w, sweep="0" * 64),
+    "own_parts": lambda w: _own_parts(w / "sweep.json"),
     "no_arrays": lambda w: (_say(w, done=False), shutil.rmtree(_step(w) / "state")),
 }
 
@@ -636,6 +665,13 @@ def place(kept, tmp_path):
             np.savez(tmp_path / "w.npz", images=np.zeros((3, 9, 9), np.uint8),
                      labels=labels, num_classes=2)  # fmt: skip
             return tmp_path / "w.npz"
+        if name == "neural":
+            images = np.zeros((3, 10, 10, 1), np.uint8)
+            np.savez(tmp_path / "n.npz", images=images, responses=np.ones((3, 2)))
+            return tmp_path / "n.npz"
+        if name == "lone_table":
+            (tmp_path / "single_layer.parquet").touch()
+            return f"--workdir={tmp_path}"
         if name == "older":
             older = shutil.copytree("docs/results/mnist_quick", tmp_path / "o")
             return f"--workdir={older}"

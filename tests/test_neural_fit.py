@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import io
+import json
 import zipfile
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 from test_launch import launch
 
-from ws_jax import engine, neural_fit, results
+from ws_jax import checkpoint, engine, neural_fit, results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
 from ws_jax.data import arrays as npz
@@ -26,6 +27,7 @@ from ws_jax.engine.program import make_program
 from ws_jax.models import GridNet, ResNet
 from ws_jax.neural_fit import fit, regression
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
+from ws_jax.storage import stored
 from ws_jax.storage.integrity import WorkdirError
 from ws_jax.tasks import ShortestPaths
 from ws_jax.transforms import DrawPaths, Flip, Normalize
@@ -528,6 +530,30 @@ def test_a_run_is_compared_written_and_refused(trained, tmp_path):
     assert not (tmp_path / "other").exists()
     with pytest.raises(WorkdirError, match="another folder with --output"):
         neural_fit.fit_run(*where, folder / "data.npz", folder / "data.npz" / "out")
+
+
+@pytest.mark.slow
+def test_a_run_that_trains_is_taken_at_one_epoch_which_is_said(
+    trained, tmp_path, monkeypatch, caplog
+):
+    folder, name = trained
+    looks = []
+
+    def glance(*args):
+        """As if a newer checkpoint came between the first look and the second."""
+        saved = stored.glance(*args)
+        looks.append(saved)
+        epoch = 1 if len(looks) == 1 else 2
+        rows = [{**row, "epoch": epoch, "status": "running"} for row in saved.rows]
+        return saved._replace(rows=rows)
+
+    monkeypatch.setattr(checkpoint, "glance", glance)
+    where = folder / "sweep", name, folder / "images.npz", tmp_path
+    neural_fit.fit_run(*where, fit.Settings(measures=()), layers=["stem"])
+    assert json.loads((tmp_path / fit.RECORD).read_text())["epoch"] == 2
+    assert f"{name} has not finished: it is taken as it was after epoch 2" in (
+        caplog.text
+    )
 
 
 @pytest.mark.slow

@@ -2,15 +2,24 @@
 
 import json
 import logging
+import shutil
+import sys
 
 import pytest
 
 from ws_jax import cli, engine
+from ws_jax.analysis import study as pages
+from ws_jax.analysis.aggregate import tidy
+from ws_jax.checkpoint import load_run
 from ws_jax.config import replace_field
 from ws_jax.engine import own_code
+from ws_jax.engine.recorded import find_run
+from ws_jax.engine.study import Study, prepare
 from ws_jax.runs import Sweep
+from ws_jax.storage import results
 from ws_jax.storage.results import RECORD_FILE, read_record, write_record
 from ws_jax.storage.workdir import WorkdirError
+from ws_jax.tasks import Classification
 
 CONFIG = """
 from dataclasses import replace
@@ -42,14 +51,11 @@ BESIDE = "SCALE = 1.0\ndef scaled(losses):\n    return SCALE * losses\n"
 @pytest.fixture
 def files(tmp_path, monkeypatch):
     """A config file with a task of its own, and a module beside it."""
-    import sys
-
     (tmp_path / "mine.py").write_text(CONFIG)
     (tmp_path / "own_scale.py").write_text(BESIDE)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "own_scale", raising=False)
     yield tmp_path
-    sys.modules.pop("own_scale", None)
+    forget()
 
 
 def edit(path, old, new):
@@ -58,8 +64,15 @@ def edit(path, old, new):
     path.write_text(text.replace(old, new))
 
 
-def load(files):
-    return cli.load_sweep(str(files / "mine.py"))
+def forget():
+    """Makes the next config import what is beside it anew, as a new process does."""
+    for name in [n for n in sys.modules if n.startswith("own_")]:
+        del sys.modules[name]
+
+
+def load(files, name="mine.py"):
+    forget()
+    return cli.load_sweep(str(files / name))
 
 
 @pytest.mark.parametrize(
@@ -80,6 +93,146 @@ def test_what_can_change_a_number_counts(files, file, old, new, counts):
     assert list(before) == list(after) == ["mine.py", "own_scale.py"]
     changed = [name for name in before if before[name] != after[name]]
     assert changed == ([file] if counts else [])
+
+
+def with_losses(files, top, body):
+    """Makes the config's task import on top, or in its own body."""
+    head, rest = CONFIG.split('@config("own_task")')
+    head = head.replace("from own_scale import SCALE, scaled\n", top)
+    own = rest[rest.index("def get_config") :]
+    (files / "mine.py").write_text(
+        f"""{head}@config("own_task")
+class OwnTask(Classification):
+    def losses(self, outputs, targets):
+        {body} * super().losses(outputs, targets)
+
+{own}"""
+    )
+
+
+TABLE = "def one(x):\n    return 1.0 * x\nTABLE = {'one': one}\n"
+ARRAY = "import numpy as np\nWEIGHT = np.float32(1.0)\n"
+HALF = "from . import own_deep\nfrom own_scale import SCALE\nHALF = own_deep.SCALE\n"
+
+
+@pytest.mark.parametrize(
+    "file, text, top, body",
+    [
+        ("own_a.py", "SCALE = 1.0\n", "from own_a import SCALE\n", "return SCALE"),
+        ("own_b.py", "SCALE = 1.0\n", "", "from own_b import SCALE; return SCALE"),
+        ("own_c.py", TABLE, "from own_c import TABLE\n", "return TABLE['one'](1.0)"),
+        ("own_d.py", ARRAY, "from own_d import WEIGHT\n", "return WEIGHT"),
+        ("own_e.py", "SCALE = 1.0\n", "from own_e import *\n", "return SCALE"),
+        ("own_f.py", "SCALE = 1.0\n", "import own_f\n", "return own_f.SCALE"),
+        ("own_g.py", "SCALE = 1.0\n", "", "import own_g as g; return g.SCALE"),
+    ],
+)
+def test_whatever_is_imported_from_beside_counts(files, file, text, top, body):
+    with_losses(files, top, body)
+    (files / file).write_text(text)
+    before = own_code.digests(load(files))
+    edit(files / file, "1.0", "9.0")
+    after = own_code.digests(load(files))
+    assert list(before) == list(after) == sorted(["mine.py", file])
+    assert before[file] != after[file] and before["mine.py"] == after["mine.py"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_modules_of_a_package_import_counts(files, at_once):
+    found = "from own_pack.parts import HALF"
+    top, body = (f"{found}\n", "") if at_once else ("", f"{found}; ")
+    with_losses(files, top, f"{body}return HALF")
+    (files / "own_pack").mkdir()
+    for name, text in {
+        "__init__": "",
+        "parts": HALF,
+        "own_deep": "SCALE = 1.0",
+    }.items():
+        (files / "own_pack" / f"{name}.py").write_text(text)
+    before = own_code.digests(load(files))
+    assert list(before) == [
+        "__init__.py",
+        "mine.py",
+        "own_deep.py",
+        "own_scale.py",
+        "parts.py",
+    ]
+    assert at_once or "own_pack" not in sys.modules  # nothing is imported for it
+    edit(files / "own_pack" / "own_deep.py", "1.0", "9.0")
+    after = own_code.digests(load(files))
+    assert [n for n in before if before[n] != after[n]] == ["own_deep.py"]
+
+
+def test_settings_from_beside_do_not_count(files):
+    """They stand in the config, wherever it took them from."""
+    edit(files / "mine.py", "SEEDS = (0,)", "from own_settings import SEEDS")
+    edit(files / "mine.py", "base = Run", "from own_lazy import X\n    base = Run")
+    (files / "own_lazy.py").write_text("X = 1\n")
+    (files / "own_settings.py").write_text("SEEDS = (0,)\n")
+    before = own_code.digests(load(files))
+    assert list(before) == ["mine.py", "own_scale.py"]
+    edit(files / "own_settings.py", "(0,)", "(0, 1)")
+    assert own_code.digests(load(files)) == before
+
+
+@pytest.mark.parametrize(
+    "line, counts",
+    [
+        ("class Other(OwnTask): factor = 1", True),
+        ("OwnTask.factor = 1", True),
+        ("OwnTask.factors = {}; OwnTask.factors['one'] = 1", True),
+        ("axes = {}; axes['seed'] = 1", False),
+        ("import types; more = types.SimpleNamespace(); more.seed = 1", False),
+    ],
+)
+def test_get_config_counts_if_it_does_more_than_to_build_values(files, line, counts):
+    edit(files / "mine.py", "    base = Run", f"    {line}\n    base = Run")
+    before = own_code.digests(load(files))
+    edit(files / "mine.py", line, line.replace("1", "9"))
+    assert (own_code.digests(load(files)) != before) == counts
+
+
+def test_code_counts_as_it_ran_whatever_the_file_says_now(files):
+    sweep = load(files)
+    before = own_code.digests(sweep)
+    for name in before:
+        edit(files / name, "1.0", "9.0")
+    assert own_code.digests(sweep) == before
+    after = own_code.digests(load(files))
+    assert before.keys() == after.keys()
+    assert all(before[name] != after[name] for name in before)
+
+
+def test_a_sweep_keeps_its_code_though_its_config_was_loaded_again(files):
+    sweep = load(files)
+    before = own_code.digests(sweep)
+    edit(files / "mine.py", "FACTOR = 1.0", "FACTOR = 9.0")
+    cli.load_sweep(str(files / "mine.py"))
+    assert own_code.digests(sweep) == before
+
+
+def test_a_file_ran_as_it_is_though_one_of_equal_length_was_compiled(files):
+    """Compiled files tell texts apart by whole seconds and lengths alone."""
+    load(files)
+    edit(files / "own_scale.py", "1.0", "9.0")
+    load(files)
+    assert sys.modules["own_scale"].SCALE == 9.0
+
+
+F_STRING = """
+def f(d, *a, b: int = 1):
+    'A remark.'
+    return f"{d['a']!r:>{b}} it's {{}}", [*a, None, 1e-4, -1j, "\\n\u0131"], lambda: ...
+"""
+
+
+def test_a_digest_does_not_hang_on_the_version_of_python(files):
+    """The same under 3.11 to 3.14. Remarks and layout do not count."""
+    edit(files / "mine.py", "SEEDS = (0,)", "import own_f\nSEEDS = (0,)")
+    for old, new in (("", ""), ("'A remark.'", "# None"), ("1e-4", "0.0001  ")):
+        text = F_STRING.replace(old, new) if old else F_STRING
+        (files / "own_f.py").write_text(text, encoding="utf-8")
+        assert own_code.digests(load(files))["own_f.py"] == "d9ec4d3b55246a13"
 
 
 def test_parts_of_the_package_alone_have_no_own_code():
@@ -128,6 +281,18 @@ def test_a_sweep_goes_on_with_changed_code_only_if_asked(files, caplog):
     engine.run_sweep(sweep, workdir)  # it is its code now
 
 
+def test_who_asks_a_run_of_changed_code_is_told(files, caplog):
+    workdir = files / "sweep"
+    engine.run_sweep(load(files), workdir)
+    (name,) = set(results.read(workdir)["run"])
+    find_run(workdir, name)
+    assert "its numbers may be others" not in caplog.text
+    edit(files / "mine.py", "FACTOR = 1.0", "FACTOR = 100.0")
+    load(files)
+    find_run(workdir, name)
+    assert "the code of mine.py is not that with which the sweep in" in caplog.text
+
+
 def test_records_of_before_do_not_tell_and_go_on(files):
     workdir = files / "sweep"
     engine.run_sweep(load(files), workdir)
@@ -137,3 +302,132 @@ def test_records_of_before_do_not_tell_and_go_on(files):
     edit(files / "mine.py", "FACTOR = 1.0", "FACTOR = 100.0")
     engine.run_sweep(load(files), workdir)
     assert "code" not in json.loads((workdir / RECORD_FILE).read_text())
+
+
+def table_of(*workdirs):
+    return results.read(list(workdirs)).drop_duplicates("digest")
+
+
+def test_runs_of_other_code_are_other_runs(files):
+    """In tables and on pages; a config's other name and settings make no other code."""
+    for name, old, new in (
+        ("first", "", ""),
+        ("again", 'Sweep("own"', 'Sweep("again"'),
+        ("other", "FACTOR = 1.0", "FACTOR = 9.0"),
+    ):
+        text = CONFIG.replace(old, new) if old else CONFIG
+        (files / f"{name}.py").write_text(text)
+        engine.run_sweep(load(files, f"{name}.py"), files / "kept" / name)
+    kept = files / "kept"
+    first, again, other = (table_of(kept / n) for n in ("first", "again", "other"))
+    for column in ("digest", "cell", "own.code"):
+        assert first[column].item() == again[column].item() != other[column].item()
+    frame = results.read([kept / "first", kept / "other"])
+    last = frame[frame["epoch"] == 1].set_index("own.code")["loss"]
+    assert last[other["own.code"].item()] > 5 * last[first["own.code"].item()]
+    told = pages.summary(frame, results.read_records(kept / "first"))
+    assert told["runs"].tolist() == ["2 finished"]
+    words = tidy(frame).drop_duplicates("digest").set_index("own.code")["setting"]
+    assert all(word == f"own.code {code}" for code, word in words.items())
+    # A checkpoint of the one is none of the other.
+    chunks = "checkpoints"
+    shutil.rmtree(kept / "other" / chunks)
+    shutil.copytree(kept / "first" / chunks, kept / "other" / chunks)
+    with pytest.raises(results.ResultsError, match="another sweep"):
+        load_run(kept / "other")
+
+
+def test_runs_without_code_of_ones_own_are_the_same_as_ever(files):
+    base = load(files).base
+    both = Sweep("both", base, {"task": (base.task, Classification())}).checked()
+    study = prepare(both)
+    told = {run.task.kind: own for run, own in study.columns.items()}
+    for run in both.runs():
+        usual = run.digests(study.dataset.contents)
+        own = told[run.task.kind]["digest"], told[run.task.kind]["cell"]
+        assert (own == usual) == (run.task.kind == "classification")
+    assert "own.code" not in told["classification"] and told["own_task"]["own.code"]
+    assert own_code.run_codes(Sweep().checked()) == {}
+
+
+def changing(sweep):
+    """The sweep, with leave to go on though its code was changed."""
+    base = replace_field(sweep.base, "execution.changed_code", True)
+    return Sweep(sweep.name, base, sweep.axes).checked()
+
+
+def codes_of(workdir):
+    """Of the runs in a table, the code of each by its seed; none has two."""
+    told = results.read(workdir)[["seed", "own.code", "digest"]].drop_duplicates()
+    assert told["seed"].is_unique
+    return dict(zip(told["seed"], told["own.code"], strict=True))
+
+
+def test_runs_that_are_added_with_changed_code_are_told_apart(files):
+    workdir = files / "sweep"
+    engine.run_sweep(load(files), workdir)
+    (first,) = codes_of(workdir).values()
+    edit(files / "mine.py", "FACTOR = 1.0", "FACTOR = 9.0")
+    edit(files / "mine.py", "SEEDS = (0,)", "SEEDS = (0, 1)")
+    engine.run_sweep(changing(load(files)), workdir, extend=True)
+    codes = codes_of(workdir)
+    assert codes[0] == first != codes[1]
+    assert load_run(workdir, seed=0) and load_run(workdir, seed=1)
+    engine.run_sweep(load(files), workdir)  # it is its code now
+    edit(files / "mine.py", "SEEDS = (0, 1)", "SEEDS = (0, 1, 2)")
+    engine.run_sweep(load(files), workdir, extend=True)
+    assert codes_of(workdir) == {**codes, 2: codes[1]}
+
+
+def test_what_was_begun_keeps_its_code_and_the_rest_has_the_new(files):
+    workdir = files / "sweep"
+    edit(files / "mine.py", "SEEDS = (0,)", "SEEDS = (0, 1)")
+    edit(files / "mine.py", "evaluation=", "execution=Execution(chunk=1), evaluation=")
+    edit(files / "mine.py", "Evaluation, Run", "Evaluation, Execution, Run")
+    engine.run_sweep(load(files), workdir)
+    first = codes_of(workdir)[0]
+    (workdir / "results.parquet").unlink()  # as if the second had not begun
+    (second,) = workdir.glob("checkpoints/*/chunk_001")
+    shutil.rmtree(second)
+    edit(files / "mine.py", "FACTOR = 1.0", "FACTOR = 9.0")
+    engine.run_sweep(changing(load(files)), workdir)
+    codes = codes_of(workdir)
+    assert codes[0] == first != codes[1]
+    record = read_record(workdir / RECORD_FILE)
+    planned = [run for chunk in record["chunks"] for run in chunk["runs"]]
+    assert {run["seed"]: run["own.code"] for run in planned} == codes
+    engine.run_sweep(load(files), workdir)
+    assert codes_of(workdir) == codes
+
+
+def test_what_goes_on_for_more_epochs_keeps_its_code(files):
+    workdir, path = files / "sweep", files / "mine.py"
+    edit(path, "Evaluation, Run", "Evaluation, Execution, Run")
+    edit(path, "evaluation=", "execution=Execution(keep_state=True), evaluation=")
+    engine.run_sweep(load(files), workdir)
+    first = codes_of(workdir)
+    for number, epochs in (("1.0", 2), ("9.0", 3)):  # with its code, and another
+        edit(path, f"epochs={epochs - 1}", f"epochs={epochs}")
+        edit(path, "FACTOR = 1.0", f"FACTOR = {number}")
+        engine.run_sweep(changing(load(files)), workdir, extend=True)
+        assert codes_of(workdir) == first
+        assert results.read(workdir)["epoch"].max() == epochs
+
+
+def test_runs_of_before_keep_their_identity(files, monkeypatch):
+    """Records in which own code did not tell runs apart go on as they were begun."""
+    workdir = files / "sweep"
+    with monkeypatch.context() as patch:
+        patch.setattr(Study, "codes", {})
+        engine.run_sweep(load(files), workdir)
+    before = results.read(workdir)
+    assert "own.code" not in before
+    shutil.rmtree(workdir / "checkpoints")
+    (workdir / "results.parquet").unlink()
+    engine.run_sweep(load(files), workdir)
+    assert results.read(workdir)["digest"].equals(before["digest"])
+    edit(files / "mine.py", "SEEDS = (0,)", "SEEDS = (0, 1)")
+    engine.run_sweep(load(files), workdir, extend=True)
+    after = results.read(workdir)
+    assert set(before["digest"]) < set(after["digest"])
+    assert after["own.code"].isna().groupby(after["seed"]).first().tolist() == [1, 0]

@@ -3,13 +3,16 @@
 import dataclasses
 import json
 import math
+import signal
 from pathlib import Path
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
+from forks import Forks
 from studies import stop_at_once
 
 from ws_jax import cli, engine, results
@@ -266,6 +269,46 @@ def test_stopped_and_resumed_gives_the_same_bits(phase, tmp_path, monkeypatch):
         ]
         chex.assert_trees_all_equal(*runs)
     assert whole["loss"].nunique() > 3 and np.isfinite(whole["val_loss"].iloc[-1])
+
+
+def sleeping():
+    """Three cadences of the sleep, in step, for three epochs."""
+    base = replace_field(small().base, "train.phase", presets.SLEEP)
+    base = replace_field(base, "network.sharing", "free")
+    base = replace_field(base, "train.epochs", 3)
+    return Sweep("sleeping", base, {"train.phase.every": (1, 2, presets.NEVER)})
+
+
+SLEEPING = sleeping()
+
+
+@pytest.mark.slow
+def test_a_sleep_killed_in_its_last_epoch_goes_on_to_the_same_bits(tmp_path):
+    forks = Forks("test_pogodin2021", tmp_path)
+    try:
+        # Two epochs have been saved, at least the first of them whole.
+        aim = ("ws_jax.engine.living", "LivingRuns.train_epoch", 3)
+        forks.start(tmp_path / "killed", "SLEEPING", aim=aim)
+        status, errors = forks.wait()
+        assert status == -signal.SIGKILL, errors
+        assert any((tmp_path / "killed").glob("checkpoints/*/*/[0-9]*/state"))
+        forks.start(tmp_path / "killed", "SLEEPING")
+        status, errors = forks.wait()
+        assert status == 0, errors
+        assert "epoch 1 of 3" not in errors and "epoch 3 of 3" in errors
+    finally:
+        forks.close()
+    engine.run_sweep(SLEEPING, tmp_path / "whole")
+    whole, killed = (
+        results.read(tmp_path / name).drop(columns="seconds")
+        for name in ("whole", "killed")
+    )
+    pd.testing.assert_frame_equal(whole, killed, check_exact=True)
+    for run in whole["run"].unique():
+        chex.assert_trees_all_equal(
+            *(load_run(tmp_path / name, run=run) for name in ("whole", "killed"))
+        )
+    assert whole.groupby("train.phase.every")["loss"].last().nunique() == 3
 
 
 @pytest.mark.slow

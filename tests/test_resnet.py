@@ -91,13 +91,13 @@ def test_a_shared_one_is_the_plain_network(train):
     )
 
 
-@pytest.mark.parametrize("width", [2, 16])
-@pytest.mark.parametrize("network", [ResNet, ResNet18])
-def test_how_the_classifier_starts(network, width):
-    x, classes = jnp.zeros((1, 32, 32, 3)), 1000
+@pytest.mark.parametrize("network", [ResNet(depth=8, width=16), ResNet18(width=2)])
+def test_how_the_classifier_starts(network):
+    x, classes, width = jnp.zeros((1, 32, 32, 3)), 1000, network.width
     found = {}
     for name in ("normal", "uniform"):
-        module = network(width=width, output_init=name).make(classes, Arithmetic())
+        started = dataclasses.replace(network, output_init=name)
+        module = started.make(classes, Arithmetic())
         init = jax.jit(module.init, static_argnums=2)
         found[name] = init(jax.random.key(0), x, False)["params"]
     fan_in = width * 2 ** (network.stages - 1)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from unittest.mock import Mock
 
 import jax
 import jax.numpy as jnp
@@ -359,23 +358,44 @@ def test_a_study_is_written_once_and_read_back(tmp_path):
             call(tmp_path / "one")
 
 
-def test_a_study_killed_between_table_and_record_is_simulated_anew(
-    tmp_path, monkeypatch
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_study_killed_while_it_is_written_is_simulated_anew(
+    call, tmp_path, monkeypatch
 ):
     pools = [dataclasses.replace(INSTANT, windows=(2,), trials=1)]
     other = [dataclasses.replace(pools[0], seed=1)]
     single_layer.write(pools, tmp_path)
+    done = [*[single_layer.write_atomically] * (call - 1), None]
+
+    def killed(path, content):
+        if (write := done.pop(0)) is None:
+            raise KeyboardInterrupt
+        write(path, content)
+
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(single_layer, "draw", Mock(side_effect=KeyboardInterrupt))
+        patch.setattr(single_layer, "write_atomically", killed)
         single_layer.write(other, tmp_path, overwrite=True)
+    assert not (tmp_path / single_layer.TABLE).exists()
+    single_layer.write(other, tmp_path)
+    assert set(single_layer.read(tmp_path)["seed"]) == {1}
+
+
+def test_a_table_of_another_record_or_of_none_is_refused(tmp_path, monkeypatch):
+    pools = [dataclasses.replace(INSTANT, windows=(2,), trials=1)]
+    other = [dataclasses.replace(pools[0], seed=1)]
     single_layer.write(pools, tmp_path)
-    assert set(single_layer.read(tmp_path)["seed"]) == {0}
-    # A table of another study, put beside the record.
     single_layer.write(other, tmp_path / "other")
     table = (tmp_path / "other" / single_layer.TABLE).read_bytes()
     (tmp_path / single_layer.TABLE).write_bytes(table)
     with pytest.raises(ResultsError, match="it is not the table of single_layer.json"):
         single_layer.read(tmp_path)
+    (tmp_path / single_layer.RECORD).unlink()
+    monkeypatch.setattr(Instant, "simulate", None)
+    for ask in (pools, other):
+        with pytest.raises(WorkdirError, match="without its single_layer.json") as told:
+            single_layer.write(ask, tmp_path)
+        assert "\n" not in str(told.value)
+    assert set(single_layer.read(tmp_path)["seed"]) == {1}  # a table alone may be read
 
 
 def test_nothing_is_simulated_for_a_folder_that_cannot_be(tmp_path, monkeypatch):

@@ -162,5 +162,5 @@ def test_the_launcher_needs_folders_and_no_jax(tmp_path):
     got = launch(str(tmp_path))
     assert got.returncode == 0 and str(tmp_path / "a") in got.stdout, got.stderr
     assert f"below {tmp_path / 'none'}" in launch(str(tmp_path / "none")).stderr
-    with pytest.raises(ConfigError, match="at or below no folder: name folders"):
+    with pytest.raises(ConfigError, match="name a folder of sweeps: .*launch.status"):
         launcher.main([])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from absl import logging
 
 from ws_jax.config import nearest
 from ws_jax.names import COLUMN_OF, as_shown, column_of
@@ -41,6 +42,34 @@ def load_run(workdir: str | Path, **which: Any) -> dict[str, Any]:
     folder, digest, index, _ = _locate(workdir, which)
     variables = _load_variables(folder, digest)
     return jax.tree.map(lambda a: a[index], variables)
+
+
+def load_run_with_epoch(
+    workdir: str | Path, **which: Any
+) -> tuple[dict[str, Any], int]:
+    """Loads one run's network variables, and says after which epoch they are so.
+
+    A run that still trains is taken as it was last saved, and a warning says so.
+
+    Args:
+      workdir: of the sweep.
+      **which: as for `load_run`.
+    Returns:
+      What `load_run` returns, and epochs trained.
+    Raises:
+      ResultsError: as `load_run`.
+    """
+    while True:
+        epoch, status = last_epoch(workdir, **which)
+        variables = load_run(workdir, **which)
+        if last_epoch(workdir, **which)[0] == epoch:  # not saved anew meanwhile
+            break
+    if status == "running":
+        name = _locate(workdir, which)[3]
+        logging.warning(
+            "%s has not finished: it is taken as it was after epoch %d", name, epoch
+        )
+    return variables, epoch
 
 
 def last_epoch(workdir: str | Path, **which: Any) -> tuple[int, str]:

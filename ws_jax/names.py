@@ -84,8 +84,14 @@ def as_shown(column: str, value: Any) -> Any:
     return str(value) if isinstance(value, tuple) else known.get(value, value)
 
 
+OWN_CODE = "own.code"  # a digest of a user's own code in a run, if there is any
+
+
 def run_columns(
-    sweep: Sweep, runs: Sequence[Run], fingerprint: str = ""
+    sweep: Sweep,
+    runs: Sequence[Run],
+    fingerprint: str = "",
+    codes: Mapping[Run, str] | None = None,
 ) -> dict[Run, dict[str, Any]]:
     """Returns the columns that tell each run of a sweep from others, of any sweep.
 
@@ -93,6 +99,7 @@ def run_columns(
       sweep: that they are of.
       runs: all of them.
       fingerprint: of the data.
+      codes: digests of a user's own code, of the runs that have any.
     """
     told = _told_fields(sweep, runs)
     usual = all(_usually_changed(run) for run in runs)
@@ -102,7 +109,9 @@ def run_columns(
         used[name := columns["run"]] += 1
         if used[name] > 1:  # parts of one kind, say, that differ in their fields
             columns["run"] = f"{name}-no{used[name]}"
-        columns["digest"], columns["cell"] = run.digests(fingerprint)
+        code = (codes or {}).get(run, "")
+        columns["digest"], columns["cell"] = run.digests(fingerprint, code)
+        columns |= {OWN_CODE: code} if code else {}
         columns |= {path: shown(run, path) for path in told}
         if not usual:
             columns["transforms.kinds"] = acting_kinds(run)

@@ -106,11 +106,13 @@ class Sharing:
 
 def full(shape: Size) -> Sharing:
     """Returns one kernel for all sites of `shape`: a convolution."""
+    _check_shape(shape)
     return Sharing(np.zeros(shape, np.int32))
 
 
 def free(shape: Size) -> Sharing:
     """Returns an own kernel for every site of `shape` (Ott et al. 2020)."""
+    _check_shape(shape)
     return Sharing(np.arange(shape[0] * shape[1], dtype=np.int32).reshape(shape))
 
 
@@ -120,6 +122,7 @@ def tiles(shape: Size, size: int) -> Sharing:
     Tiles at the lower and right border are smaller where `size` does not divide the
     shape. `size = 1` is free; `size` at least the side is full. Source: ours.
     """
+    _check_shape(shape)
     _check_size(size)
     return _rectangles(shape, (size, size))
 
@@ -136,18 +139,35 @@ def periodic(shape: Size, period: int | Size) -> Sharing:
     Pogodin et al. 2021 can bring together. `period = 1` is full. A pair is one period
     down and one across.
     """
-    periods = (
-        (period, period) if isinstance(period, int | np.integer) else tuple(period)
-    )
+    _check_shape(shape)
+    periods = tuple(period) if isinstance(period, tuple | list) else (period, period)
+    if len(periods) != 2:
+        raise ValueError(f"a period down and one across are two, got {period!r}")
     for size in periods:
         _check_size(size)
     rows, columns = (np.arange(n) % p for n, p in zip(shape, periods, strict=True))
     return Sharing(rows[:, None] * min(periods[1], shape[1]) + columns)
 
 
-def _check_size(size: int) -> None:
-    if size < 1:
-        raise ValueError(f"the size of a tile or period must be at least 1, got {size}")
+def _check_size(size: Any) -> None:
+    if not _is_count(size):
+        raise ValueError(
+            "the size of a tile or period must be a whole number of at least 1, got "
+            f"{size!r}"
+        )
+
+
+def _check_shape(shape: Any) -> None:
+    two = isinstance(shape, tuple | list) and len(shape) == 2
+    if not (two and all(map(_is_count, shape))):
+        raise ValueError(
+            "the sites of a layer are two whole numbers (oh, ow), each at least 1, got "
+            f"{shape!r}: as in sharing.free((6, 6))"
+        )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and int(value) >= 1
 
 
 class Map(NamedTuple):

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import settings, watched
+from ws_jax.analysis import copies, settings, watched
 from ws_jax.config import check_name
-from ws_jax.storage.results import COLUMNS, EPOCH_COLUMNS, RUN_COLUMNS
+from ws_jax.storage.results import COLUMNS, RUN_COLUMNS
 from ws_jax.storage.standins import identified
 
 # What tells cells apart; folds and seeds are pooled within a cell.
@@ -29,10 +29,10 @@ def tidy(frame: pd.DataFrame, join_lengths: bool = False) -> pd.DataFrame:
 
     Levels and rates are rounded (they may have passed through float32). Level 0 of a
     transform that has levels counts as `none`, and a severing probability of 0 as not
-    severed, whatever sweep they come from. A training that stands in several sweeps
-    (its `digest` does) is kept once: the longest, and the first by the sweep's name
-    among equals (`repeats` names what is left out). What that copy did not measure at
-    all, another copy's epochs give.
+    severed, whatever sweep they come from. A training that stands in several sweeps or
+    folders (its `digest` does) is kept once: the longest, and the first by the names of
+    sweep and folder among equals (`repeats` names what is left out). What that copy did
+    not measure at all, another copy's epochs give, unless its numbers are others.
 
     Args:
       frame: one row per run and epoch, as `ws_jax.results.read` gives it. It may lack
@@ -51,7 +51,7 @@ def tidy(frame: pd.DataFrame, join_lengths: bool = False) -> pd.DataFrame:
     if "training" in frame.columns:
         return frame
     frame = _normalised(frame)
-    frame = _filled(frame)
+    frame = copies.together(frame)
     if join_lengths:
         alike = [k for k in TRAINING_KEYS if k not in ("epochs", "cell")]
         longest = frame.groupby(alike)["epochs"].transform("max")
@@ -80,47 +80,9 @@ def _normalised(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(training=training, setting=settings.describe(frame))
 
 
-def _chosen(frame: pd.DataFrame) -> pd.Series:
-    """Marks the rows of the longest copy of each training, the fullest among equals."""
-    counted = frame.assign(full=frame[list(EPOCH_COLUMNS)].notna().sum(axis=1))
-    copies = counted.groupby(["training", "sweep", "run"], as_index=False).agg(
-        epoch=("epoch", "max"), full=("full", "sum")
-    )
-    copies = copies.sort_values(["epoch", "full"], ascending=False, kind="stable")
-    copies = copies.drop_duplicates("training").set_index("training")
-    sweep = frame["training"].map(copies["sweep"])
-    run = frame["training"].map(copies["run"])
-    return (frame["sweep"] == sweep) & (frame["run"] == run)
-
-
-def _filled(frame: pd.DataFrame) -> pd.DataFrame:
-    """Returns the chosen copies, with measures that only another copy has."""
-    key, chosen = ["training", "epoch"], _chosen(frame)
-    kept = frame[chosen].drop_duplicates(key)
-    if chosen.all():
-        return kept
-    others = frame[~chosen].groupby(key).first()  # the first value that is there
-    others = others.reindex(pd.MultiIndex.from_frame(kept[key])).set_index(kept.index)
-    measured = [name for name in others if name not in RUN_COLUMNS]
-    lacking = kept[measured].isna().groupby(kept["training"]).transform("all")
-    filled = kept[measured].mask(lacking, others[measured])
-    return kept.assign(**{name: filled[name] for name in measured})
-
-
 def repeats(frame: pd.DataFrame) -> list[str]:
-    """Names the runs that `tidy` leaves out since another sweep holds them too."""
-    if frame.empty:
-        return []
-    rows = _normalised(frame)
-    kept = rows[_chosen(rows)].drop_duplicates("training").set_index("training")
-    again = rows[~_chosen(rows)].drop_duplicates(["training", "sweep", "run"])
-    found = []
-    for (sweep, other), own in again.groupby(
-        ["sweep", again["training"].map(kept["sweep"])]
-    ):
-        count = "1 run" if len(own) == 1 else f"{len(own)} runs"
-        found.append(f"sweep {sweep}, {count}: the same as in {other}")
-    return found
+    """Names the runs that `tidy` leaves out, since they stand elsewhere too."""
+    return copies.left_out(_normalised(frame)) if len(frame) else []
 
 
 Found = TypeVar("Found")
@@ -245,22 +207,25 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
     rows, metrics = tidy(frame), list(metrics)
     sound = _sound(rows)
     runs = runs_of(rows[rows["epoch"] > 0])
+    # Groups by a number are quick, those by all keys are not.
+    cell = runs.groupby(CELL_KEYS).ngroup()
+    keys = runs[CELL_KEYS].set_axis(cell).groupby(level=0).head(1).sort_index()
     measured = READINGS[reading](sound, metrics).reindex(runs.index)
-    pooled = sound if reading == "all_epochs" else runs.join(measured)
-    values = pooled.groupby(CELL_KEYS)[metrics].median()
+    pooled = sound.set_index("training") if reading == "all_epochs" else measured
+    values = pooled[metrics].groupby(pooled.index.map(cell)).median()
     counted = runs.assign(
         diverged=runs["status"] == "diverged", running=runs["status"] == "running"
-    ).groupby(CELL_KEYS)
+    ).groupby(cell)
     found = counted.agg(
         runs=("fold", "size"),
         diverged=("diverged", "sum"),
         running=("running", "sum"),
         shortest=("trained", "min"),
         longest=("trained", "max"),
-    ).join(_planned(rows))
+    ).join(_planned(rows, cell))
     parts = []
     for metric in metrics:
-        known = runs[measured[metric].notna()].groupby(CELL_KEYS)
+        known = runs[measured[metric].notna()].groupby(cell)
         folds, seeds = known["fold"].nunique(), known["seed"].nunique()
         part = found.assign(
             metric=metric,
@@ -268,7 +233,7 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
             folds=folds.reindex(found.index, fill_value=0),
             seeds=seeds.reindex(found.index, fill_value=0),
         )
-        parts.append(part.reset_index())
+        parts.append(keys.join(part))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -301,13 +266,19 @@ def with_plan(
     )
 
 
-def _planned(rows: pd.DataFrame) -> pd.DataFrame:
-    """Returns the folds and seeds that were planned of each cell."""
+def _planned(rows: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
+    """Returns the folds and seeds that were planned of each cell.
+
+    Args:
+      rows: tidy.
+      cell: a number for each training.
+    """
     none = pd.Series(float("nan"), rows.index)
     folds = rows.get("planned_folds", none).fillna(rows["num_folds"])
     seeds = rows.get("planned_seeds", none).fillna(0)
     rows = rows.assign(planned_folds=folds, planned_seeds=seeds)
-    return rows.groupby(CELL_KEYS)[["planned_folds", "planned_seeds"]].max()
+    planned = rows[["planned_folds", "planned_seeds"]]
+    return planned.groupby(rows["training"].map(cell)).max()
 
 
 def mark(cell: Mapping[str, Any]) -> str:

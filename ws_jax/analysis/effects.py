@@ -7,6 +7,7 @@ from the numbers that are then compared, for all values alike.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
 import math
@@ -30,6 +31,9 @@ class Effect:
         place of a field; they are empty for a field that its runs lack.
       settings: all settings of the others that were compared, the same way.
       upsets: those at which another value is the best, each with that value.
+      dropped: settings that are not compared: not all values were trained there.
+      passed: for a value whose best setting is not that of its best median, since more
+        runs diverged there: that of its best median, and how many of its runs did.
     """
 
     order: list[str]
@@ -37,6 +41,17 @@ class Effect:
     best: dict[str, dict[int, str]]
     settings: list[dict[int, str]]
     upsets: list[tuple[dict[int, str], str]]
+    dropped: list[dict[int, str]]
+    passed: dict[str, tuple[dict[int, str], str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Best:
+    """The numbers of a value's best setting, and of that of its best median."""
+
+    setting: int
+    passed: int
+    lost: str  # how many of how many runs diverged there; empty if it is the best
 
 
 def effect(found: Study, place: int) -> Effect | None:
@@ -44,9 +59,10 @@ def effect(found: Study, place: int) -> Effect | None:
 
     All values have the same settings of the other fields to choose from: those in which
     all were trained; where there is none, those of as many values as stand beside each
-    other. The best has the most runs that did not diverge, and of these the best
-    median. Differences are by folds (corrected for their overlap), or by seeds where
-    there is one fold.
+    other. The best has the largest share of runs that did not diverge, and of these
+    the best median, on the folds or seeds that all settings have: more seeds of a
+    setting do not make it the best. Differences are by folds (corrected for their
+    overlap), or by seeds where there is one fold.
 
     Args:
       found: the study.
@@ -58,31 +74,46 @@ def effect(found: Study, place: int) -> Effect | None:
     runs = _beside(found, place)
     if runs.empty:
         return None
-    wide = _side_by_side(found, place, runs)
-    numbers = [int(n) for n in wide.index.get_level_values("setting").unique()]
-    wide = wide.dropna(axis="columns", how="all")
-    chosen = {value: _best(wide[value]) for value in wide.columns}
-    ahead = _ahead(found, pd.DataFrame({v: wide.loc[s, v] for v, s in chosen.items()}))
+    table = _side_by_side(found, place, runs)
+    numbers = [int(n) for n in table.index.get_level_values("setting").unique()]
+    wide = table["mean"].dropna(axis="columns", how="all")
+    best = {value: _best(table.xs(value, axis=1, level=1)) for value in wide.columns}
+    chosen = {value: wide.loc[one.setting, value] for value, one in best.items()}
+    ahead = _ahead(found, pd.DataFrame(chosen))
     if len(ahead) < 2:
         return None
     order = list(ahead)
     upsets = _upsets(wide.groupby(level="setting").mean(), order[0])
+    tried = set(runs.loc[runs[key(place)].isin(order), "setting"])
     words = functools.partial(_words, found, place, runs)
     return Effect(
         order,
         [ahead[other] for other in order[1:]],
-        {value: words(number, value) for value, number in chosen.items()},
+        {value: words(one.setting, value) for value, one in best.items()},
         [words(number, "") for number in numbers],
         [(words(number, value), value) for number, value in upsets],
+        [words(number, "") for number in sorted(tried - set(numbers))],
+        {
+            value: (words(best[value].passed, value), best[value].lost)
+            for value in order
+            if best[value].lost
+        },
     )
 
 
 def _side_by_side(found: Study, place: int, runs: pd.DataFrame) -> pd.DataFrame:
-    """Returns signed values by the others' setting and fold or seed, [rows, values]."""
+    """Puts values beside each other: a row for each setting and fold or seed.
+
+    Returns:
+      For each value its runs (`size`), those that did not diverge (`count`) and their
+      signed `mean`: columns (what, value).
+    """
     cells = runs.groupby(["setting", found.repeated, key(place)])["value"]
-    table = cells.agg(["size", "mean"]).unstack()
+    table = cells.agg(["size", "count", "mean"]).unstack()
     there = _complete(table["size"].notna())
-    return found.sign * table["mean"].loc[there.index, there.columns]
+    table = table.loc[there.index, (slice(None), there.columns)]
+    table["mean"] *= found.sign
+    return table
 
 
 def _ahead(found: Study, each: pd.DataFrame) -> dict[str, statistics.Difference]:
@@ -135,19 +166,29 @@ def _beside_each(runs: pd.DataFrame, column: str, values: list[str]) -> pd.DataF
 
 def _complete(there: pd.DataFrame) -> pd.DataFrame:
     """Keeps the rows that have the most columns, all of the same, and these columns."""
-    alike = there.groupby(list(there.columns)).size().reset_index(name="rows")
-    alike["columns"] = alike[list(there.columns)].sum(axis=1)
-    most = alike.sort_values(["columns", "rows"], ascending=False, kind="stable")
-    kept = most.iloc[0][list(there.columns)].astype(bool)
-    there = there.loc[:, kept.to_numpy()]
+    # Columns are values, which may have any name: nothing is written beside them.
+    alike = collections.Counter(map(tuple, there.to_numpy(dtype=bool).tolist()))
+    most = max(sorted(alike), key=lambda kept: (sum(kept), alike[kept]))
+    there = there.loc[:, list(most)]
     return there[there.all(axis=1)]
 
 
-def _best(values: pd.Series) -> int:
-    """Returns the number of the setting that is best for a value."""
-    settings = values.groupby(level="setting").agg(["count", "median"])
-    order = ["count", "median"]
-    return int(settings.sort_values(order, ascending=False, kind="stable").index[0])
+def _best(own: pd.DataFrame) -> _Best:
+    """Returns which setting is the best for a value, by what is behind each."""
+    settings = own.index.get_level_values("setting")
+    everywhere = own.groupby(level=1)["size"].transform("size") == settings.nunique()
+    common = own[everywhere]
+    own = common if common["count"].any() else own
+    how = {"size": "sum", "count": "sum", "mean": "median"}
+    each = own.groupby(level="setting").agg(how)
+    each["share"] = each["count"] / each["size"]
+    each = each.sort_values(["share", "mean"], ascending=False, kind="stable")
+    first, hoped = int(each.index[0]), int(each["mean"].idxmax())
+    if each["mean"][hoped] <= each["mean"][first]:
+        return _Best(first, first, "")
+    size = int(each["size"][hoped])
+    lost = size - int(each["count"][hoped])
+    return _Best(first, hoped, f"{lost} of {labels.count(size, 'run')}")
 
 
 def _upsets(means: pd.DataFrame, first: str) -> list[tuple[int, str]]:
@@ -177,12 +218,12 @@ def sentence(found: Study, place: int) -> str:
         return f"{field.name}: no two values stand beside each other, all else equal."
     order, ahead = compared.order, compared.ahead
     first, last = ahead[0], ahead[-1]
-    aside = _aside(found, place, order)
+    aside = _passed(found, place, compared) + _aside(found, place, order)
     named_values = [order[0], order[1], order[-1]] if len(order) > 2 else order
     where = _where(found, place, compared, named_values)
     other_order = _upset(found, compared)
-    if first.mean == 0 and len(order) == 2:
-        text = f"{field.name}: no difference between {order[0]} and {order[1]}"
+    if all(lead.mean == 0 for lead in ahead):
+        text = f"{field.name}: no difference between {_listed(order)}"
         return f"{text}{where}{other_order}.{aside}"
     text = f"{field.name}: {order[0]} is ahead of {order[1]} by {_lead(found, first)}"
     if len(order) > 2:
@@ -226,20 +267,43 @@ def _varied(compared: Effect) -> list[int]:
 
 def _where(found: Study, place: int, compared: Effect, values: list[str]) -> str:
     """Says at which setting of the others each value is compared."""
-    varied = _varied(compared)
+    varied, dropped = _varied(compared), compared.dropped
+    same = compared.settings[0]
+    fixed = [
+        i for i in same if i not in varied and any(d[i] != same[i] for d in dropped)
+    ]
+    text = _named(found, {i: same[i] for i in fixed})
+    text = f", at {text}" if text else ""
     if not varied:
-        return ""
-    names = [found.fields[i].name for i in varied]
-    listed = names[-1]
-    if len(names) > 1:
-        listed = f"{', '.join(names[:-1])} and {listed}"
+        return f"{text}, the only setting at which all were trained" if text else ""
     words = {v: _said(found, varied, compared.best[v]) for v in values}
     if len(set(words.values())) == 1:
         told = words[values[0]]
     else:
         field = [found.fields[place]]
         told = "; ".join(f"{named(field, v)}: {said}" for v, said in words.items())
-    return f", each at its best {listed} ({told})"
+    text += f", each at its best {_listed([found.fields[i].name for i in varied])}"
+    text += " of those at which all were trained" if dropped else ""
+    return f"{text} ({told})"
+
+
+def _passed(found: Study, place: int, compared: Effect) -> str:
+    """Says which values are judged elsewhere than at their best median, and why."""
+    text, field = "", [found.fields[place]]
+    for value, (words, lost) in compared.passed.items():
+        text += f" {named(field, value)} has a better median at "
+        text += f"{_named(found, words)}, where {lost} diverged."
+    return text
+
+
+def _named(found: Study, words: dict[int, str]) -> str:
+    """Says a setting of some fields; nothing of those that it lacks."""
+    return named([found.fields[i] for i in words], tuple(words.values()))
+
+
+def _listed(names: list[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _said(found: Study, places: list[int], words: dict[int, str]) -> str:

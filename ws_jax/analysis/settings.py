@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import labels
+from ws_jax.analysis import copies, labels
 from ws_jax.config import MOST
 
 # The columns that every table has, as far as they change numbers.
@@ -60,12 +60,12 @@ def describe(rows: pd.DataFrame) -> pd.Series:
     that are alike in all usual columns never have.
 
     Args:
-      rows: with the columns `USUAL`, `digest`, `cell`, `sweep`, `run` and any dotted
-        ones, each the same in all rows of a run.
+      rows: with the columns `USUAL`, `digest`, `cell`, `sweep`, `run`, `epoch`,
+        `folder` where that is known, and any dotted ones, each the same in all rows of
+        a run.
     """
-    runs = ["digest", "sweep", "run"]
-    words = _describe(rows[~rows.duplicated(runs)])
-    number = rows.groupby(runs, sort=False, dropna=False).ngroup()
+    number = copies.numbered(rows)
+    words = _describe(rows[~number.duplicated()])
     return pd.Series(words.to_numpy()[number.to_numpy()], rows.index, dtype="str")
 
 
@@ -74,7 +74,9 @@ def _describe(rows: pd.DataFrame) -> pd.Series:
     parts = [_fields_in_words(own) for _, own in rows.groupby("data")]
     words = pd.concat(parts) if parts else pd.Series(dtype="str")
     words = words.reindex(rows.index).astype("str")
-    for last, named in (("sweep", rows["sweep"]), ("cell", rows["cell"].str[:12])):
+    folder = copies.apart(rows)
+    sweep = rows["sweep"] + (" in " + folder).where(folder != "", "")
+    for last, named in (("sweep", sweep), ("cell", rows["cell"].str[:12])):
         place = [rows[name] for name in USUAL] + [words]
         several = rows["cell"].groupby(place).transform("nunique") > 1
         # Every row of a sweep is named, so that its levels still make one line.
@@ -99,19 +101,22 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
     """Returns the dotted fields in which runs on one data set differ, in words.
 
     A run that has no such field has no words for it. That is one without a value in a
-    sweep whose other runs have one; in a sweep without the column it has the default.
+    sweep whose other runs have one; in a table without the column it has the default.
     A field that a usual column, or one before it, tells is left out.
     """
+    dotted = [n for n in rows.columns if "." in n and not n.startswith(_NO_NUMBER)]
+    varied = [name for name in dotted if len(set(map(repr, rows[name]))) > 1]
+    found: dict[str, pd.Series] = {}
+    if not varied:
+        return found
     told = {
         name: column_in_words(rows[name])
         for name in [*USUAL, "fold", "seed", "sharing"]
     }
-    found: dict[str, pd.Series] = {}
-    for name in rows.columns:
-        if "." not in name or name.startswith(_NO_NUMBER):
-            continue
+    table = [rows["sweep"], copies.folders(rows)]
+    for name in varied:
         said = column_in_words(rows[name])
-        elsewhere = (said != "").groupby(rows["sweep"]).transform("any")
+        elsewhere = (said != "").groupby(table).transform("any")
         lacks = ((said == "") & elsewhere).groupby(rows["cell"]).transform("any")
         values = _with_default(said.where(~lacks, _LACKS), rows["cell"])
         known = values[~lacks]
@@ -125,7 +130,7 @@ _LACKS = "no such field"
 
 
 def _among(columns: Mapping[str, pd.Series], index: pd.Index) -> list[pd.Series]:
-    return [column.loc[index] for column in columns.values()]
+    return [c if len(c) == len(index) else c.loc[index] for c in columns.values()]
 
 
 def column_in_words(values: pd.Series) -> pd.Series:

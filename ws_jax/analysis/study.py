@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,11 +27,7 @@ def summary(
       Columns `sweep`, `data`, `semantics`, `models`, `augmentation`, `severing`,
       `folds`, `epochs`, `runs`, `hours`.
     """
-    planned: dict[str, int] = {}
-    for record in records:
-        name = record["config"]["name"]
-        runs = sum(len(chunk["runs"]) for chunk in record["chunks"])
-        planned[name] = planned.get(name, 0) + runs
+    planned = _planned(records)
     lines = []
     if len(frame):
         for sweep, part in frame.groupby("sweep"):
@@ -38,7 +35,7 @@ def summary(
             for (data, semantics), own in rows.groupby(["data", "semantics"]):
                 line = {"sweep": sweep, "data": labels.data(data)}
                 line |= {"semantics": semantics, **_describe(own)}
-                line["runs"] += _not_begun(planned.get(str(sweep), 0), rows)
+                line["runs"] += _not_begun(len(planned.get(str(sweep), ())), rows)
                 lines.append(line)
     columns = ("sweep", "data", "semantics", *_describe(aggregate.tidy(frame[:0])))
     return pd.DataFrame(lines, columns=list(columns))
@@ -81,6 +78,20 @@ def comparison(
     scaled = {name: scale * value for name, value in values.items()}
     table = pd.DataFrame({**cells, **scaled, "folds": found["folds"]})
     return table.set_index(list(cells))
+
+
+def _planned(records: Sequence[Mapping[str, Any]]) -> dict[str, set[str]]:
+    """Returns which runs were planned by sweep: each once, in however many folders."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        own = found.setdefault(record["config"]["name"], set())
+        where = [record["config"], record.get("data")]  # for runs without a digest
+        for chunk in record["chunks"]:
+            own |= {
+                run.get("digest") or json.dumps([where, run], default=str)
+                for run in chunk["runs"]
+            }
+    return found
 
 
 def _not_begun(planned: int, rows: pd.DataFrame) -> str:

@@ -76,13 +76,12 @@ def table(found: swept.Study) -> str:
             marks[key] = max(marks.get(key, ""), aggregate.mark(cell))
     heads = list(next(iter(lines.values()), {}))
     order = sorted(lines, key=lambda key: _order(found, key))
-    names = [field.name for field in found.fields]
-    frame = pd.DataFrame(
-        [[*key, *(lines[key].get(head, "") for head in heads)] for key in order],
-        columns=[*names, *heads],
-    )
-    if any(marks.values()):
-        frame["amiss"] = [marks[key] for key in order]
+    names = [*(field.name for field in found.fields), *heads]
+    cells = [[*key, *(lines[key].get(head, "") for head in heads)] for key in order]
+    if any(marks.values()):  # a field may be called so, too
+        names.append("amiss")
+        cells = [[*line, marks[key]] for line, key in zip(cells, order, strict=True)]
+    frame = pd.DataFrame(cells, columns=names)
     text = page.words_table(frame, numbers=heads)
     return text.replace('class="words"', 'class="words settings"', 1)
 

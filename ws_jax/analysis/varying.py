@@ -60,6 +60,27 @@ class Field:
 
 def fields(rows: pd.DataFrame) -> list[Field]:
     """Lists the fields in which tidy rows of one data set differ."""
+    first = ~rows["training"].duplicated()
+    training = rows["training"]
+    return [
+        dataclasses.replace(
+            field,
+            words=_of_rows(field.words, training),
+            numbers=None
+            if field.numbers is None
+            else _of_rows(field.numbers, training),
+        )
+        for field in _fields(rows[first].set_index("training", drop=False))
+    ]
+
+
+def _of_rows(values: pd.Series, training: pd.Series) -> pd.Series:
+    """Returns for each row what is told of its run."""
+    return values.reindex(training).set_axis(training.index)
+
+
+def _fields(rows: pd.DataFrame) -> list[Field]:
+    """The same for one row of each run."""
     own = settings.differing_fields(rows)
     own = {c: words for c, words in own.items() if not _is_told_by_parts(words, c, own)}
     usual = _usual_fields(rows, own)

@@ -36,12 +36,15 @@ def section(
     parts = [page.words_table(lines, numbers=("Hours",))]
     again = aggregate.repeats(frame)
     if again:
-        parts.append(
-            '<p class="note">Runs that stand in more than one sweep count once, the '
-            f"longest of each. Left out: {page.escape('; '.join(again))}.</p>"
-        )
+        text = "Runs that stand in more than one sweep or folder count once, the "
+        text += f"longest of each. Left out: {'; '.join(again)}."
+        if any("numbers differ" in one for one in again):
+            text += " Numbers of one training differ by rounding, or since other code, "
+            text += "another version or another device made them."
+        parts.append(f'<p class="note">{page.escape(text)}</p>')
     parts += _apart(rows)
-    parts += [f'<p class="note">{page.escape(_made_with(r))}</p>' for r in records]
+    made = dict.fromkeys(map(_made_with, records))  # folders may say the same
+    parts += [f'<p class="note">{page.escape(text)}</p>' for text in made]
     return "".join(parts)
 
 

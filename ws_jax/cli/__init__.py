@@ -13,6 +13,7 @@ from ws_jax.cli.options import (
     define_data_dir,
     define_extend,
     define_overwrite,
+    define_parts,
     define_workdir,
     either,
     goes_with,
@@ -22,6 +23,7 @@ from ws_jax.cli.options import (
 )
 from ws_jax.cli.sweeps import (
     change_sweep,
+    load_parts,
     load_studies,
     load_sweep,
     paper_reading,
@@ -36,9 +38,11 @@ __all__ = [
     "define_data_dir",
     "define_extend",
     "define_overwrite",
+    "define_parts",
     "define_workdir",
     "either",
     "goes_with",
+    "load_parts",
     "load_studies",
     "load_sweep",
     "num_cores",

@@ -8,6 +8,7 @@ the suffix: `mnist_quick`, `ott2020/mnist_quick`. Files are looked for here, bel
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 import sys
 import traceback
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ws_jax.config import Config, ConfigError, check_name, leaves, nearest, rules
+from ws_jax.own_files import Keeping, keep_texts
 
 if TYPE_CHECKING:
     from ws_jax.runs import Sweep
 
 _PACKAGE = Path(__file__).parents[1]
+_TIMES = itertools.count()
 # Of a call in a user's file: what was called, and the argument that it lacks.
 _UNEXPECTED = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected .*'(\w+)'")
 
@@ -180,16 +183,19 @@ def _imported(file: Path) -> types.ModuleType:
     """Runs a file as a module; what stands beside it can be imported by it.
 
     It is compiled here, so that nothing is written beside it and a file that has just
-    been changed is read anew.
+    been changed is read anew. All of them keep the texts that they ran from.
     """
-    module = types.ModuleType(f"config_{file.stem}")
+    # A name for each time: sweeps of before keep the module that made them.
+    module = types.ModuleType(f"config_{file.stem}_{next(_TIMES)}")
     module.__file__ = str(file)
+    module.__loader__ = loader = Keeping(module.__name__, str(file))
     folder = str(file.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
+    keep_texts(Path(folder))
     sys.modules[module.__name__] = module  # its dataclasses look their types up there
     try:
-        exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
+        exec(compile(loader.read(), str(file), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         raise ConfigError(_explain(file, error)) from error
     return module

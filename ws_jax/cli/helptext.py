@@ -24,7 +24,9 @@ def flags_text(about: str, known: flags.FlagValues) -> str:
         default = flag.default_unparsed
         default = ",".join(default) if isinstance(default, list) else default
         usual = f" (default: {default})" if default not in (None, "", False) else ""
-        lines += _entry(f"--{form}", f"{flag.help}{usual}")
+        # absl adds a clause to a sentence that has ended.
+        said = flag.help.replace(".; repeat this option", "; repeat this option")
+        lines += _entry(f"--{form}", f"{said}{usual}")
     lines += ["", _wrapped("--helpfull lists the flags of all modules that are used.")]
     return "\n".join(lines)
 

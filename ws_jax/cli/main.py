@@ -111,6 +111,9 @@ def _fail(error: Exception | str) -> int:
     return 1
 
 
+_NO_FIELDS = "fields are set where a sweep is started, by launch.sweep say"
+
+
 def _parse(argv: list[str]) -> list[str]:
     """Reads the flags, those of a config's fields apart; answers `--help`."""
     rest, overrides, missing = options.split_overrides(argv)
@@ -122,6 +125,8 @@ def _parse(argv: list[str]) -> list[str]:
         left = flags.FLAGS([arg for arg in rest if arg not in asked])
     except flags.Error as error:
         sys.exit(_fail(_flag_error(error)))
+    if overrides and not options.sets_fields():
+        sys.exit(_fail(f"--config.{overrides[0][0]} sets nothing: {_NO_FIELDS}"))
     if asked:
         sys.exit(guard(_help))
     return left
@@ -134,10 +139,7 @@ def _flag_error(error: flags.Error) -> str:
         # What Python says of a word that is no number, and absl of one that is no bool.
         text = re.sub(r"\('Non-boolean.*", "needs true or false", str(error))
         return re.sub(r"(invalid literal for int|could not conv).*", "no number", text)
-    if (
-        not isinstance(error, flags.UnrecognizedFlagError)
-        or "config" not in flags.FLAGS
-    ):
+    if not isinstance(error, flags.UnrecognizedFlagError) or not options.sets_fields():
         return str(error)
     from ws_jax.config import ConfigError, find_field
     from ws_jax.runs import Run
@@ -159,12 +161,12 @@ def _help() -> None:
 
     about = sys.modules["__main__"].__doc__ or ""
     text = helptext.flags_text(about, flags.FLAGS)
-    if "config" in flags.FLAGS and (name := flags.FLAGS["config"].value):
-        axes = (flags.FLAGS["axis"].value or ()) if "axis" in flags.FLAGS else ()
+    if options.sets_fields() and (name := flags.FLAGS["config"].value):
+        axes = flags.FLAGS["axis"].value or ()
         loaded = sweeps.load_sweep(name)
         sweep = sweeps.change_sweep(loaded, dict(options.overrides), axes)
         text += f"\n\n{helptext.fields_text(sweep, name)}"
-    elif "config" in flags.FLAGS:
+    elif options.sets_fields():
         from ws_jax.cli import files
 
         known = "\n".join(f"  {path}" for path in files.config_files())

@@ -20,6 +20,19 @@ def define_config() -> flags.FlagHolder:
     )  # fmt: skip
 
 
+def define_parts() -> flags.FlagHolder:
+    """Defines `--config=FILE` of a sweep that is there; no fields are set by it."""
+    return flags.DEFINE_string(
+        "config", None, "Config file of the sweep, as my_config.py: needed where it "
+        "has parts of its own (docs/extending.md), which no package brings."
+    )  # fmt: skip
+
+
+def sets_fields() -> bool:
+    """Returns whether the launcher takes `--config.FIELD=VALUE`."""
+    return "axis" in flags.FLAGS
+
+
 def define_axes() -> flags.FlagHolder:
     """Defines `--axis=FIELD=V1,V2,…`, which can be given several times."""
     return flags.DEFINE_multi_string(
@@ -28,11 +41,11 @@ def define_axes() -> flags.FlagHolder:
     )  # fmt: skip
 
 
-def define_workdir() -> flags.FlagHolder:
-    """Defines `--workdir=DIR`."""
-    return flags.DEFINE_string(
-        "workdir", None, "Folder of checkpoints and results, made if missing."
-    )
+def define_workdir(
+    what: str = "Folder of checkpoints and results, made if missing.",
+) -> flags.FlagHolder:
+    """Defines `--workdir=DIR`, with what the help says of it."""
+    return flags.DEFINE_string("workdir", None, what)
 
 
 def define_data_dir() -> flags.FlagHolder:
@@ -45,11 +58,11 @@ def define_data_dir() -> flags.FlagHolder:
     )
 
 
-def define_overwrite() -> flags.FlagHolder:
-    """Defines `--overwrite`."""
-    return flags.DEFINE_bool(
-        "overwrite", False, "Remove what another sweep has left in the folder."
-    )
+def define_overwrite(
+    what: str = "Remove the sweep that is in the folder, also this one; start anew.",
+) -> flags.FlagHolder:
+    """Defines `--overwrite`, with what the help says of it."""
+    return flags.DEFINE_bool("overwrite", False, what)
 
 
 def define_extend() -> flags.FlagHolder:

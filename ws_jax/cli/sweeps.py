@@ -35,6 +35,12 @@ def load_sweep(name: str) -> Sweep:
     return files.load_sweep(name)
 
 
+def load_parts(holder: flags.FlagHolder) -> None:
+    """Runs a config file, if one is named, so that parts of its own are known."""
+    if holder.value:
+        load_sweep(holder.value)
+
+
 def load_studies(paper: str) -> dict[str, str]:
     """Returns the configs of a paper, see `cli.files.load_studies`."""
     from ws_jax.cli import files

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from ws_jax.config import (
     axis_path,
     common_path,
     find_field,
+    get_field,
     has_axis,
     has_field,
     parse,
@@ -132,7 +134,27 @@ def _read_axis(sweep: Sweep, text: str) -> tuple[str, tuple]:
     if rule.fixed:
         raise ConfigError(f"{path} cannot be swept: {rule.fixed}")
     base = next(base for base in bases if has_field(base, path))
+    if isinstance(get_field(base, path), int):
+        _check_no_range(name, split_values(values))
     return path, tuple(parse(base, path, value) for value in split_values(values))
+
+
+# What people write for all whole numbers from one to another.
+_RANGE = re.compile(r"(\d+)\s*(?:\.\.+|-|:)\s*(\d+)")
+
+
+def _check_no_range(name: str, values: Sequence[str]) -> None:
+    """Raises `ConfigError` for a range of whole numbers, in whose place all stand."""
+    for value in values:
+        found = _RANGE.fullmatch(value)
+        first, last = map(int, found.groups()) if found else (1, 0)
+        if first > last:
+            continue
+        all_ = [*map(str, range(first, min(last, first + 8) + 1))]
+        shown = all_ if first + 8 > last else [*all_[:3], "...", str(last)]
+        raise ConfigError(
+            f"{value!r} is no value: name each, as in --axis={name}={','.join(shown)}"
+        )
 
 
 def _with_axis(sweep: Sweep, path: str, values: tuple) -> Sweep:

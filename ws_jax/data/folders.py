@@ -84,9 +84,14 @@ def _parse(name: str) -> tuple[Path, int, int]:
             f"{FOLDER}:PATH@RESIZE/CROP, as {FOLDER}:tiny-imagenet-200@64"
         )
     resize, crop = (int(match[key] or 0) for key in ("resize", "crop"))
-    if match["crop"] and (crop < 1 or (match["resize"] and resize < crop)):
+    if match["crop"] and crop < 1:
         raise DataError(
-            f"{name!r}: from images of {resize} pixels no square of {crop} can be cut"
+            f"{name!r}: a square of 0 pixels has no image; @CROP needs 1 or more, and "
+            f"images as they are need none: {FOLDER}:{match['path']}"
+        )
+    if match["resize"] and resize < crop:
+        raise DataError(
+            f"{name!r}: from sides of {resize} pixels no square of {crop} can be cut"
         )
     return Path(match["path"]), resize, crop
 

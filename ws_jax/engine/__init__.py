@@ -1,8 +1,9 @@
 """The engine: from a sweep to results.
 
 One run: `program`, `train`, `evaluate`. Many: `mapping`, `memory`, `living`. The host's
-side: `study`, which makes a sweep ready, `chunk`, and `sweep`, which trains it;
-`predict`, which asks a trained network for outputs.
+side: `study`, which makes a sweep ready, `recorded`, which does so from a folder,
+`chunk`, and `sweep`, which trains it; `predict`, which asks a trained network for
+outputs.
 """
 
 from ws_jax.engine.predict import predict

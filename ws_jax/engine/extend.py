@@ -8,6 +8,7 @@ hang on its length.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -19,13 +20,14 @@ from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.study import Study
 from ws_jax.runs import Run
 from ws_jax.storage import results
-from ws_jax.storage.results import RESULTS_FILE
+from ws_jax.storage.results import RESULTS_FILE, ResultsError
 from ws_jax.storage.stored import (
     chunk_digest,
     chunk_folder,
     glance,
     keeps_state,
     state_of_done,
+    steps,
 )
 from ws_jax.storage.workdir import (
     WorkdirError,
@@ -94,12 +96,38 @@ def check_extension(
     if wrong or after < before:
         raise _refusal(path, wrong or [f for f in fields if f.startswith(_EPOCHS)])
     check_code(path, here, new)
-    entries = _kept_entries(study, here, before)
+    entries = _kept_entries(study.as_recorded(here), here, before)
     if entries is None:
         raise _refusal(path, fields)
     if after > before:
         _check_going_on(path, here, study)
-    return entries
+    return with_new_code(study, path, entries) if changed_code(here, new) else entries
+
+
+def with_new_code(
+    study: Study, path: Path, entries: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Returns what a record says of chunks when a person goes on with changed code.
+
+    Those that were begun keep the identity of the code that they began with.
+
+    Args:
+      study: made ready with the code of now.
+      path: of the workdir.
+      entries: what its record says of the chunks.
+    """
+    told: set[str] = set()
+    with contextlib.suppress(ResultsError, FileNotFoundError):
+        told |= set(results.read_table(Path(path) / RESULTS_FILE)["run"])
+    columns = {own["run"]: own for own in study.columns.values()}
+    found = []
+    for entry in entries:
+        begun = bool(steps(chunk_folder(path, entry["group"], entry["index"])))
+        if not begun and told.isdisjoint(run["run"] for run in entry["runs"]):
+            runs = [columns.get(run["run"], run) for run in entry["runs"]]
+            entry = {**entry, "runs": runs}
+        found.append(dict(entry))
+    return found
 
 
 def _kept_entries(
@@ -110,14 +138,14 @@ def _kept_entries(
     None if a run of theirs is not among those that are asked for.
     """
     runs: dict[str, tuple[str, Run]] = {}
-    fingerprint = study.dataset.contents
+    fingerprint, codes = study.dataset.contents, study.codes
     for group in study.groups:
         for run in group.runs:
             shorter = replace_field(run, "train.epochs", epochs)
-            runs[shorter.digest(fingerprint)] = group.name, run
+            runs[shorter.digest(fingerprint, code=codes.get(run, ""))] = group.name, run
     for group in study.groups:  # after all others, since nothing is nearer
         for run in group.runs:
-            runs[run.digest(fingerprint)] = group.name, run
+            runs[study.columns[run]["digest"]] = group.name, run
     entries = []
     for entry in here["chunks"]:
         columns = []

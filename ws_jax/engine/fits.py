@@ -18,10 +18,12 @@ from ws_jax.metrics import Total, epoch_metrics
 from ws_jax.runs import Run
 from ws_jax.schemes import is_full
 from ws_jax.storage.results import RUN_COLUMNS
+from ws_jax.storage.standins import IDENTITY_COLUMNS
 from ws_jax.transforms import check_transforms, output_shape
 
-# Columns that the loop itself fills in.
-_OWN = ("epoch", "seconds", "status")
+# Columns that the loop itself fills in, and that reading and a page add.
+_OWN = ("epoch", "seconds", "status", *IDENTITY_COLUMNS)
+_OWN += ("folder", "training", "setting")
 
 
 def check_run(run: Run, dataset: Dataset, splits: Sequence[Split]) -> Program:

@@ -2,134 +2,258 @@
 
 A config says which kinds a sweep is made of, not what they do. So that no run is
 trained half by one code and half by another, a sweep's record says which files its own
-kinds come from, each with a digest.
+kinds come from, each with a digest; and so that no two trainings of different code are
+taken for one, what tells runs apart holds a digest of theirs.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
+import itertools
+import json
 import sys
-import sysconfig
-import types
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ws_jax.config import leaves, map_parts
+from ws_jax.config import Config, leaves, map_parts
 from ws_jax.data import DATASETS, SPLITS
+from ws_jax.measure import Measure
+from ws_jax.own_files import own_path, text_of
 from ws_jax.runs import Run, Sweep
 from ws_jax.schemes import SCHEMES
 from ws_jax.sharing import MAPS
 
-_PACKAGE = Path(__file__).parents[1]
 # What a user enters by name; a field's text leads to it.
 _BY_NAME: tuple[Mapping[str, Any], ...] = (SCHEMES, MAPS, DATASETS, SPLITS)
 _MAKER = "get_config"  # what it says stands in the config
+
+
+class _File(NamedTuple):
+    """A file of a user's own: where it is, and what it is imported as."""
+
+    path: Path
+    name: str
+    package: str  # that its relative imports start from
+
+    @property
+    def root(self) -> Path:
+        """The folder that it is imported from; what is below it is beside the file."""
+        return self.path.parents[len(self.package.split(".")) if self.package else 0]
 
 
 def digests(sweep: Sweep) -> dict[str, str]:
     """Returns a digest of each file of a user's own that a sweep depends on, by name.
 
     These are the files that define a kind in use, and what they import from beside
-    them. Comments, layout and `get_config` do not count, nor what serves that alone.
+    them, as they were run. Comments, docstrings, layout and `get_config` do not count,
+    nor what serves that alone.
 
     Args:
       sweep: checked.
     """
+    used = {name for names in _defining(sweep).values() for name in names}
     found: dict[str, list[str]] = {}
-    for path in sorted(_files(sweep)):
-        found.setdefault(path.name, []).append(_told(path))
+    for path, text in sorted(_followed(used).items()):
+        found.setdefault(path.name, []).append(text)
     return {name: _hash("\n".join(texts)) for name, texts in sorted(found.items())}
 
 
-def _files(sweep: Sweep) -> set[Path]:
-    """Returns the files that define what is in use, and those that these import."""
-    left = [*_modules(_in_use(sweep))]
-    found: set[Path] = set()
-    while left:
-        module = left.pop()
-        path = _own_file(module)
-        if path is None or path in found:
-            continue
-        found.add(path)
-        beside = [m for m in _modules(vars(module).values()) if (p := _own_file(m))
-                  and p.is_relative_to(path.parent)]  # fmt: skip
-        left += beside
+def not_imported(names: Iterable[str]) -> list[str]:
+    """Returns those of some names that are of no file of a user's own in use here."""
+    files = (getattr(module, "__file__", None) for module in [*sys.modules.values()])
+    found = {path.name for file in files if (path := own_path(file))}
+    return [name for name in names if name not in found]
+
+
+def run_codes(sweep: Sweep) -> dict[Run, str]:
+    """Returns a digest of a user's own code in each run that has any.
+
+    It is of the same files as `digests`, without their names: a class is the same in
+    whatever config it is used. What has no effect in a run, a transform at level 0 say,
+    does not count in it.
+
+    Args:
+      sweep: checked.
+    """
+    found: dict[Run, str] = {}
+    known: dict[frozenset[str], str] = {}
+    for run, used in _defining(sweep).items():
+        if used not in known:
+            texts = set(_followed(used).values())
+            known[used] = _hash("\n".join(sorted(map(_hash, texts)))) if texts else ""
+        if known[used]:
+            found[run] = known[used]
     return found
 
 
-def _in_use(sweep: Sweep) -> Iterator[Any]:
-    """Yields the classes of all parts, and what their texts name."""
-    texts = [value for values in sweep.axes.values() for value in values]
-    for run in sweep.variants():
-        yield from _classes(run)
-        texts += [value for _, value, _ in leaves(run)]
-    for text in texts:
+def _followed(modules: Iterable[str]) -> dict[Path, str]:
+    """Returns what counts of modules of a user's own, and of what these import."""
+    left, found = [*map(_find, modules)], {}
+    while left:
+        file = left.pop()
+        if file is None or file.path in found:
+            continue
+        text = text_of(file.name, file.path)
+        try:
+            body = _counting(ast.parse(text))
+        except SyntaxError:  # edited since it was imported
+            found[file.path] = text.decode(errors="replace")
+            continue
+        found[file.path] = json.dumps(_plain(body))
+        others = map(_find, _imports(body, file.package))
+        left += [o for o in others if o and o.path.is_relative_to(file.root)]
+    return found
+
+
+def _defining(sweep: Sweep) -> dict[Run, frozenset[str]]:
+    """Returns the modules that define what each run uses; none if none is one's own."""
+    modules = {cls.__module__ for cls in _subclasses(Config)}
+    modules |= {
+        name
+        for entries in _BY_NAME
+        for value in entries.values()
+        for name in _modules(value)
+    }
+    if not any(map(_find, modules)):  # sparing thousands of runs a look
+        return {}
+    return {run: frozenset(_used(run)) for run in sweep.runs()}
+
+
+def _subclasses(cls: type) -> Iterator[type]:
+    for inner in cls.__subclasses__():
+        yield inner
+        yield from _subclasses(inner)
+
+
+def _used(run: Run) -> set[str]:
+    """Returns the names of the modules that define what a run uses."""
+    modules = {cls.__module__ for cls in _classes(run)}
+    for _, text, _ in leaves(run):
         for name in text.split("/") if isinstance(text, str) else ():
             for known in _BY_NAME:
                 if name.partition(":")[0] in known:
-                    yield known[name.partition(":")[0]]
+                    modules |= set(_modules(known[name.partition(":")[0]]))
+    return modules
 
 
-def _classes(run: Run) -> Iterator[type]:
-    types_: list[type] = []
-    map_parts(lambda part: (types_.append(type(part)), part)[1], run)
-    for cls in types_:
-        yield from cls.__mro__
+def _classes(run: Run) -> set[type]:
+    """Returns the classes of its parts, but for those without effect."""
+    used: set[type] = set()
+
+    def add(part: Config) -> Config:
+        # What is measured changes no training, but is a number.
+        if isinstance(part, Measure) or part.essence() is not None:
+            used.update(type(part).__mro__)
+        return part
+
+    map_parts(add, run)
+    return used
 
 
-def _modules(values: Iterable[Any]) -> Iterator[types.ModuleType]:
-    """Yields the modules that values are, or come from."""
-    for value in values:
-        if isinstance(value, types.ModuleType):
-            yield value
+def _modules(value: Any) -> Iterator[str]:
+    """Yields the names of the modules that an entry comes from.
+
+    It may be a partial function, or a value that holds one.
+    """
+    for one in (value, *(getattr(value, name, None) for name in ("func", "make"))):
+        if isinstance(name := getattr(one, "__module__", None), str):
+            yield name
+
+
+def _find(name: str) -> _File | None:
+    """Finds a file of a user's own by its module's name, without importing it."""
+    if (module := sys.modules.get(name)) is not None:
+        path = getattr(module, "__file__", None)
+        package = getattr(module, "__package__", None)
+    elif (spec := _spec(name)) is not None:
+        path, package = spec.origin, spec.parent
+    else:
+        return None
+    path = own_path(path)
+    return _File(path, name, package or "") if path else None
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """Returns where a module would be imported from; neither it nor its package is."""
+    spec, where = None, None
+    for part in itertools.accumulate(name.split("."), "{}.{}".format):
+        if (spec := PathFinder.find_spec(part, where)) is None:
+            return None
+        where = spec.submodule_search_locations or []
+    return spec
+
+
+def _imports(body: list[ast.stmt], package: str) -> Iterator[str]:
+    """Yields the names of all modules that are imported at any depth.
+
+    `from a import b` may mean the module `a.b`.
+    """
+    for node in (inner for outer in body for inner in ast.walk(outer)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            if node.level:
+                try:
+                    base = importlib.util.resolve_name(base, package)
+                except ImportError:  # it would fail to import it, too
+                    continue
+            names = [f"{base}.{alias.name}" for alias in node.names]
+        else:
             continue
-        # An entry may be a partial function, or a value that holds one.
-        for one in (value, *(getattr(value, n, None) for n in ("func", "make"))):
-            name = getattr(one, "__module__", None)
-            if isinstance(name, str) and name in sys.modules:
-                yield sys.modules[name]
+        for name in names:  # with a module come those that it is in
+            yield from itertools.accumulate(name.split("."), "{}.{}".format)
 
 
-def _own_file(module: types.ModuleType) -> Path | None:
-    """Returns the file of a module, unless it is of this or an installed package."""
-    name = getattr(module, "__file__", None)
-    if not name or not str(name).endswith(".py"):
-        return None
-    path = Path(name).resolve()
-    roots = _PACKAGE, Path(sysconfig.get_path("stdlib")).resolve()
-    installed = {"site-packages", "dist-packages"} & set(path.parts)
-    if installed or any(path.is_relative_to(root) for root in roots):
-        return None
-    return path if path.is_file() else None
-
-
-def _told(path: Path) -> str:
-    """Returns what of a file counts, as Python writes it out."""
-    text = path.read_text("utf-8", errors="replace")
-    try:
-        tree = ast.parse(text)
-    except SyntaxError:  # edited since it was imported
-        return text
-    makers = [node for node in tree.body if getattr(node, "name", "") == _MAKER]
+def _counting(tree: ast.Module) -> list[ast.stmt]:
+    """Returns the statements of a file that count."""
+    makers = [
+        node
+        for node in tree.body
+        if getattr(node, "name", "") == _MAKER and not _acts(node)
+    ]
     others = [node for node in tree.body if node not in makers]
     used = _names(makers, ast.Load)
-    body = [
+    return [
         node
         for node in others
         if not (
-            isinstance(node, ast.Assign | ast.AnnAssign)
-            and (set_ := _targets(node))
+            (set_ := _set_by(node))
             and set_ <= used
             and not set_ & _names([o for o in others if o is not node], ast.Load)
         )
     ]
-    return ast.unparse(ast.Module(body, []))
 
 
-def _targets(node: ast.Assign | ast.AnnAssign) -> set[str]:
-    """Returns the names that an assignment sets; none if it sets anything else."""
+def _acts(maker: ast.stmt) -> bool:
+    """Returns whether a function does more than to build values.
+
+    That is if it defines a class, or sets a part of something that it did not make.
+    """
+    made = _names([maker], ast.Store)
+    for node in ast.walk(maker):
+        if isinstance(node, ast.ClassDef | ast.Global):
+            return True
+        if isinstance(node, ast.Attribute | ast.Subscript):
+            inner: ast.AST = node
+            while isinstance(inner, ast.Attribute | ast.Subscript):
+                inner = inner.value
+            own = isinstance(inner, ast.Name) and inner.id in made
+            if isinstance(node.ctx, ast.Store) and not own:
+                return True
+    return False
+
+
+def _set_by(node: ast.stmt) -> set[str]:
+    """Returns the names that a statement sets; none if it may do anything else."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    if not isinstance(node, ast.Assign | ast.AnnAssign):
+        return set()
     targets = node.targets if isinstance(node, ast.Assign) else [node.target]
     names = [target.id for target in targets if isinstance(target, ast.Name)]
     return set(names) if len(names) == len(targets) else set()
@@ -142,6 +266,27 @@ def _names(nodes: Iterable[ast.AST], context: type) -> set[str]:
         for inner in ast.walk(node)
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, context)
     }
+
+
+def _plain(node: Any) -> Any:
+    """Returns a syntax tree as lists and texts, the same under every Python.
+
+    What a younger Python adds to a tree is empty in the code of an older one; 3.12 adds
+    empty texts to f-strings. A text that stands alone is a remark.
+    """
+    if isinstance(node, list):
+        return [_plain(item) for item in node if not _is_remark(item)]
+    if isinstance(node, ast.JoinedStr):
+        texts = [v for v in node.values if getattr(v, "value", None) != ""]
+        return ["JoinedStr", _plain(texts)]
+    if isinstance(node, ast.AST):
+        fields = [(name, _plain(value)) for name, value in ast.iter_fields(node)]
+        return [type(node).__name__, *(f for f in fields if f[1] not in (None, []))]
+    return None if node is None else ascii(node)
+
+
+def _is_remark(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _hash(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -13,9 +14,9 @@ from ws_jax.config import ConfigError
 from ws_jax.data import Dataset, Split, load, make_splits
 from ws_jax.engine.fits import check_changes, check_run
 from ws_jax.engine.mapping import MappedProgram
-from ws_jax.engine.own_code import digests
+from ws_jax.engine.own_code import digests, run_codes
 from ws_jax.engine.program import Examples, Program, make_examples, make_program
-from ws_jax.names import group_names, run_columns
+from ws_jax.names import OWN_CODE, group_names, run_columns
 from ws_jax.phases import NoPhase
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage.workdir import environment
@@ -36,12 +37,17 @@ class Group:
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """A sweep made ready: its data, splits and groups. Nothing has compiled."""
+    """A sweep made ready: its data, splits and groups. Nothing has compiled.
+
+    Attributes:
+      recorded: of runs that were planned before, the digest of their own code then.
+    """
 
     sweep: Sweep
     dataset: Dataset
     splits: tuple[Split, ...]
     groups: tuple[Group, ...]
+    recorded: Mapping[Run, str] = dataclasses.field(default_factory=dict)
 
     @property
     def base(self) -> Run:
@@ -59,14 +65,31 @@ class Study:
         return make_examples(self.dataset, self.splits)
 
     @functools.cached_property
+    def codes(self) -> Mapping[Run, str]:
+        """Digests of a user's own code, of the runs that have any."""
+        return {**run_codes(self.sweep), **self.recorded}
+
+    @functools.cached_property
     def columns(self) -> dict[Run, dict[str, Any]]:
         """What results say of each run, beside its measurements."""
         runs = [run for group in self.groups for run in group.runs]
-        return run_columns(self.sweep, runs, self.dataset.contents)
+        return run_columns(self.sweep, runs, self.dataset.contents, self.codes)
 
     def program(self, group: Group) -> Program:
         """Returns the static program of a group."""
         return make_program(group.run, self.dataset, self.splits)
+
+    def as_recorded(self, record: Mapping[str, Any]) -> Study:
+        """Returns the same with the identity that runs of a record have in it.
+
+        They keep it when a person goes on with changed code.
+        """
+        runs = {columns["run"]: run for run, columns in self.columns.items()}
+        told = [run for entry in record["chunks"] for run in entry["runs"]]
+        codes = {runs[t["run"]]: t.get(OWN_CODE, "") for t in told if t["run"] in runs}
+        if all(self.codes.get(run, "") == code for run, code in codes.items()):
+            return self
+        return dataclasses.replace(self, recorded=codes)
 
 
 def prepare(sweep: Sweep, data_dir: str | None = None) -> Study:

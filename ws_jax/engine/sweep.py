@@ -20,7 +20,7 @@ from ws_jax.engine.chunk import (
     make_chunks,
     recorded_chunks,
 )
-from ws_jax.engine.extend import check_extension, extended
+from ws_jax.engine.extend import check_extension, extended, with_new_code
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.progress import Progress, counted
 from ws_jax.engine.study import Study, make_record, map_groups, prepare
@@ -76,6 +76,7 @@ def run_sweep(
         mapped = map_groups(study)
         with folder.planning(stop, _waiting(progress, "plans it"), alone=overwrite):
             record = _agree(study, mapped, folder, progress, overwrite, extend)
+        study = study.as_recorded(record)
         chunks = _agreed_chunks(study, record, folder)
         waiting = _waiting(progress, "writes the table")
         table = SweepTable(
@@ -178,7 +179,8 @@ def _agree(
     record = folder.find(new, overwrite)
     if record is not None and changed_code(record, new):
         folder.be_alone()
-        return folder.change(with_code(record, new))
+        chunks = with_new_code(study, folder.path, record["chunks"])
+        return folder.change({**with_code(record, new), "chunks": chunks})
     if record is not None:
         return record
     chunks = make_chunks(study, mapped, progress.compiling)

@@ -8,7 +8,6 @@ reads it, and it trains on as any sweep goes on.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,23 +18,29 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from ws_jax.checkpoint import last_epoch, load_run
-from ws_jax.config import ConfigError, nearest, require
+from ws_jax.checkpoint import load_run_with_epoch
+from ws_jax.config import require
 from ws_jax.engine import run_sweep
 from ws_jax.engine.program import make_program
-from ws_jax.engine.study import Study, make_groups, prepare
-from ws_jax.folding.begun import held_lock, score, write_begun
+from ws_jax.engine.recorded import find_run
+from ws_jax.engine.study import Study, make_groups
+from ws_jax.folding.begun import score, write_begun
 from ws_jax.folding.layout import called, check_foldable
 from ws_jax.folding.loops import Folded, Rule, fold
+from ws_jax.folding.report import (
+    add_folding,
+    check_report,
+    entry_text,
+    folder_of,
+    make_entry,
+)
 from ws_jax.optimizers import Constant
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
-from ws_jax.storage.integrity import array_sums, digest_of, seal, write_atomically
-from ws_jax.storage.locks import part_lock
-from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
+from ws_jax.storage.integrity import array_sums, digest_of
+from ws_jax.storage.results import ResultsError
 from ws_jax.tasks import SimilarityTerm
 
-REPORT_FILE = "fold.json"
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -56,33 +61,40 @@ def fold_run(
       workdir: of its sweep.
       run: its name there.
       output: folder of what is written: `fold.json`, and for each threshold the folder
-        of a sweep of one run, `threshold_T`.
+        of a sweep of one run, `threshold_T`. Foldings of the same parameters that are
+        there at other thresholds stay.
       rules: how to fold; no two of one threshold.
       epochs: for which folded networks are trained on; 0: not at all.
       learning_rate: of these epochs, constant; 0: that with which the run ended.
       data_dir: folder with prepared or raw data.
-      overwrite: whether earlier foldings in `output` may be removed.
+      overwrite: whether the report in `output` of other parameters may be replaced,
+        and foldings there at the same thresholds.
     Returns:
-      What the report says, see `docs/design/0011`.
+      What the report says, of all thresholds; see `docs/design/0011`.
     Raises:
       ConfigError: for a run without a bank, or a rule that is not allowed.
       ResultsError: if there is no such run, or it was not saved.
-      WorkdirError: if `output` holds other foldings and may not be overwritten.
+      WorkdirError: if `output` holds foldings of another run or of other parameters,
+        or made otherwise at a threshold, and may not be overwritten.
     """
     _check_rules(rules)
     study, chosen = find_run(workdir, run, data_dir)
-    network = check_foldable(chosen.network)
-    variables, epoch = _load(workdir, run)
-    before = score(study, chosen, variables, epoch)
-    size = num_parameters(variables)
+    check_foldable(chosen.network)
+    variables, epoch = load_run_with_epoch(workdir, run=run)
     source = _source(study, chosen, epoch, variables)
+    about = {**_about(study, chosen, run, epoch), "source": source}
+    if not overwrite:
+        check_report(Path(output), about, rules)
+    about["parameters"] = size = num_parameters(variables)
+    about["before"] = before = score(study, chosen, variables, epoch)
     known: dict[Any, dict[str, float]] = {}
-    similarity, foldings = [], []
+    report: dict[str, Any] = {}
     for rule in rules:
         # The same groups of layers may have other kernels.
-        folded = fold(network, variables, rule, f"{source}:{rule.kernel}:{rule.scale}")
-        similarity = [bank.similarity.tolist() for bank in folded.banks]
-        folder = Path(output) / f"threshold_{rule.threshold:g}"
+        origin = f"{source}:{rule.kernel}:{rule.scale}"
+        folded = fold(chosen.network, variables, rule, origin)
+        about["similarity"] = [bank.similarity.tolist() for bank in folded.banks]
+        folder = Path(output) / folder_of(rule.threshold)
         new = _folded_study(study, chosen, folded, epoch, epochs, learning_rate)
         if folded.network not in known:
             # On the images that it was scored on before, also where they are drawn.
@@ -90,15 +102,15 @@ def fold_run(
             known[folded.network] = score(study, one, folded.variables, epoch)
         after = known[folded.network]
         write_begun(new, folded, after, folder, done=not epochs, overwrite=overwrite)
-        entry = _entry(rule, folded, after, size)
+        left = num_parameters(folded.variables)
+        entry = make_entry(rule, folded, after, left, size)
+        report = add_folding(Path(output), about, rule, entry, overwrite)
         logging.info("%s", entry_text(entry, before))
         if epochs:
             run_sweep(new.sweep, folder, data_dir=data_dir)
             entry["trained"] = _last_row(folder)
-        foldings.append({**entry, "folder": folder.name})
-    about = _about(study, chosen, run, epoch)
-    numbers = {"parameters": size, "before": before, "similarity": similarity}
-    return _written(Path(output), {**about, **numbers, "foldings": foldings})
+            report = add_folding(Path(output), about, rule, entry, overwrite)
+    return report
 
 
 def _check_rules(rules: Sequence[Rule]) -> None:
@@ -106,9 +118,8 @@ def _check_rules(rules: Sequence[Rule]) -> None:
     for rule in rules:
         rule.check()
     given = [rule.threshold for rule in rules]
-    require(
-        len(set(given)) == len(given) > 0, f"thresholds: {given} are none, or twice"
-    )
+    folders = {folder_of(threshold) for threshold in given}
+    require(len(folders) == len(given) > 0, f"thresholds: {given} are none, or twice")
 
 
 def _about(study: Study, run: Run, name: str, epoch: int) -> dict[str, Any]:
@@ -130,58 +141,6 @@ def _source(study: Study, run: Run, epoch: int, variables: Any) -> str:
     """Returns what says of which parameters a folding is made."""
     digest = study.columns[run]["digest"]
     return f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"
-
-
-def _written(output: Path, report: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps(seal(report), indent=1, sort_keys=True)
-    with held_lock(part_lock(output, "report")):  # another process may fold beside
-        write_atomically(output / REPORT_FILE, text.encode())
-    return report
-
-
-def _load(workdir: str | Path, run: str) -> tuple[Any, int]:
-    """Returns a run's variables, and after which epoch they are so."""
-    while True:
-        epoch, status = last_epoch(workdir, run=run)
-        variables = load_run(workdir, run=run)
-        if last_epoch(workdir, run=run)[0] == epoch:  # not saved anew meanwhile
-            break
-    if status == "running":
-        logging.warning(
-            "%s has not finished: it is folded as it was after epoch %d", run, epoch
-        )
-    return variables, epoch
-
-
-def find_run(
-    workdir: str | Path, name: str, data_dir: str | None = None
-) -> tuple[Study, Run]:
-    """Returns a sweep made ready from its record, and the run of that name.
-
-    Raises:
-      ResultsError: if there is no sweep, or no such run; the nearest is named.
-      ConfigError: if the data are no more those of the sweep.
-    """
-    path = Path(workdir) / RECORD_FILE
-    if not path.exists():
-        raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
-    record = read_record(path)
-    if "base" not in record["config"]:
-        raise ResultsError(
-            f"the sweep in {workdir} was recorded by a version of ws_jax from before "
-            "folding: train it anew in another --workdir"
-        )
-    study = prepare(Sweep.from_values(record["config"]), data_dir)
-    if study.dataset.identity != record["data"]:
-        raise ConfigError(
-            f"the sweep in {workdir} was trained on other data ({record['data']}) than "
-            f"are there now ({study.dataset.identity}): name their folder with "
-            "--data_dir"
-        )
-    names = {columns["run"]: run for run, columns in study.columns.items()}
-    if name not in names:
-        raise ResultsError(f"no run {name!r} in {workdir}: {nearest(name, names)}")
-    return study, names[name]
 
 
 def _folded_study(
@@ -238,20 +197,6 @@ def num_parameters(variables: Any) -> int:
     return sum(math.prod(np.shape(a)) for a in jax.tree.leaves(variables["params"]))
 
 
-def _entry(
-    rule: Rule, folded: Folded, scores: dict[str, float], before: int
-) -> dict[str, Any]:
-    size = num_parameters(folded.variables)
-    return {
-        **dataclasses.asdict(rule),
-        "groups": [list(bank.groups) for bank in folded.banks],
-        "change": [bank.change.tolist() for bank in folded.banks],
-        "parameters": size,
-        "saved": before - size,
-        "after": scores,
-    }
-
-
 def _last_row(folder: Path) -> dict[str, float]:
     """Returns the metrics of a run's last epoch; `ResultsError` if it is 0."""
     row = results.read(folder).sort_values("epoch").iloc[-1]
@@ -260,24 +205,3 @@ def _last_row(folder: Path) -> dict[str, float]:
     names = [n for n in row.index if n.startswith(("val_", "test_"))]
     found = {name: row[name] for name in ["epoch", *names]}
     return {n: float(v) for n, v in found.items() if isinstance(v, float | np.number)}
-
-
-def entry_text(entry: dict[str, Any], before: dict[str, float]) -> str:
-    """Says in a line what folding did.
-
-    Args:
-      entry: of the report's `foldings`.
-      before: the metrics before it.
-    """
-    groups = "; ".join(" ".join(map(str, own)) for own in entry["groups"])
-    change = max(max(own, default=0.0) for own in entry["change"])
-    scores = ", ".join(
-        f"{name} {before[name]:.4f} -> {value:.4f}"
-        for name, value in entry["after"].items()
-        if name in before
-    )
-    return (
-        f"threshold {entry['threshold']:g}: groups {groups}; kernels change by up to "
-        f"{100 * change:.2g} %; {scores}; {entry['parameters']:,} parameters, "
-        f"{entry['saved']:,} saved"
-    )

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from ws_jax.checkpoint import last_epoch, load_run
+from ws_jax.checkpoint import load_run_with_epoch
 from ws_jax.config import ConfigError, check_name, require
-from ws_jax.folding.run import find_run
+from ws_jax.engine.recorded import find_run
 from ws_jax.neural_fit.activations import check_layers, layer_names, record
 from ws_jax.neural_fit.ceiling import noise_ceiling
 from ws_jax.neural_fit.neural_data import NeuralData, read_neural
@@ -225,8 +225,8 @@ def fit_run(
     names = list(layers) or [name for name in known if "/" not in name]
     check_layers(names, known)
     make_folder(folder, "output")
-    epoch, _ = last_epoch(workdir, run=run)
-    found = record(chosen, load_run(workdir, run=run), data.images, classes, names)
+    variables, epoch = load_run_with_epoch(workdir, run=run)
+    found = record(chosen, variables, data.images, classes, names)
     logging.info("recorded %d layers, %d images", len(names), len(data.images))
     table = compare(found, data, settings)
     if save_activations:

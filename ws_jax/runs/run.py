@@ -199,21 +199,25 @@ class Run(Config):
         """
         return _bits(f"evaluation/{self.fold}")
 
-    def digest(self, data_fingerprint: str, pooled: bool = False) -> str:
+    def digest(
+        self, data_fingerprint: str, pooled: bool = False, code: str = ""
+    ) -> str:
         """Returns what tells this training from others, equal for equal ones only.
 
         Args:
           data_fingerprint: of the images and labels, in their order.
           pooled: whether folds and seeds are left out, as where they are pooled.
+          code: digest of a user's own code in it; empty if there is none.
         """
-        return self.digests(data_fingerprint)[pooled]
+        return self.digests(data_fingerprint, code)[pooled]
 
-    def digests(self, data_fingerprint: str) -> tuple[str, str]:
+    def digests(self, data_fingerprint: str, code: str = "") -> tuple[str, str]:
         """Returns both digests, the whole one and the pooled one."""
         kept = essence(self)
         pooled = {k: v for k, v in kept.items() if k not in ("fold", "seed")}
+        own = [code] if code else []
         texts = (
-            json.dumps([data_fingerprint, part], sort_keys=True)
+            json.dumps([data_fingerprint, part, *own], sort_keys=True)
             for part in (kept, pooled)
         )
         whole, cell = (hashlib.sha256(text.encode()).hexdigest() for text in texts)

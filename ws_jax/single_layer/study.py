@@ -249,13 +249,7 @@ def write(pools: Sequence[Pool], workdir: str | Path, overwrite: bool = False) -
     folder = Path(workdir)
     config = {pool.kind: to_values(pool) for pool in pools}
     config = json.loads(json.dumps(config))
-    if (folder / RECORD).exists() and not overwrite:
-        if read_record(folder)["config"] != config:
-            raise WorkdirError(
-                f"{folder} holds another study of single layers: name another folder, "
-                "or --overwrite"
-            )
-        read(folder)
+    if not overwrite and _is_there(folder, config):
         logging.info("%s holds this study already", folder)
         return folder
     make_folder(folder, "workdir")
@@ -265,18 +259,37 @@ def write(pools: Sequence[Pool], workdir: str | Path, overwrite: bool = False) -
         logging.warning(
             "%s diverged", labels.count(len(count.drop_duplicates()), "run")
         )
+    picture = to_png(draw(frame))
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     content = seal_parquet(buffer.getvalue())
-    # Never beside a table of another study, however this ends.
-    (folder / RECORD).unlink(missing_ok=True)
-    write_atomically(folder / TABLE, content)
-    write_atomically(folder / PICTURE, to_png(draw(frame)))
-    # Last, since with it a study counts as done.
     table = hashlib.sha256(content).hexdigest()
     record = seal({"config": config, "table": table, **environment()})
+    # However this ends: never a table beside the record of another study, or without.
+    for name in (TABLE, RECORD):
+        (folder / name).unlink(missing_ok=True)
     write_atomically(folder / RECORD, json.dumps(record, indent=1).encode())
+    write_atomically(folder / PICTURE, picture)
+    write_atomically(folder / TABLE, content)  # with it a study counts as done
     return folder
+
+
+def _is_there(folder: Path, config: dict[str, Any]) -> bool:
+    """Returns whether a folder holds a study; `WorkdirError` if it is another one."""
+    table, record = (folder / TABLE).exists(), (folder / RECORD).exists()
+    if table and not record:
+        raise WorkdirError(
+            f"{folder} holds a table of single layers without its {RECORD}, which says "
+            "of which study: put that back, name another folder, or --overwrite"
+        )
+    if record and read_record(folder)["config"] != config:
+        raise WorkdirError(
+            f"{folder} holds another study of single layers: name another folder, "
+            "or --overwrite"
+        )
+    if table:
+        read(folder)
+    return table
 
 
 def to_png(figure: Figure) -> bytes:

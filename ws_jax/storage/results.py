@@ -142,7 +142,8 @@ def read(
       One row per run and epoch, with the columns `COLUMNS`; epoch 0 is before
       training. `data.fingerprint` tells images in another order apart, where the
       record of the sweep is there. A run that stands in several sweeps is kept once
-      for each.
+      for each; `folder` tells their tables apart: that of the table, seen from the
+      uppermost folder that holds all tables.
     Raises:
       ResultsError: if a folder holds no results, or a table is damaged.
     """
@@ -151,7 +152,7 @@ def read(
         raise ResultsError(
             f"{workdir!r} is no folder: name one, as results/smoke, or a list of them"
         )
-    frames = []
+    tables: dict[str, Path] = {}  # a folder may be named twice
     folders = list(workdir) if several else [workdir]
     if not folders:
         raise ResultsError("no folder to read results from: name one, as results/smoke")
@@ -162,7 +163,14 @@ def read(
                 f"no results in {folder}: there is no {RESULTS_FILE} at or below it; "
                 "a sweep writes one when its first runs are done"
             )
-        frames += [_with_fingerprint(read_table(path), path) for path in found]
+        tables |= {os.path.realpath(path.parent): path for path in found}
+    top = os.path.commonpath(tables)
+    frames = [
+        _with_fingerprint(read_table(path), path).assign(
+            folder=Path(place).relative_to(top).as_posix()
+        )
+        for place, path in tables.items()
+    ]
     return pd.concat(frames, ignore_index=True)
 
 

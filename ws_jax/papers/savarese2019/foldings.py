@@ -61,7 +61,8 @@ def read(folders: Sequence[str | os.PathLike]) -> pd.DataFrame:
         except (Damage, ValueError, LookupError, TypeError, AttributeError) as error:
             raise ResultsError(
                 f"{path} is damaged or was edited ({type(error).__name__}: {error}): "
-                "fold the run again, which writes it anew"
+                "remove it and fold the run again at all its thresholds, which finds "
+                "what is done"
             ) from error
     return pd.DataFrame(rows).drop_duplicates(ignore_index=True)
 

@@ -1,0 +1,83 @@
+"""Files of a user's own: which these are, and what of them runs.
+
+An editor may save a file while a sweep that was started from it reads its data. So a
+config, and what it imports from beside it, keep the text that they were run from.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import decode_source
+from pathlib import Path
+from typing import Any
+
+_PACKAGE = Path(__file__).parent
+
+
+def own_path(name: Any) -> Path | None:
+    """Returns the path of a source, unless it is of this or an installed package.
+
+    Args:
+      name: of the file; also what modules that are in none have in its place.
+    """
+    if not name or not str(name).endswith(".py"):
+        return None
+    path = Path(name).resolve()
+    roots = _PACKAGE, Path(sysconfig.get_path("stdlib")).resolve()
+    installed = {"site-packages", "dist-packages"} & set(path.parts)
+    if installed or any(path.is_relative_to(root) for root in roots):
+        return None
+    return path if path.is_file() else None
+
+
+class Keeping(SourceFileLoader):
+    """Runs a module from its source, never from a compiled file, and keeps the text."""
+
+    text: bytes | None = None
+
+    def read(self) -> bytes:
+        """Reads the text that is to run now."""
+        self.text = self.get_data(self.path)
+        return self.text
+
+    def get_code(self, fullname: str) -> Any:
+        """Compiles the module."""
+        return self.source_to_code(self.read(), self.path)
+
+    def get_source(self, fullname: str) -> str | None:
+        """Returns the text that ran, which tracebacks show."""
+        return None if self.text is None else decode_source(self.text)
+
+
+class _Beside:
+    """Lets modules beside a config keep their texts; found are they as ever."""
+
+    folders: set[Path] = set()
+
+    @classmethod
+    def find_spec(cls, name: str, path=None, target=None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is None or type(spec.loader) is not SourceFileLoader:
+            return spec
+        file = own_path(spec.origin)
+        if file and any(file.is_relative_to(folder) for folder in cls.folders):
+            spec.loader = Keeping(name, spec.loader.path)
+        return spec
+
+
+def keep_texts(folder: Path) -> None:
+    """Lets all that is imported from a folder from now on keep its text."""
+    _Beside.folders.add(folder.resolve())
+    if _Beside not in sys.meta_path:
+        finders: list[Any] = sys.meta_path
+        here = finders.index(PathFinder) if PathFinder in finders else len(finders)
+        finders.insert(here, _Beside)
+
+
+def text_of(name: str, path: Path) -> bytes:
+    """Returns the text of a module as it ran, or else as it stands in its file."""
+    loader = getattr(sys.modules.get(name), "__loader__", None)
+    kept = getattr(loader, "text", None)
+    return path.read_bytes() if kept is None else kept
