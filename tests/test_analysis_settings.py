@@ -8,6 +8,7 @@ import study_frames
 
 from ws_jax.analysis import (
     aggregate,
+    comparable,
     curves,
     labels,
     report,
@@ -319,6 +320,19 @@ def test_a_held_out_part_is_no_test_part_and_no_layers_are_not_counted():
     ]
     cut = settings.parts(aggregate.tidy(study_frames.frame(frames)), ["num_folds"])
     assert {words for words, _ in cut} == {"held-out part", "5 folds"}
+
+
+def test_sweeps_of_another_precision_are_told_apart_by_it():
+    made = {
+        name: study_frames.run_rows("own", epochs=2, sweep=name, **{
+            "execution.precision": name, "execution.chunk": chunk})
+        for chunk, name in enumerate(("highest", "high"))
+    }  # fmt: skip
+    rows = aggregate.tidy(study_frames.frame(list(made.values())))
+    said = {"execution.precision highest", "execution.precision high"}
+    assert set(rows["setting"]) == said
+    apart = comparable.apart(rows.assign(name=rows["sweep"]), "name", ("sweep",))
+    assert apart.startswith("execution.precision ") and "chunk" not in apart
 
 
 def test_the_largest_number_of_a_config_is_that_of_no_end():

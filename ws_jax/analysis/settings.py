@@ -47,8 +47,9 @@ SETTING = [
     "setting",
     "epochs",
 ]
-# Sections of a config that change no number of a training.
+# Sections of a config that change no number of a training, but for one field.
 _NO_NUMBER = ("execution.", "sweep.")
+_ROUNDED = "execution.precision"
 JOINED = 0  # in the column `epochs`: lengths of training were not to tell runs apart
 
 
@@ -104,7 +105,7 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
     sweep whose other runs have one; in a table without the column it has the default.
     A field that a usual column, or one before it, tells is left out.
     """
-    dotted = [n for n in rows.columns if "." in n and not n.startswith(_NO_NUMBER)]
+    dotted = [n for n in rows.columns if "." in n and changes_numbers(n)]
     varied = [name for name in dotted if len(set(map(repr, rows[name]))) > 1]
     found: dict[str, pd.Series] = {}
     if not varied:
@@ -124,6 +125,16 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
             told[name] = values
             found[name] = values.where(~lacks, "")
     return found
+
+
+def changes_numbers(name: str) -> bool:
+    """Returns whether a field, by its dotted name, can change numbers of a training.
+
+    Example:
+      >>> changes_numbers("execution.chunk"), changes_numbers("execution.precision")
+      (False, True)
+    """
+    return name == _ROUNDED or not name.startswith(_NO_NUMBER)
 
 
 _LACKS = "no such field"
