@@ -109,6 +109,90 @@ def test_a_run_without_a_term_stands_beside_each_of_its_strengths():
     assert "each at its best strength (templates 0: has none; templates 2: 0.01" in text
 
 
+def changed(kinds, gains, **columns):
+    """Runs whose images are changed by some transforms, with what each lot gains."""
+    draws = {"flip", "crop"}
+    cases = [
+        {
+            "aug_type": "+".join(k for k in kind.split("+") if k in draws) or "none",
+            "transforms.kinds": kind,
+            "model": model,
+        }
+        for kind in kinds
+        for model in ("cnn", "fcn")
+    ]
+    frame = runs(*cases, seeds=(0, 1, 2), epochs=6, **columns)
+    gain = frame["transforms.kinds"].map(gains)
+    return frame.assign(val_acc=0.5 + gain + 0.01 * frame["seed"] * (1 + gain))
+
+
+def told(frame):
+    return [f.name for f in swept.study(aggregate.tidy(frame)).fields]
+
+
+def test_one_fact_in_two_columns_is_one_field():
+    """Kinds of transforms and the augmentation were each the other's “else”."""
+    kinds = {"flip+normalize": 0.0, "flip+normalize+crop": 0.1}
+    frame = changed(kinds, kinds)
+    assert told(frame) == ["network", "augmentation"]
+    text = answer_to(frame, "augmentation")
+    assert "flip + crop is ahead of flip by 10.1 points" in text
+    # What draws nothing is a field of its own, beside it or alone.
+    kinds = {"flip": 0, "flip+normalize": 0.1, "flip+crop": 0.2, "flip+normalize+crop":
+             0.4}  # fmt: skip
+    frame = changed(kinds, kinds)
+    assert told(frame) == ["network", "augmentation", "kinds"]
+    assert "normalize is ahead of none by 20.2" in answer_to(frame, "kinds")
+    alone = changed({"flip": 0, "flip+normalize": 0}, kinds)
+    assert told(alone) == ["network", "kinds"]
+    assert "flip+normalize is ahead of flip by" in answer_to(alone, "kinds")
+    # Where both change at once nothing says which of them it was.
+    both = changed({"flip+normalize": 0, "flip+crop": 0}, kinds)
+    assert told(both) == ["network", "augmentation", "kinds"]
+    assert "no two values stand beside" in answer_to(both, "kinds")
+    # In their order alone kinds may differ, too.
+    turned = {"crop+normalize": 0, "normalize+crop": 0.1, "flip": 0}
+    assert told(changed(turned, turned)) == ["network", "augmentation", "kinds"]
+
+
+def test_a_sweep_without_kinds_has_those_of_its_augmentation():
+    first = changed({"flip+normalize": 0.0}, {"flip+normalize": 0.0})
+    plain = runs({"model": "cnn"}, {"model": "fcn"}, seeds=(0, 1, 2), epochs=6)
+    frame = pd.concat([first, plain.assign(sweep="plain")], ignore_index=True)
+    found = {f.name: f.values for f in swept.study(aggregate.tidy(frame)).fields}
+    assert found["augmentation"] == ["flip", "none"]
+    assert found["kinds"] == ["none", "normalize"]
+
+
+def test_a_split_and_its_number_of_folds_are_one_field():
+    cases = [{"num_folds": 5, "data.split": None, "sweep": "folds"}]
+    cases += [
+        {"num_folds": 1, "data.split": split, "sweep": split}
+        for split in ("holdout", "published")
+    ]
+    frame = runs(*cases, seeds=(0, 1, 2), epochs=6)
+    gain = frame["sweep"].map({"folds": 0.2, "holdout": 0.1, "published": 0.0})
+    frame = frame.assign(val_acc=0.5 + gain + 0.01 * frame["seed"] * (1 + gain))
+    assert told(frame) == ["split"]
+    assert "5 folds is ahead of held-out part by" in answer_to(frame, "split")
+
+
+def test_what_a_phase_tells_by_its_name_is_no_field():
+    phases = {"none": 0.0, "group_mean": 1.0}
+    cases = [
+        {"model": "fcn", "phase": phase, "coupling": by} for phase, by in phases.items()
+    ]
+    assert told(runs(*cases, seeds=(0, 1))) == ["phase"]
+    couple = [{"model": "fcn", "phase": "couple", "coupling": by} for by in (0.0, 0.5)]
+    frame = runs(cases[0], *couple, seeds=(0, 1))
+    found = {f.name: f for f in swept.study(aggregate.tidy(frame)).fields}
+    assert list(found) == ["phase", "coupling"]
+    assert found["coupling"].values == ["0", ".5"]
+    severed = [{"model": "fcn", "vcp": p, "severing": "paper"} for p in (0.2, 0.5)]
+    whole = {"model": "fcn", "vcp": 0.0, "severing": "none"}
+    assert told(runs(whole, *severed, seeds=(0, 1))) == ["severed"]
+
+
 def test_what_diverged_everywhere_is_said_to():
     frame = by_rate(cnn=(0.8, 0.9, 0.95), fcn=(0.75, 0.8, 0.1), rings=(0.5, 0.6, 0.5))
     frame.loc[frame["model"] == "fcn", "status"] = "diverged"

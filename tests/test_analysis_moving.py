@@ -52,8 +52,8 @@ def test_the_page_says_that_the_last_epoch_counts():
     text = page(easy_first())
     first = section(text, "answer")
     assert (
-        "by val f1 at each run’s last epoch, since validation images change with the "
-        "epochs:" in first
+        "by validation f1 at each run’s last epoch, since validation images change "
+        "with the epochs:" in first
     )
     assert "99.0 %" not in text and "best epoch" not in text
     assert "no epoch is the best: the last stands there, too" in section(text, "tables")

@@ -6,9 +6,19 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import aggregate, curves, report, settings, statistics, study
+from ws_jax.analysis import (
+    aggregate,
+    comparable,
+    curves,
+    labels,
+    report,
+    settings,
+    statistics,
+    study,
+)
 from ws_jax.analysis import tables as plain_tables
 from ws_jax.analysis.checks import UNDECIDED
+from ws_jax.config import MOST
 from ws_jax.papers.ott2020 import gallery, judge, runs, tables
 from ws_jax.papers.ott2020.claims import CLAIMS
 from ws_jax.papers.ott2020.evidence import Evidence
@@ -289,3 +299,59 @@ def test_the_analysis_stands_without_papers():
     text = report.make_report(two_sweeps(), figures=False)
     # That it imports none of them is asked where reports are made in a new process.
     assert "Published numbers" not in text and "Medians" in text
+
+
+def test_a_held_out_part_is_no_test_part_and_no_layers_are_not_counted():
+    whole = {"num_folds": 1, "num_conv_layers": 0, "epochs": 2}
+    for split, said in (("holdout", "held-out part"), ("published", "test part")):
+        frame = study_frames.frame(
+            [study_frames.run_rows("own", **whole, **{"data.split": split})]
+        )
+        assert study.summary(frame)["folds"].tolist() == [said]
+        note = plain_tables.note(aggregate.tidy(frame))
+        assert note.startswith(f"Rate 1e-3, {said}.") and "layer" not in note
+        rows = study_frames.run_rows(**whole, **{"data.split": split})
+        (told,) = runs.left_out(study_frames.frame([rows]))
+        assert f"1 run: {said}, " in told and f"data.split {split} (" in told
+    parts = [whole, {**whole, "num_folds": 5}]
+    frames = [
+        study_frames.run_rows("own", sweep=f"{i}", **part, **{"data.split": split})
+        for i, (part, split) in enumerate(zip(parts, ("holdout", None), strict=True))
+    ]
+    cut = settings.parts(aggregate.tidy(study_frames.frame(frames)), ["num_folds"])
+    assert {words for words, _ in cut} == {"held-out part", "5 folds"}
+
+
+def test_sweeps_of_another_precision_are_told_apart_by_it():
+    made = {
+        name: study_frames.run_rows("own", epochs=2, sweep=name, **{
+            "execution.precision": name, "execution.chunk": chunk})
+        for chunk, name in enumerate(("highest", "high"))
+    }  # fmt: skip
+    rows = aggregate.tidy(study_frames.frame(list(made.values())))
+    said = {"execution.precision highest", "execution.precision high"}
+    assert set(rows["setting"]) == said
+    apart = comparable.apart(rows.assign(name=rows["sweep"]), "name", ("sweep",))
+    assert apart.startswith("execution.precision ") and "chunk" not in apart
+
+
+def test_the_largest_number_of_a_config_is_that_of_no_end():
+    runs = [
+        study_frames.run_rows("own", epochs=2, **{"train.phase.every": every})
+        for every in (10, MOST)
+    ]
+    rows = aggregate.tidy(study_frames.frame(runs))
+    said = {"train.phase.every 10", "train.phase.every never"}
+    assert set(rows["setting"]) == said
+    assert settings.word((MOST, 1.0)) == "(never, 1)"
+
+
+def test_measures_are_called_in_words():
+    names = ("val_top5", "top1", "test_acc", "val_f1", "valley")
+    assert [labels.metric(name) for name in names] == [
+        "Validation top-5 accuracy",
+        "top-1 accuracy",
+        "Test accuracy",
+        "Validation F1",
+        "valley",
+    ]

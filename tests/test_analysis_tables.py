@@ -66,7 +66,7 @@ def test_a_task_of_ones_own_has_its_metrics_in_tables_and_curves():
     # What the views keep is an error, too: no share, no percent.
     assert "| 55 [2 of 5 folds] | 0.3 [2" in text and "not evaluated" not in text
     (item,) = gallery.sweep_curves(regression())
-    assert "val error" in {place.get_ylabel() for place in item.draw().axes}
+    assert "Validation error" in {place.get_ylabel() for place in item.draw().axes}
 
 
 def test_second_half_and_start():

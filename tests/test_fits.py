@@ -58,6 +58,15 @@ class OfNothing(Classification):
     watched = "f1"
 
 
+@config("of_a_column")
+class OfColumn(Classification):
+    """A task whose watched metric has a number an output, of which there is one."""
+
+    def totals(self, outputs, targets, losses):
+        made = super().totals(outputs, targets, losses)
+        return {**made, "acc": made["acc"][:, None]}
+
+
 @pytest.mark.parametrize(
     ("measures", "message"),
     [
@@ -84,6 +93,11 @@ def test_a_column_says_one_thing(measures, message):
         ("task", OfTheBatch(), r"its losses of shape \(\) is not one entry an image"),
         ("task", OfOneClass(), "do not fit: .*incompatible shapes"),
         ("task", OfNothing(), "watches 'f1', which is none of its metrics: acc, loss"),
+        (
+            "task",
+            OfColumn(),
+            r"watches 'acc', which is of shape \(1,\), not one number",
+        ),
     ],
 )
 def test_outputs_suit_the_labels(part, value, message):

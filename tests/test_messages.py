@@ -16,7 +16,7 @@ from absl import flags
 from launchers import launched
 
 from ws_jax import cli
-from ws_jax.cli import helptext, main
+from ws_jax.cli import files, helptext, main
 from ws_jax.config import ConfigError, replace_field
 from ws_jax.engine import chunk, progress, study
 from ws_jax.engine.living import LivingRuns
@@ -72,6 +72,38 @@ def test_the_name_of_a_config(name):
 def test_ways_to_name_a_config(name):
     assert read(name) == read("configs/smoke.py")
     assert len(read("ott2020/mnist_quick").runs()) == 20
+
+
+BESIDE = {
+    "ownn4.py": "no config file ownn4.py: did you mean 'own4.py'",
+    "./own5.py": "did you mean 'own4.py'",
+    "own4": "no config file own4: did you mean 'own4.py'",
+    "mine/ownn6.py": "did you mean 'mine/own6.py'",
+    "smok": "no config file smok: did you mean 'smoke'",
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_the_name_of_a_config_in_ones_own_folder(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    for file in ("own4.py", "mine/own6.py"):
+        (tmp_path / file).write_text("def get_config():\n    pass\n")
+    (tmp_path / "ownn4_parts.py").write_text("SCALE = 2\n")
+    assert BESIDE[name] in said(name) and "parts" not in said(name)
+
+
+def test_configs_of_a_checkout_are_known_in_other_folders(tmp_path, monkeypatch):
+    whole = read("smoke")
+    monkeypatch.chdir(tmp_path)
+    assert read("smoke") == read("configs/smoke.py") == whole
+    own = tmp_path / "configs" / "smoke.py"
+    own.parent.mkdir()
+    own.write_text("def get_config():\n    return 3\n")
+    assert "configs/smoke.py: get_config() returns a int" in said("smoke")
+    own.unlink()
+    monkeypatch.setattr(files, "_PACKAGE", tmp_path / "ws_jax")
+    assert "smok.py: Known: none here, nor below configs/ (docs" in said("smok.py")
 
 
 FIELDS = {

@@ -14,8 +14,6 @@ from ws_jax.analysis import settings
 
 # Columns that can change a number and have no dot, beside those that every table has.
 _PLAIN = ("network", "task", "fold")
-# Sections of a config that change no number of a training.
-_NO_NUMBER = ("execution.", "sweep.")
 
 
 def apart(
@@ -38,7 +36,7 @@ def apart(
         rows have it. The others have no say in it.
     """
     told = [name for name in (*settings.USUAL, *_PLAIN) if name in rows.columns]
-    dotted = [c for c in rows.columns if "." in c and not c.startswith(_NO_NUMBER)]
+    dotted = [c for c in rows.columns if "." in c and settings.changes_numbers(c)]
     whole = tuple(name for name in named if name.endswith("."))
     runs = _with_acting_patience(rows)
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
@@ -23,6 +24,7 @@ METRICS = {
     "cos_1": "Cosine distance, r = 1",
     "cos_4": "Cosine distance, r = 4",
 }
+_PARTS = {"val": "Validation", "test": "Test"}
 # Over a narrow panel.
 SHORT_METRICS = {
     "acc": "Training",
@@ -45,8 +47,24 @@ MODELS = {"cnn": "CNN", "fcn": "FCN"}
 
 
 def metric(name: str) -> str:
-    """Returns what a measure is called, a column of ours or any other."""
-    return METRICS.get(name, name.replace("_", " "))
+    """Returns what a measure is called, a column of ours or any other.
+
+    Example:
+      >>> metric("val_acc"), metric("val_top5"), metric("test_f1"), metric("snr_stem")
+      ('Validation accuracy', 'Validation top-5 accuracy', 'Test F1', 'snr stem')
+    """
+    if name in METRICS:
+        return METRICS[name]
+    part, _, rest = name.partition("_")
+    if part in _PARTS and rest:
+        return f"{_PARTS[part]} {_score(rest)}"
+    return _score(name)
+
+
+def _score(name: str) -> str:
+    if top := re.fullmatch(r"top(\d+)", name):
+        return f"top-{top[1]} accuracy"
+    return {"acc": "accuracy", "f1": "F1"}.get(name, name.replace("_", " "))
 
 
 def short_metric(name: str) -> str:

@@ -55,6 +55,8 @@ class Paper:
       named: returns tidy results in which `setting` calls its networks as its figures
         do.
       comparisons: sets tidy results beside other numbers of the paper.
+      method: how its claims are judged, beyond what holds for all papers: what is read
+        of a run, and how intervals are made; in sentences.
       concerns: whether it has anything to say of tidy results; if not, a page does not
         name it.
       kernels: lists pictures of kernels in the checkpoints that folders hold.
@@ -80,6 +82,7 @@ class Paper:
     words_of: Callable[[pd.DataFrame], Sequence[tuple[str, str]]] = lambda rows: ()
     named: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows
     comparisons: Callable[[pd.DataFrame], list[Comparison]] = lambda rows: []
+    method: str = ""
     concerns: Callable[[pd.DataFrame], bool] = lambda rows: True
     kernels: Callable[[Sequence[str | os.PathLike]], list[Item]] = lambda folders: []
     beside: Callable[[Sequence[str | os.PathLike]], list[Item]] = lambda folders: []

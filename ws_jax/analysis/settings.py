@@ -12,9 +12,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import copies, labels
+from ws_jax.config import MOST
 
 # The columns that every table has, as far as they change numbers.
 USUAL = [
@@ -45,8 +47,9 @@ SETTING = [
     "setting",
     "epochs",
 ]
-# Sections of a config that change no number of a training.
+# Sections of a config that change no number of a training, but for one field.
 _NO_NUMBER = ("execution.", "sweep.")
+_ROUNDED = "execution.precision"
 JOINED = 0  # in the column `epochs`: lengths of training were not to tell runs apart
 
 
@@ -102,7 +105,7 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
     sweep whose other runs have one; in a table without the column it has the default.
     A field that a usual column, or one before it, tells is left out.
     """
-    dotted = [n for n in rows.columns if "." in n and not n.startswith(_NO_NUMBER)]
+    dotted = [n for n in rows.columns if "." in n and changes_numbers(n)]
     varied = [name for name in dotted if len(set(map(repr, rows[name]))) > 1]
     found: dict[str, pd.Series] = {}
     if not varied:
@@ -122,6 +125,16 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
             told[name] = values
             found[name] = values.where(~lacks, "")
     return found
+
+
+def changes_numbers(name: str) -> bool:
+    """Returns whether a field, by its dotted name, can change numbers of a training.
+
+    Example:
+      >>> changes_numbers("execution.chunk"), changes_numbers("execution.precision")
+      (False, True)
+    """
+    return name == _ROUNDED or not name.startswith(_NO_NUMBER)
 
 
 _LACKS = "no such field"
@@ -145,6 +158,8 @@ def word(value: Any) -> str:
     Example:
       >>> word((32, 64.0)), word(1e-4), word(())
       ('(32, 64)', '0.0001', 'none')
+
+    The largest number of a config is that of no end: `never`.
     """
     if isinstance(value, str):
         return "none" if value == "()" else value
@@ -152,6 +167,8 @@ def word(value: Any) -> str:
         return word(f"({', '.join(map(word, value))})")
     if value is None or value != value:
         return ""
+    if value == MOST:
+        return "never"
     return str(value) if isinstance(value, bool) else f"{value:.6g}"
 
 
@@ -189,9 +206,9 @@ def in_words(values: Mapping[str, Any], keys: Iterable[str] = SETTING) -> str:
     for key in keys:
         value = values[key]
         text = {
-            "num_conv_layers": lambda v: labels.count(v, "layer"),
+            "num_conv_layers": lambda v: labels.count(v, "layer") if v else "",
             "learning_rate": lambda v: f"rate {labels.level(v)}",
-            "num_folds": lambda v: f"{v:.0f} folds" if v > 1 else "test part",
+            "num_folds": lambda v: cut(v, values.get("data.split")),
             "optimizer": str,
             "phase": lambda v: f"phase {v}",
             "coupling": lambda v: f"coupling {labels.level(v)}",
@@ -204,6 +221,32 @@ def in_words(values: Mapping[str, Any], keys: Iterable[str] = SETTING) -> str:
     return ", ".join(parts)
 
 
+# What validates where the data are not cut in folds.
+_PARTS = {"published": "test part", "holdout": "held-out part"}
+
+
+def cut(num_folds: float | np.integer, split: Any) -> str:
+    """Says how data are cut, or what part of them validates.
+
+    Args:
+      num_folds: into which they are cut; 1 if they are not.
+      split: their split's name; nothing where it is not known.
+
+    Example:
+      >>> cut(5, None), cut(1, "holdout"), cut(1, "by_writer"), cut(1, None)
+      ('5 folds', 'held-out part', 'by_writer', 'one split')
+    """
+    if num_folds > 1:
+        return f"{num_folds:.0f} folds"
+    return _PARTS.get(split, split) if isinstance(split, str) else "one split"
+
+
+def cuts(rows: pd.DataFrame) -> pd.Series:
+    """Says the same of each row."""
+    split = rows.get("data.split", pd.Series(None, rows.index, dtype="object"))
+    return pd.Series(map(cut, rows["num_folds"], split), rows.index, dtype="str")
+
+
 def of_model(values: Mapping[str, Any], rows: pd.DataFrame) -> str:
     """Says a setting of one model's rows, without what the model does not have."""
     lacks = (rows["sharing"] == "full").all()
@@ -212,7 +255,7 @@ def of_model(values: Mapping[str, Any], rows: pd.DataFrame) -> str:
         for key, value in values.items()
         if not lacks or key not in _OF_FREE_KERNELS or value != _OF_FREE_KERNELS[key]
     ]
-    return in_words(values, keys)
+    return in_words(rows.iloc[0].to_dict() | dict(values), keys)
 
 
 def parts(
@@ -240,7 +283,8 @@ def parts(
         ]
         guests = [other for other in guests if (own["sharing"] != "full").any()]
         placed |= set(guests)
-        words = in_words(dict(zip(telling, values, strict=True)), telling)
+        first = own.iloc[0].to_dict() | dict(zip(telling, values, strict=True))
+        words = in_words(first, telling)
         found.append((values, words, pd.concat([own, *(shared[g] for g in guests)])))
     result = []
     for values, words, own in found:

@@ -193,7 +193,7 @@ def verdicts(rows: pd.DataFrame, found: Sequence[Standing]) -> str:
         if filled and not standing.data:
             text = f"<p>None of its claims can be judged on these runs.</p>{text}"
         else:
-            text += verdict_cards.section(standing.verdicts)
+            text += verdict_cards.section(standing.verdicts, standing.paper.method)
         parts.append((f"<h3>{page.escape(standing.paper.citation)}</h3>", text))
     return "".join(head * (len(parts) > 1) + text for head, text in parts)
 

@@ -145,7 +145,8 @@ def _folds(rows: pd.DataFrame) -> str:
     parts = []
     for count, own in rows.groupby("num_folds"):
         found = own["fold"].nunique()
-        parts.append(f"{found} of {count}" if count > 1 else "test part")
+        whole = dict.fromkeys(settings.cuts(own))
+        parts += [f"{found} of {count}"] if count > 1 else list(whole)
     return ", ".join(parts)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, settings
-from ws_jax.config import MOST
 
 # Names of the usual columns, in the order in which a table has them.
 _NAMES = {
@@ -29,6 +28,7 @@ _NAMES = {
     "coupling": "coupling",
     "epochs": "most epochs",
 }
+_SPLIT, _KINDS = "data.split", "transforms.kinds"  # which usual columns tell, too
 _REST = re.compile(r"(?:^|, )((?:sweep|cell) .*)$")
 
 
@@ -81,18 +81,12 @@ def _of_rows(values: pd.Series, training: pd.Series) -> pd.Series:
 
 def _fields(rows: pd.DataFrame) -> list[Field]:
     """The same for one row of each run."""
-    found = []
-    for column, name in _NAMES.items():
-        shown = _usual(rows, column)
-        if column == "aug_type" and set(shown[rows["aug"] == 0]) <= {"none"}:
-            # Of one kind the level says all, 0 being none of it.
-            shown = shown.where(rows["aug"] > 0, "")
-        if shown[shown != ""].nunique() > 1:
-            found.append(Field(name, column, shown, _numbers(rows[column], shown)))
     own = settings.differing_fields(rows)
     own = {c: words for c, words in own.items() if not _is_told_by_parts(words, c, own)}
+    usual = _usual_fields(rows, own)
+    found = list(usual.values())
+    own = _untold(rows, own, usual)
     for column, words in own.items():
-        words = _unlimited(rows[column], words)
         name = _short(column, list(own))
         found.append(Field(name, column, words, _numbers(rows[column], words)))
     rest = rows["setting"].str.extract(_REST)[0].fillna("")
@@ -114,9 +108,52 @@ def _is_told_by_parts(words: pd.Series, column: str, own: Collection[str]) -> bo
     )
 
 
-def _unlimited(values: pd.Series, words: pd.Series) -> pd.Series:
-    """Says `never` of the largest number of a config, which is that of no end."""
-    return words.where(pd.to_numeric(values, errors="coerce") != MOST, "never")
+def _usual_fields(rows: pd.DataFrame, own: Mapping[str, pd.Series]) -> dict[str, Field]:
+    """Returns the usual columns in which rows differ, as fields.
+
+    Args:
+      rows: tidy.
+      own: the dotted fields in which they differ, in words.
+    """
+    found = {}
+    for column, name in _NAMES.items():
+        shown = _usual(rows, column)
+        if column == "aug_type" and set(shown[rows["aug"] == 0]) <= {"none"}:
+            # Of one kind the level says all, 0 being none of it.
+            shown = shown.where(rows["aug"] > 0, "")
+        if shown[shown != ""].nunique() > 1:
+            found[column] = Field(name, column, shown, _numbers(rows[column], shown))
+    if "num_folds" in found and _SPLIT in own:  # which has one fold if not cut in folds
+        cut = settings.cuts(rows)
+        found["num_folds"] = Field("split", "num_folds", cut, None)
+    return found
+
+
+def _untold(
+    rows: pd.DataFrame, own: Mapping[str, pd.Series], usual: Collection[str]
+) -> dict[str, pd.Series]:
+    """Leaves out of dotted fields what usual ones tell, which would be no value's else.
+
+    A list of all transforms tells again which of them draw; what is left of it are
+    those that draw nothing, normalisation say.
+    """
+    found = dict(own)
+    if "num_folds" in usual:
+        found.pop(_SPLIT, None)
+    if "aug_type" in usual and _KINDS in found:
+        kinds = rows[_KINDS].where(rows[_KINDS].notna(), rows["aug_type"])
+        pairs = zip(kinds, rows["aug_type"], strict=True)
+        rest = pd.Series([_without(*pair) for pair in pairs], rows.index)
+        both = rows[["aug_type"]].assign(rest=rest, kinds=kinds)
+        if (both.groupby(["aug_type", "rest"])["kinds"].nunique() == 1).all():
+            found[_KINDS] = rest
+    return {c: w for c, w in found.items() if w[w != ""].nunique() > 1}
+
+
+def _without(kinds: str, left_out: str) -> str:
+    """Returns the kinds of transforms, joined by a plus, that are not among others."""
+    others = left_out.split("+")
+    return "+".join(k for k in kinds.split("+") if k not in others) or "none"
 
 
 def _usual(rows: pd.DataFrame, column: str) -> pd.Series:
@@ -127,7 +164,11 @@ def _usual(rows: pd.DataFrame, column: str) -> pd.Series:
     if column == "aug_type":
         return values.map(lambda v: "none" if v == "none" else labels.kind(v))
     lacks = pd.Series(column == "num_conv_layers", rows.index) & (values == 0)
-    if column in ("init", "phase", "coupling", "severing"):
+    if column == "severing":
+        lacks = rows["vcp"] == 0
+    if column == "coupling":  # of the phases that have it; others tell it by their name
+        lacks = values.groupby(rows["phase"]).transform("nunique") == 1
+    if column in ("init", "phase"):
         lacks = (rows["sharing"] == "full") & values.isin(["none", "paper", 0])
     if column in ("aug", "vcp", "coupling"):
         return values.map(labels.level).where(~lacks, "")

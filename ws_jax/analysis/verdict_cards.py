@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from ws_jax.analysis import checks, labels, page
 from ws_jax.analysis.verdicts import Verdict
 
-_METHOD = """<p>Only the paper’s runs count, those of one length and setting at a time,
-each fold with the mean over the second half of its epochs (with the last epoch for
-distances). A check passes if the whole 95 % interval of the mean over folds lies on the
-claim’s side of a threshold, fails if all of it lies on the other, and is open
-otherwise, or when runs are missing, too short, not settled or under way. Short runs
-may pass but not fail; where a run diverged or several folds lack, the others may fail
-but not pass.
-Effect d is the mean difference over its standard deviation between folds. Intervals are
-those of the corrected resampled t-test (Nadeau and Bengio 2003), since folds share
-training images: with five folds the mean ± 1.86 standard deviations.</p>
-<p>Five folds show differences that are clearly larger than the spread between folds,
-and no smaller ones. They cannot tell the luck of a start from the difficulty of a fold,
-and nothing here is corrected for the number of checks.</p>"""
+_METHOD = """Only the paper’s runs count, those of one length and setting at a time. A
+check passes if the whole 95 % interval of the mean over {over} lies on the claim’s side
+of a threshold, fails if all of it lies on the other, and is open otherwise, or when
+runs are missing, too short, not settled or under way. Short runs may pass but not fail;
+where a run diverged or several {over} lack, the others may fail but not pass. Effect d
+is the mean difference over its standard deviation between {over}. Nothing is corrected
+for the number of checks."""
 
 
-def section(verdicts: Sequence[Verdict]) -> str:
+def section(verdicts: Sequence[Verdict], method: str = "") -> str:
     """Returns the overview, the cards and how claims are judged, as HTML.
 
-    A data set and reading without any run is named, not shown.
+    What has no numbers is named, not shown: a data set and reading without any run, and
+    a claim for which the runs at hand are not enough.
+
+    Args:
+      verdicts: of a paper.
+      method: what it reads of a run, and how its intervals are made, in sentences.
     """
     known = [v for v in verdicts if has_numbers(v)]
     if not known:
@@ -39,13 +38,50 @@ def section(verdicts: Sequence[Verdict]) -> str:
             + page.folded("What they need", _needs(verdicts))
         )
     places = {_where(v) for v in known}
-    empty = dict.fromkeys(_where(v) for v in verdicts if _where(v) not in places)
-    note = f'<p class="note">No runs: {"; ".join(empty)}.</p>' if empty else ""
     tried = [v for v in verdicts if _where(v) in places]
+    rest = [v for v in verdicts if _where(v) not in places]
     numbers = sorted({v.claim.number for v in tried})
     cards = [_card([v for v in tried if v.claim.number == n]) for n in numbers]
-    method = page.folded("How claims are judged", _METHOD)
-    return f"{_overview(tried)}{note}{method}{''.join(cards)}"
+    over = _over(check for verdict in known for check in verdict.checks)
+    words = [_METHOD.format(over=over.lower()), *filter(None, [method])]
+    told = "".join(f"<p>{page.escape(text)}</p>" for text in words)
+    folded = page.folded("How claims are judged", told)
+    return f"{_overview(tried)}{_absent(rest, tried)}{folded}{''.join(cards)}"
+
+
+def _absent(rest: Sequence[Verdict], tried: Sequence[Verdict]) -> str:
+    """Names what has no numbers: claims, where other claims have some, and places."""
+    runs = {_runs(v) for v in tried}
+    shown = {v.claim.number for v in tried}
+    claims: dict[int, list[Verdict]] = {}
+    for verdict in rest:
+        if _runs(verdict) in runs or verdict.claim.number not in shown:
+            claims.setdefault(verdict.claim.number, []).append(verdict)
+    notes = []
+    for number, found in sorted(claims.items()):
+        own = [v for v in found if _runs(v) in runs]
+        where = map(_where, own) if own else (labels.data(v.data) for v in found)
+        claim = found[0].claim
+        notes.append(
+            f"Claim {number}, “{claim.title}”, has no numbers on "
+            f"{'; '.join(dict.fromkeys(where))}. Needs {claim.needs}."
+        )
+    empty = dict.fromkeys(_where(v) for v in rest if _runs(v) not in runs)
+    notes += [f"No runs: {'; '.join(empty)}."] if empty else []
+    return "".join(f'<p class="note">{page.escape(text)}</p>' for text in notes)
+
+
+def _runs(verdict: Verdict) -> tuple:
+    """What runs a verdict is on: some claims cut them further, by a setting."""
+    return verdict.data, verdict.semantics, verdict.init, verdict.epochs
+
+
+def _over(found: Iterable[checks.Check]) -> str:
+    """Returns what means are over, `Folds` or `Seeds`, as the head of a column."""
+    found = list(found)
+    kinds = {check.over for check in found if check.found.folds}
+    kinds = kinds or {check.over for check in found}
+    return " or ".join(f"{kind}s" for kind in sorted(kinds)).capitalize()
 
 
 def has_numbers(verdict: Verdict) -> bool:
@@ -92,7 +128,7 @@ def _card(verdicts: Sequence[Verdict]) -> str:
         chip = page.chip(checks.UNDECIDED)
         findings = f'<div class="finding">{chip}<p>Needs {claim.needs}.</p></div>'
     elif absent:
-        text = f"{'; '.join(absent)}: no runs. Needs {claim.needs}."
+        text = f"{'; '.join(absent)}: no numbers. Needs {claim.needs}."
         findings += f'<div class="finding soft">{page.escape(text)}</div>'
     section_name = claim.section
     if section_name[0].isdigit():
@@ -119,7 +155,7 @@ def _finding(verdict: Verdict) -> str:
 
 
 def _checks(verdict: Verdict) -> str:
-    rows = []
+    rows, over = [], _over(verdict.checks)
     for check in verdict.checks:
         found = check.found
         rows.append(
@@ -133,7 +169,7 @@ def _checks(verdict: Verdict) -> str:
                 "Asked for": check.asked,
                 "Paper": _number(check.show(check.published)),
                 "Effect d": _effect(check),
-                "Folds": found.folds,
+                over: found.folds,
                 "Amiss": checks.said(check.amiss) or "–",
                 "Epochs": check.epochs,
             }
@@ -144,7 +180,7 @@ def _checks(verdict: Verdict) -> str:
         "Asked for",
         "Paper",
         "Effect d",
-        "Folds",
+        over,
         "Epochs",
     )
     return page.words_table(pd.DataFrame(rows), numbers, markup=("Outcome",))

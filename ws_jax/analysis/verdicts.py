@@ -92,15 +92,8 @@ class Verdict:
         numbers give where they give something else, and what makes the runs smaller or
         larger than the paper's.
         """
-        count = sum(check.outcome == HOLDS for check in self.checks)
-        total = len(self.checks)
-        lead = {
-            HOLDS: f"All {total} checks pass, the closest being: ",
-            FAILS: f"{count} of {total} checks pass; this one does not: ",
-            UNDECIDED: f"{count} of {total} checks pass; this one is open: ",
-        }
         decisive = self.decisive
-        text = (lead[self.outcome] if total > 1 else "") + decisive.sentence
+        text = self._lead + decisive.sentence
         others = [check for check in self.checks if check is not decisive]
         amiss = dict.fromkeys(words for check in others for words in check.amiss)
         amiss = [words for words in amiss if words not in decisive.amiss]
@@ -111,6 +104,28 @@ class Verdict:
         return text + (
             f" Otherwise than in the paper: {self.scale}." if self.scale else ""
         )
+
+    @property
+    def _lead(self) -> str:
+        """Counts the checks by outcome, before one of them; empty if there is one."""
+        outcomes = [check.outcome for check in self.checks]
+        total, count = len(outcomes), outcomes.count
+        if total == 1:
+            return ""
+        if self.outcome == HOLDS:
+            return f"All {total} checks pass, the closest being: "
+        text = f"{count(HOLDS)} of {total} checks pass"
+        if count(HOLDS) == total - 1:
+            word = {FAILS: "does not", UNDECIDED: "is open"}[self.outcome]
+            return f"{text}; this one {word}: "
+        for outcome, one, several in (
+            (FAILS, "fails", "fail"),
+            (UNDECIDED, "is open", "are open"),
+        ):
+            number = count(outcome)
+            text += f", {number} {one if number == 1 else several}" if number else ""
+        first = "the one that fails" if count(FAILS) else "one of them"
+        return f"{text}; {'the clearest' if count(FAILS) > 1 else first}: "
 
 
 def to_frame(verdicts: Sequence[Verdict]) -> pd.DataFrame:

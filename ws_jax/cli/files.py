@@ -108,8 +108,12 @@ def find_config(name: str) -> Path:
         raise ConfigError(f"{name} is a folder: {nearest(name, known, most=12)}")
     bare = not name.endswith(".py")
     wanted = Path(name).parts if bare else Path(name).parts[-1:]
-    files = [path for root in _roots() for path in sorted(root.rglob("*.py"))]
-    found = [p for p in files if _ends(p.with_suffix("") if bare else p, wanted)]
+    found: list[Path] = []
+    for root in _roots():  # those that stand here come before those that were brought
+        files = sorted(root.rglob("*.py"))
+        found += [p for p in files if _ends(p.with_suffix("") if bare else p, wanted)]
+        if found:
+            break
     if bare and len(found) == 1:
         return found[0]
     listed = " or ".join(map(str, found))
@@ -121,9 +125,17 @@ def find_config(name: str) -> Path:
 
 
 def known_configs(name: str = "") -> str:
-    """Returns a hint that names the configs there are, that closest to `name` first."""
+    """Returns a hint that names the configs there are, that closest to `name` first.
+
+    Those are the configs that go by a name, and what stands in the folder of the file
+    that was asked for.
+    """
     bare = bool(name) and not name.endswith(".py")
-    known = (path.stem if bare else str(path) for path in config_files())
+    known = [path.stem if bare else str(path) for path in config_files()]
+    beside = sorted(Path(name).parent.glob("*.py"))
+    known += [str(path) for path in beside if _makes_config(path)]
+    if not known:
+        return "Known: none here, nor below configs/ (docs/extending.md shows one)"
     return nearest(name, known, most=12)
 
 
@@ -133,12 +145,24 @@ def config_files() -> list[Path]:
         path
         for root in _roots()
         for path in sorted(root.rglob("*.py"))
-        if "get_config" in path.read_text(errors="replace")
+        if _makes_config(path)
     ]
 
 
+def _makes_config(path: Path) -> bool:
+    try:
+        return "get_config" in path.read_text(errors="replace")
+    except OSError:
+        return False
+
+
 def _roots() -> list[Path]:
-    return [r for r in (Path("configs"), _PACKAGE / "configs") if r.is_dir()]
+    """Returns the folders of configs: here, of a wheel, of an editable install."""
+    roots = [Path("configs"), _PACKAGE / "configs"]
+    if (_PACKAGE.parent / "pyproject.toml").is_file():
+        roots.append(_PACKAGE.parent / "configs")
+    found = {root.resolve(): root for root in reversed(roots) if root.is_dir()}
+    return list(reversed(found.values()))
 
 
 def _ends(path: Path, wanted: tuple[str, ...]) -> bool:

@@ -121,6 +121,13 @@ def _check_names(program: Program, params: Any, totals: dict[str, Any]) -> None:
         f"task {task.kind} watches {task.watched!r}, which is none of its metrics: "
         f"{', '.join(name for name in made if f'val_{name}' in made)}",
     )
+    shapes = ", ".join(f"{name} {t.shape}" for name, t in totals.items())
+    require(
+        not np.ndim(made[task.watched]),
+        f"task {task.kind} watches {task.watched!r}, which is of shape "
+        f"{np.shape(made[task.watched])}, not one number: its totals for two images "
+        f"are of shapes {shapes}; that of one number is (2,)",
+    )
     taken = dict.fromkeys((*RUN_COLUMNS, *_OWN), "a column that tells of the run")
     filled = [(f"task {task.kind}", name) for name in made]
     filled += [(f"evaluation.views.{v.kind}", v.kind) for v in run.evaluation.views]

@@ -126,9 +126,10 @@ def _usual_departures(rows: pd.DataFrame, data: str, but: Collection[str]) -> pd
         if name in but:
             continue
         wrong = rows[name] != wanted
-        for value in rows.loc[wrong, name].unique():
-            one = settings.in_words({name: value}, [name])
-            words = words.where(rows[name] != value, words + f", {one}")
+        named = {v: settings.in_words({name: v}, [name]) for v in rows[name].unique()}
+        said = settings.cuts(rows) if name == "num_folds" else rows[name].map(named)
+        said = said.astype("str")
+        words = words.where(~wrong | (said == ""), words + ", " + said)
     kinds = rows["aug_type"]
     if "transforms.kinds" in rows.columns:
         # Those that draw nothing, normalisation say, are told here only.

@@ -24,6 +24,13 @@ mean of a network’s runs ({}). Colours tell depth and width. Empty squares: ev
 has a kernel of its own; other signs: templates, by their number."""
 _MAPS = """Absolute cosine of the coefficients of each two layers of a stage that share
 templates, in the network’s order; means over runs. Epoch 0 is before training."""
+_METHOD = """Accuracy is that of each run’s best validation epoch: of the test images,
+where these were scored. Similarities are those of the last epoch. F1 on shortest paths
+is the mean over all epochs for how fast networks learn, over the second half for how
+far they carry. Differences are of the same seed, and intervals those of the ordinary
+t-test over seeds. On images all seeds see one split, so that intervals tell the luck of
+a start, and nothing of what other images would give. The paper’s tables were not at
+hand: thresholds are ours."""
 _IMAGES = {"test_acc": "test", "val_acc": "validation"}
 
 
@@ -55,6 +62,7 @@ PAPER = Paper(
     citation=claims.CITATION,
     data=("cifar10", "cifar100"),
     verdicts=lambda rows: claims.judge(rows) + path_page.judge(rows),
+    method=_METHOD,
     tables=lambda rows: [],
     figures=items,
     left_out=left_out,
