@@ -110,19 +110,17 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
     found: dict[str, pd.Series] = {}
     if not varied:
         return found
-    told = {
-        name: column_in_words(rows[name])
-        for name in [*USUAL, "fold", "seed", "sharing"]
-    }
+    usual = [*USUAL, "fold", "seed", "sharing"]
+    told = [column_in_words(rows[name]).to_numpy(object) for name in usual]
     table = [rows["sweep"], copies.folders(rows)]
     for name in varied:
         said = column_in_words(rows[name])
         elsewhere = (said != "").groupby(table).transform("any")
         lacks = ((said == "") & elsewhere).groupby(rows["cell"]).transform("any")
         values = _with_default(said.where(~lacks, _LACKS), rows["cell"])
-        known = values[~lacks]
-        if known.nunique() > 1 and not _is_told(known, _among(told, known.index)):
-            told[name] = values
+        words, has = values.to_numpy(object), ~lacks.to_numpy(bool)
+        if len(set(words[has])) > 1 and not _is_told(words[has], told, has):
+            told.append(words)
             found[name] = values.where(~lacks, "")
     return found
 
@@ -138,10 +136,6 @@ def changes_numbers(name: str) -> bool:
 
 
 _LACKS = "no such field"
-
-
-def _among(columns: Mapping[str, pd.Series], index: pd.Index) -> list[pd.Series]:
-    return [c if len(c) == len(index) else c.loc[index] for c in columns.values()]
 
 
 def column_in_words(values: pd.Series) -> pd.Series:
@@ -184,13 +178,20 @@ def _with_default(values: pd.Series, cell: pd.Series) -> pd.Series:
     return values.where(values != "", default)
 
 
-def _is_told(values: pd.Series, columns: Iterable[pd.Series]) -> bool:
-    """Returns whether a usual column says the same wherever it says anything."""
-    silent = values == "by default"
+def _is_told(words: np.ndarray, columns: list[np.ndarray], rows: np.ndarray) -> bool:
+    """Returns whether a usual column says the same wherever it says anything.
+
+    Args:
+      words: of a field, of the rows that have it; not of one kind alone.
+      columns: words of others, of all rows.
+      rows: a truth value of each row: whether it has the field.
+    """
+    silent = words == "by default"
     for column in columns:
-        speaks = (column != "none") & ~silent
-        same = speaks.any() and (values[speaks] == column[speaks]).all()
-        if same and not column[silent].isin(values[speaks]).any():
+        other = column[rows]
+        speaks = (other != "none") & ~silent
+        same = speaks.any() and (words[speaks] == other[speaks]).all()
+        if same and not set(other[silent]) & set(words[speaks]):
             return True
     return False
 
