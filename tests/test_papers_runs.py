@@ -10,6 +10,7 @@ from ws_jax import names
 from ws_jax.analysis import aggregate
 from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.config import leaves, replace_field, rules
+from ws_jax.models import ResNet
 from ws_jax.optimizers import SGD, Cosine
 from ws_jax.papers.ott2020 import axes, judge, presets, runs, tables
 from ws_jax.papers.ott2020.evidence import Evidence
@@ -203,6 +204,15 @@ def test_every_term_of_the_loss_is_told():
             run = replace_field(base_run(), "task.terms", (cls(strength=0.1),))
             (text,) = left_out(run)
             assert kind in text
+
+
+def test_of_another_network_only_that_it_is_another_is_told():
+    """Layers of the paper's default network were told of a residual network."""
+    run = presets.mnist("made", folds=(0,)).runs()[0]
+    rows = aggregate.tidy(table_of(dataclasses.replace(run, network=ResNet(width=2))))
+    (text,) = runs.departures(rows, "mnist").unique()
+    assert "network resnet (the paper: convnet)" in text and "network.width 2" in text
+    assert "network.features" not in text and "network.kernel_sizes" not in text
 
 
 def test_a_view_that_is_not_looked_at_tells_nothing():

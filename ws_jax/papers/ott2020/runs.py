@@ -171,7 +171,12 @@ def _field_departures(
 
 
 def _is_there(name: str, seen: pd.DataFrame, rows: pd.DataFrame) -> list[bool]:
-    """Marks the runs that have the part a field is of; of views those with a value."""
+    """Marks the runs that have the part a field is of; of views those with a value.
+
+    Another network has no layers as the paper's are told: that it is another says all.
+    """
+    if name.startswith("network.") and "network" in rows.columns:
+        return list(settings.column_in_words(rows["network"]).isin(["", "convnet"]))
     *_, owner, kind, _ = ("", "", *name.split("."))
     if owner != "views":
         return [True] * len(rows)
