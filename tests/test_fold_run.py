@@ -20,6 +20,7 @@ from ws_jax.folding.begun import score
 from ws_jax.folding.loops import Rule, read_rules
 from ws_jax.folding.report import add_folding, check_report
 from ws_jax.folding.run import fold_run
+from ws_jax.measure import layer_similarity
 from ws_jax.models import WideResNet
 from ws_jax.optimizers import SGD
 from ws_jax.papers.savarese2019 import foldings
@@ -104,6 +105,21 @@ def test_scores_before_are_those_of_the_results(trained, tmp_path):
     frame = results.read(tmp_path / "threshold_0")
     assert list(frame["epoch"]) == [0] and frame["status"].iloc[0] == "finished"
     np.testing.assert_allclose(frame["val_acc"], all_tied["after"]["val_acc"])
+    # What is said of kernels is true of those before and after.
+    before = load_run(workdir, run=name)["params"]
+    for stage, similar in enumerate(report["similarity"]):
+        own = before[f"stage_{stage}_block_1"]
+        rows = [own[layer]["coefficients"] for layer in ("conv_0", "conv_1")]
+        np.testing.assert_allclose(similar, layer_similarity(np.stack(rows)), atol=1e-5)
+        mixed = np.tensordot(rows, before[f"stage_{stage}_bank"]["templates"], axes=1)
+        params = variables["params"]
+        loop = params[f"stage_{stage}_loop"]["block"]
+        for number, kernel in enumerate(mixed):
+            scale = loop[f"conv_{number}"]["coefficients"][0]
+            lost = kernel - scale * params[f"stage_{stage}_kernels"][0]
+            change = np.linalg.norm(lost) / np.linalg.norm(kernel)
+            assert all_tied["change"][stage][number] == pytest.approx(change, abs=1e-5)
+            assert none["change"][stage][number] < 1e-6
 
 
 def test_a_table_that_a_kill_left_unwritten_is_written(trained, tmp_path):
@@ -213,6 +229,7 @@ def test_the_launcher_folds_and_refuses_in_one_line(trained, tmp_path):
 
 OWN = """
 from ws_jax.config import config
+from ws_jax.measure import layer_similarity
 from ws_jax.models import WideResNet
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.transforms import Transform

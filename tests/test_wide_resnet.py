@@ -209,10 +209,10 @@ def test_with_a_template_a_layer_training_is_that_of_a_wrn():
 
         @jax.jit
         def move(params, state):
-            grads = jax.grad(loss)(params)
+            value, grads = jax.value_and_grad(loss)(params)
             updates, state = rule.update(grads, state, params)
             new = jax.tree.map(lambda p, u: p - 0.01 * u, params, updates)
-            return frozen(new), state
+            return frozen(new), state, value, frozen(grads)
 
         return move
 
@@ -222,15 +222,16 @@ def test_with_a_template_a_layer_training_is_that_of_a_wrn():
     )
     states = rule.init(shared), rule.init(own)
     for _ in range(3):
-        shared, first = moves[0](shared, states[0])
-        own, second = moves[1](own, states[1])
+        shared, first, loss, slopes = moves[0](shared, states[0])
+        own, second, own_loss, own_slopes = moves[1](own, states[1])
         states = first, second
-        want = own["stage_1_block_1"]["conv_1"]["kernel"]
-        got = shared["stage_1_bank"]["templates"][1]
-        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(
-        shared["output"]["kernel"], own["output"]["kernel"], rtol=1e-3, atol=1e-5
-    )
+        np.testing.assert_allclose(loss, own_loss, rtol=1e-5)
+        # What the templates are and how they slope, as kernels of the layers.
+        for got, want in ((slopes, own_slopes), (shared, own)):
+            got = unshared(got, network)
+            assert jax.tree.structure(got) == jax.tree.structure(want)
+            for a, b in zip(*map(jax.tree.leaves, (got, want)), strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize(
