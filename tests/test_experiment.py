@@ -51,8 +51,8 @@ def test_results_have_a_row_for_every_run_and_epoch(done):
     known = [*results.COLUMNS, *identity]
     assert list(frame.columns[: len(known)]) == known
     # Fields that are not at their default, by name.
-    *fields, last = frame.columns[len(known) :]
-    assert last == "data.fingerprint"  # of the record
+    *fields, fingerprint, folder = frame.columns[len(known) :]
+    assert (fingerprint, folder) == ("data.fingerprint", "folder")  # of the record
     assert fields == sorted(fields) and all("." in name for name in fields)
     assert set(frame["train.batch_size"]) == {16}
     counts = frame.groupby(["model", "aug", "fold"])["epoch"].agg(list)

@@ -389,7 +389,8 @@ def test_a_phase_that_never_acts_is_refused(fields, message):
 
 
 def test_a_sweep_asks_phases_whether_they_ever_act():
-    network = ConvNet(features=(2,), sharing="free")
+    sizes = {"features": (2,), "kernel_sizes": (3,), "strides": (2,)}
+    network = ConvNet(**sizes, sharing="free")
     data = Data("synthetic:60x10x10x1")
     sweep = Sweep("never", Run(data=data, network=network), {})
     axes = {"train.phase": (GroupMean(),), "train.phase.every": (2, 10_000)}

@@ -49,7 +49,7 @@ def test_a_claim_that_lacks_runs_is_named_with_what_it_needs():
     unshifted = made(few, options={"padding": 0}).assign(sweep="other")
     text = words(claims.judge(pd.concat([made(few), unshifted], ignore_index=True)))
     needs = "Claim 4, “Translated data help, and leave a gap”, has no numbers on "
-    needs += "CIFAR-10, paper semantics, 20 epochs, validation images scored. Needs "
+    needs += "CIFAR-10, paper semantics, 100 epochs, validation images scored. Needs "
     assert needs + "convolution and free network with 1 and 4 copies" in text
     (absent,) = re.findall(r"No runs: .*?\.", text)
     assert "CIFAR-10" not in absent and "imagenet" in absent
