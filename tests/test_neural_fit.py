@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import io
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -519,6 +520,10 @@ def test_a_run_is_compared_written_and_refused(trained, tmp_path):
     with np.load(tmp_path / "out" / fit.ACTIVATIONS) as kept:
         assert list(kept) == list(scores.index)
         assert kept["stem"].shape == (40, 8, 8, 2)
+    again = tmp_path / "again"
+    shutil.copytree(tmp_path / "out", again)
+    neural_fit.fit_run(*where, folder / "data.npz", again, settings, overwrite=True)
+    assert not (again / fit.ACTIVATIONS).exists()  # they are of what was there
     with pytest.raises(WorkdirError, match="holds a table"):
         neural_fit.fit_run(*where, folder / "data.npz", tmp_path / "out", settings)
     with pytest.raises(ConfigError, match="are 9x9x3, .* was trained on 8x8x3"):

@@ -229,6 +229,8 @@ def fit_run(
     found = record(chosen, variables, data.images, classes, names)
     logging.info("recorded %d layers, %d images", len(names), len(data.images))
     table = compare(found, data, settings)
+    for name in (RECORD, ACTIVATIONS):  # of the table that is replaced
+        (folder / name).unlink(missing_ok=True)
     if save_activations:
         write_activations(found, folder / ACTIVATIONS)
     write(table, _record(run, epoch, data, settings, names), folder)

@@ -251,6 +251,8 @@ def write(pools: Sequence[Pool], workdir: str | Path, overwrite: bool = False) -
     config = json.loads(json.dumps(config))
     if not overwrite and _is_there(folder, config):
         logging.info("%s holds this study already", folder)
+        if not (folder / PICTURE).exists():
+            write_atomically(folder / PICTURE, to_png(draw(read(folder))))
         return folder
     make_folder(folder, "workdir")
     frame = simulate(pools)
