@@ -226,6 +226,11 @@ def test_the_readmes_numbers_of_sharing_in_sleep(rows):
         own = rows[rows["sweep"] == f"pogodin_cifar10_reduced_{word}"]
         (text,) = re.findall(rf"\(`_{word}`\),? {said} (\.\d+)", TEXT)
         assert text == short(own[own["epoch"] > 15]["val_acc"].mean())
+    own = rows[rows["sweep"] == "pogodin_cifar10_reduced_translations"]
+    found = own[own["epoch"] > 15].groupby("sharing")["val_acc"].mean()
+    (text,) = re.findall(r"\(`_translations`: .*?\) (.*?) It takes", TEXT)
+    wanted = [short(found["full"]), short(found["free"])]
+    assert re.findall(r"\.\d{3}", text) == wanted
 
 
 def test_the_readmes_numbers_of_paths(rows):
