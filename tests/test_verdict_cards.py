@@ -35,6 +35,9 @@ def test_each_paper_says_how_its_claims_are_judged():
     second = section(made(), "pogodin2021")
     assert "mean over seeds lies" in second and "the last quarter of its" in second
     assert "ordinary t-test over seeds" in second
+    assert "may pass after" not in second and "may pass after five epochs" in section(
+        study_frames.study(levels=(0.0, 0.1)), "ott2020"
+    )
     assert "Folds" not in second and "over folds" not in second
     assert "Effect d Seeds Amiss Epochs" in second
     first = section(study_frames.study(levels=(0.0, 0.1)), "ott2020")

@@ -13,10 +13,9 @@ from ws_jax.analysis.verdicts import Verdict
 _METHOD = """Only the paper’s runs count, those of one length and setting at a time. A
 check passes if the whole 95 % interval of the mean over {over} lies on the claim’s side
 of a threshold, fails if all of it lies on the other, and is open otherwise, or when
-runs are missing, too short, not settled or under way. Short runs may pass but not fail;
-where a run diverged or several {over} lack, the others may fail but not pass. Effect d
-is the mean difference over its standard deviation between {over}. Nothing is corrected
-for the number of checks."""
+runs are missing, too short, not settled or under way. Where a run diverged or several
+{over} lack, the others may fail but not pass. Effect d is the mean difference over its
+standard deviation between {over}. Nothing is corrected for the number of checks."""
 
 
 def section(verdicts: Sequence[Verdict], method: str = "") -> str:
