@@ -31,7 +31,7 @@ def main() -> None:
         raise ConfigError("--workdir is missing")
     for shown in (KERNELS, AUGMENTATIONS):
         cli.goes_with(shown, FIGURES)
-    from ws_jax.analysis import report
+    from ws_jax.analysis.page import report
     from ws_jax.papers.pages import PAPERS
     from ws_jax.storage import results
 

@@ -22,7 +22,8 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from ws_jax import checkpoint, measure, results
-from ws_jax.analysis import aggregate, labels, render, study, style
+from ws_jax.analysis import aggregate, labels, study, style
+from ws_jax.analysis.page import render
 from ws_jax.papers.ott2020 import figures, tables
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())

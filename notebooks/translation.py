@@ -20,7 +20,8 @@ from IPython.display import Markdown, display
 
 import ws_jax.data
 from ws_jax import results
-from ws_jax.analysis import aggregate, labels, render, study
+from ws_jax.analysis import aggregate, labels, study
+from ws_jax.analysis.page import render
 from ws_jax.papers.ott2020 import figures, judge, pictures, tables
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())

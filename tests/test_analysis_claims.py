@@ -9,8 +9,9 @@ import pytest
 import study_frames
 from scipy import stats
 
-from ws_jax.analysis import aggregate, verdicts
-from ws_jax.analysis.checks import (
+from ws_jax.analysis import aggregate
+from ws_jax.analysis.claims import verdicts
+from ws_jax.analysis.claims.checks import (
     FAILS,
     HOLDS,
     UNDECIDED,

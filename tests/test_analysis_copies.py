@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import aggregate, report, settings, study
+from ws_jax.analysis import aggregate, settings, study
+from ws_jax.analysis.page import report
 from ws_jax.storage import results
 from ws_jax.storage.integrity import seal
 

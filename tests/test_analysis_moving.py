@@ -6,7 +6,8 @@ import study_frames
 from test_analysis_standing import page, section
 from test_savarese_paths_report import made_up as paths
 
-from ws_jax.analysis import aggregate, question, sweep_page, swept, watched
+from ws_jax.analysis import aggregate, question, swept, watched
+from ws_jax.analysis.page import sweep_page
 from ws_jax.names import run_columns
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
 from ws_jax.storage import results

@@ -12,14 +12,13 @@ from ws_jax.analysis import (
     effects,
     labels,
     question,
-    report,
     settings,
     statistics,
     style,
-    sweep_page,
     swept,
 )
-from ws_jax.analysis.gallery import sweep_curves
+from ws_jax.analysis.page import report, sweep_page
+from ws_jax.analysis.page.gallery import sweep_curves
 from ws_jax.papers.pages import PAPERS
 
 DATA = "somewhere/mine.npz"

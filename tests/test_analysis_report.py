@@ -9,15 +9,9 @@ import pytest
 import study_frames
 from matplotlib.figure import Figure
 
-from ws_jax.analysis import (
-    aggregate,
-    curves,
-    page,
-    report,
-    study,
-    style,
-)
-from ws_jax.analysis.gallery import sweep_curves
+from ws_jax.analysis import aggregate, curves, study, style
+from ws_jax.analysis.page import pieces, report
+from ws_jax.analysis.page.gallery import sweep_curves
 from ws_jax.papers.ott2020 import figures, gallery, pictures, published
 from ws_jax.papers.pages import PAPERS
 
@@ -82,9 +76,9 @@ def test_every_figure_of_an_empty_and_of_a_partial_frame(smoke, data):
     for frame in (EMPTY, smoke):
         for number, figure in enumerate(draw_all(frame, data)):
             assert isinstance(figure, Figure)
-            text = page.svg(figure, f"figure{number}", "label")
+            text = pieces.svg(figure, f"figure{number}", "label")
             assert "<text" in text
-    words = page.svg(figures.swap(EMPTY, SEMANTICS), "swap", "label")
+    words = pieces.svg(figures.swap(EMPTY, SEMANTICS), "swap", "label")
     assert "No quadrant-swapped validation" in words
 
 
@@ -305,14 +299,14 @@ def test_the_page_of_nothing():
 
 def test_names_are_escaped(smoke):
     summary = study.summary(smoke.assign(sweep="<script>&"))
-    assert "&lt;script&gt;&amp;" in page.words_table(summary)
-    drawn = page.figure(style.message("none"), 1, "", "<script>&", "<b>")
+    assert "&lt;script&gt;&amp;" in pieces.words_table(summary)
+    drawn = pieces.figure(style.message("none"), 1, "", "<script>&", "<b>")
     assert "<script>" not in drawn and "<b>" not in drawn
 
 
 def test_a_figure_is_the_same_twice(smoke):
     first, second = (
-        page.svg(figures.swap(smoke, SEMANTICS), "swap", "label") for _ in range(2)
+        pieces.svg(figures.swap(smoke, SEMANTICS), "swap", "label") for _ in range(2)
     )
     assert first == second
 

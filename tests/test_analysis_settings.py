@@ -6,18 +6,11 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import (
-    aggregate,
-    comparable,
-    curves,
-    labels,
-    report,
-    settings,
-    statistics,
-    study,
-)
+from ws_jax.analysis import aggregate, curves, labels, settings, statistics, study
 from ws_jax.analysis import tables as plain_tables
-from ws_jax.analysis.checks import UNDECIDED
+from ws_jax.analysis.claims import comparable
+from ws_jax.analysis.claims.checks import UNDECIDED
+from ws_jax.analysis.page import report
 from ws_jax.config import MOST
 from ws_jax.papers.ott2020 import gallery, judge, runs, tables
 from ws_jax.papers.ott2020.claims import CLAIMS

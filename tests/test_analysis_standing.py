@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import study_frames
 
-from ws_jax.analysis import report
+from ws_jax.analysis.page import report
 from ws_jax.papers.pages import PAPERS
 from ws_jax.storage import results
 

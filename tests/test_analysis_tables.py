@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import aggregate, gallery, labels, render
+from ws_jax.analysis import aggregate, labels
+from ws_jax.analysis.page import gallery, render
 from ws_jax.analysis.tables import level_table
 from ws_jax.papers.ott2020 import published, runs, tables
 

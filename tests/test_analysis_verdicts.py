@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import checks, statistics, verdicts
-from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
+from ws_jax.analysis import statistics
+from ws_jax.analysis.claims import checks, verdicts
+from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.papers.ott2020 import judge, published
 from ws_jax.papers.ott2020.claims import CLAIMS
 from ws_jax.papers.ott2020.evidence import Evidence

@@ -7,7 +7,7 @@ import pytest
 from test_launch import launch
 from test_savarese2019_report import made_up
 
-from ws_jax.analysis import report
+from ws_jax.analysis.page import report
 from ws_jax.papers.pages import PAPERS
 from ws_jax.papers.savarese2019 import foldings
 from ws_jax.storage import results

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from ws_jax import engine, results
-from ws_jax.analysis import report
+from ws_jax.analysis.page import report
 from ws_jax.config import ConfigError
 from ws_jax.papers.pages import PAPERS
 from ws_jax.papers.pogodin2021 import kernels, runs

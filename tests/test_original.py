@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import report
+from ws_jax.analysis.page import report
 from ws_jax.papers.ott2020 import original, page, published
 
 

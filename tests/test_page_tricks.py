@@ -6,7 +6,7 @@ import re
 import pytest
 import study_frames
 
-from ws_jax.analysis import report
+from ws_jax.analysis.page import report
 from ws_jax.papers.ott2020 import published
 from ws_jax.papers.pages import PAPERS
 from ws_jax.storage import results

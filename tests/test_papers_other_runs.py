@@ -7,7 +7,8 @@ import dataclasses
 
 import pytest
 
-from ws_jax.analysis import aggregate, report
+from ws_jax.analysis import aggregate
+from ws_jax.analysis.page import report
 from ws_jax.config import replace_field
 from ws_jax.names import run_columns
 from ws_jax.papers.pages import PAPERS

@@ -8,7 +8,7 @@ import study_frames
 
 from ws_jax import names
 from ws_jax.analysis import aggregate
-from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
+from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.config import leaves, replace_field, rules
 from ws_jax.models import ResNet
 from ws_jax.optimizers import SGD, Cosine

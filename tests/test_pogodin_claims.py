@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import report
-from ws_jax.analysis.checks import FAILS, HOLDS, UNDECIDED
+from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
+from ws_jax.analysis.page import report
 from ws_jax.config import MOST, replace_field
 from ws_jax.names import run_columns
 from ws_jax.papers.pages import PAPERS

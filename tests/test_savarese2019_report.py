@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from study_frames import planned
 
-from ws_jax.analysis import report
+from ws_jax.analysis.page import report
 from ws_jax.models import WideResNet
 from ws_jax.names import run_columns
 from ws_jax.papers.pages import PAPERS

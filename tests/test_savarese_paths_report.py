@@ -8,8 +8,9 @@ from matplotlib.text import Text
 from study_frames import planned
 from test_savarese2019_report import made_up as wide
 
-from ws_jax.analysis import aggregate, gallery, report
-from ws_jax.analysis.paper import named
+from ws_jax.analysis import aggregate
+from ws_jax.analysis.page import gallery, report
+from ws_jax.analysis.page.paper import named
 from ws_jax.models.grid_net import GridNet, count_parameters
 from ws_jax.names import run_columns
 from ws_jax.papers.ott2020 import runs

@@ -9,9 +9,10 @@ import pytest
 import study_frames
 from test_pogodin_claims import HOLDING, made
 
-from ws_jax.analysis import aggregate, standing, statistics, verdict_cards
-from ws_jax.analysis.checks import Check
-from ws_jax.analysis.verdicts import Claim, Verdict
+from ws_jax.analysis import aggregate, statistics
+from ws_jax.analysis.claims.checks import Check
+from ws_jax.analysis.claims.verdicts import Claim, Verdict
+from ws_jax.analysis.page import standing, verdict_cards
 from ws_jax.papers.pages import PAPERS
 from ws_jax.papers.pogodin2021 import claims
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, settings, statistics
-from ws_jax.analysis.checks import FAILS, HOLDS
-from ws_jax.analysis.verdicts import Verdict
+from ws_jax.analysis.claims.checks import FAILS, HOLDS
+from ws_jax.analysis.claims.verdicts import Verdict
 from ws_jax.papers.ott2020 import checks, published, runs
 from ws_jax.papers.ott2020.claims import CLAIMS
 from ws_jax.papers.ott2020.evidence import Evidence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ws_jax.analysis.departures import HARMLESS, HARMLESS_SECTIONS
+from ws_jax.analysis.claims.departures import HARMLESS, HARMLESS_SECTIONS
 
 # What its training images are changed by; at level 0 by nothing.
 KINDS = ("none", "translation", "rotation", "noise", "edge_noise")

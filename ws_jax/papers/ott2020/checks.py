@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from ws_jax.analysis import labels
-from ws_jax.analysis.checks import Check, Sample, hardest
+from ws_jax.analysis.claims.checks import Check, Sample, hardest
 from ws_jax.papers.ott2020 import published
 from ws_jax.papers.ott2020.evidence import Evidence
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ws_jax.analysis.verdicts import Claim
+from ws_jax.analysis.claims.verdicts import Claim
 from ws_jax.papers.ott2020 import checks, kernel_checks
 
 BOTH = ("mnist", "cifar10")

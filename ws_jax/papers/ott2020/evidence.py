@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from ws_jax.analysis import evidence
+from ws_jax.analysis.claims import evidence
 from ws_jax.papers.ott2020 import published, runs
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, gallery, labels, tables
+from ws_jax.analysis import aggregate, labels, tables
+from ws_jax.analysis.page import gallery
 from ws_jax.papers.ott2020 import figures, runs
 
 _ACCURACY = {"mnist": "Figure 3", "cifar10": "Figure 4"}

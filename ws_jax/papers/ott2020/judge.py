@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ws_jax.analysis import aggregate
-from ws_jax.analysis.verdicts import Verdict
+from ws_jax.analysis.claims.verdicts import Verdict
 from ws_jax.papers.ott2020 import published, runs
 from ws_jax.papers.ott2020.claims import CLAIMS
 from ws_jax.papers.ott2020.evidence import Evidence

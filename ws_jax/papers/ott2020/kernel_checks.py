@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator
 
 from ws_jax.analysis import labels
-from ws_jax.analysis.checks import Check, Sample, hardest, rank_correlation
+from ws_jax.analysis.claims.checks import Check, Sample, hardest, rank_correlation
 from ws_jax.papers.ott2020 import published
 from ws_jax.papers.ott2020.checks import EARLY
 from ws_jax.papers.ott2020.evidence import Evidence

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels
-from ws_jax.analysis.paper import Comparison
+from ws_jax.analysis.page.paper import Comparison
 from ws_jax.papers.ott2020 import published, runs
 
 OUTSIDE = 2.0  # units of the original's spread beyond which a difference is marked

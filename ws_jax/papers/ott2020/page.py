@@ -1,6 +1,6 @@
 """What the report shows of Ott et al. 2020: its numbers, claims and figures."""
 
-from ws_jax.analysis.paper import Paper
+from ws_jax.analysis.page.paper import Paper
 from ws_jax.papers.ott2020 import (
     answer,
     gallery,

@@ -15,7 +15,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from ws_jax.analysis import gallery, labels, style
+from ws_jax.analysis import labels, style
+from ws_jax.analysis.page import gallery
 from ws_jax.config import check_name
 from ws_jax.papers.ott2020 import published
 

@@ -13,7 +13,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, settings
-from ws_jax.analysis import departures as rule
+from ws_jax.analysis.claims import departures as rule
 from ws_jax.papers.ott2020 import axes, published
 from ws_jax.papers.ott2020.axes import KINDS
 

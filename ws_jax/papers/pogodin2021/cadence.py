@@ -7,7 +7,8 @@ import math
 
 import pandas as pd
 
-from ws_jax.analysis import labels, lengths
+from ws_jax.analysis import labels
+from ws_jax.analysis.claims import lengths
 from ws_jax.papers.pogodin2021 import runs
 from ws_jax.papers.pogodin2021.own import OWN, known_data
 

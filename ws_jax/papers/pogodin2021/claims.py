@@ -14,9 +14,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ws_jax.analysis import departures, statistics
-from ws_jax.analysis.checks import Check
-from ws_jax.analysis.verdicts import Claim, Verdict
+from ws_jax.analysis import statistics
+from ws_jax.analysis.claims import departures
+from ws_jax.analysis.claims.checks import Check
+from ws_jax.analysis.claims.verdicts import Claim, Verdict
 from ws_jax.papers.pogodin2021 import runs
 from ws_jax.papers.pogodin2021.evidence import Evidence
 from ws_jax.papers.pogodin2021.own import DATA, known_data

@@ -15,8 +15,9 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, chance, comparable, lengths, seeds, statistics
-from ws_jax.analysis.checks import Check, Sample
+from ws_jax.analysis import aggregate, statistics
+from ws_jax.analysis.claims import chance, comparable, lengths, seeds
+from ws_jax.analysis.claims.checks import Check, Sample
 from ws_jax.papers.pogodin2021 import runs
 from ws_jax.papers.pogodin2021.own import OWN, known_data
 

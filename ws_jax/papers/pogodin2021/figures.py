@@ -13,7 +13,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ws_jax.analysis import aggregate, curves, gallery, labels, statistics, style
+from ws_jax.analysis import aggregate, curves, labels, statistics, style
+from ws_jax.analysis.page import gallery
 from ws_jax.papers.pogodin2021 import cadence, runs
 
 

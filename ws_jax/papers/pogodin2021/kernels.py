@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ws_jax.analysis import gallery, style
+from ws_jax.analysis import style
+from ws_jax.analysis.page import gallery
 from ws_jax.config import ConfigError
 from ws_jax.papers.pogodin2021 import runs
 from ws_jax.storage.results import RESULTS_FILE, ResultsError, read_table

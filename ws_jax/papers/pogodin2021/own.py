@@ -6,7 +6,7 @@ import functools
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from ws_jax.analysis.departures import Presets
+from ws_jax.analysis.claims.departures import Presets
 
 if TYPE_CHECKING:  # a report does not wait for what trains
     from ws_jax.runs import Run

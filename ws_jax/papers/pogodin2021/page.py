@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ws_jax.analysis.gallery import Item
-from ws_jax.analysis.paper import Paper
+from ws_jax.analysis.page.gallery import Item
+from ws_jax.analysis.page.paper import Paper
 from ws_jax.papers.pogodin2021 import claims, figures, runs
 
 _TABLE = "single_layer.parquet"  # of `ws_jax.single_layer.study`

@@ -14,16 +14,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import (
-    chance,
-    comparable,
-    departures,
-    lengths,
-    seeds,
-    statistics,
-)
-from ws_jax.analysis.checks import Check
-from ws_jax.analysis.verdicts import Claim, Verdict
+from ws_jax.analysis import statistics
+from ws_jax.analysis.claims import chance, comparable, departures, lengths, seeds
+from ws_jax.analysis.claims.checks import Check
+from ws_jax.analysis.claims.verdicts import Claim, Verdict
 from ws_jax.folding.grouping import group_layers, similarity
 from ws_jax.papers.savarese2019 import runs
 from ws_jax.papers.savarese2019.own import IMAGES

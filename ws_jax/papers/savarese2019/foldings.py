@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ws_jax.analysis import labels, style
-from ws_jax.analysis.gallery import Item
+from ws_jax.analysis.page.gallery import Item
 from ws_jax.storage.integrity import Damage, unseal
 from ws_jax.storage.results import ResultsError
 

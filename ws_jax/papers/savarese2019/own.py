@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ws_jax.analysis.departures import Presets
+from ws_jax.analysis.claims.departures import Presets
 
 if TYPE_CHECKING:  # a report does not wait for what trains
     from ws_jax.models import Network

@@ -7,8 +7,8 @@ import functools
 import pandas as pd
 
 from ws_jax.analysis import labels, varying
-from ws_jax.analysis.gallery import Item
-from ws_jax.analysis.paper import Paper
+from ws_jax.analysis.page.gallery import Item
+from ws_jax.analysis.page.paper import Paper
 from ws_jax.papers.savarese2019 import (
     claims,
     figures,

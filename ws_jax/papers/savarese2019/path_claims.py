@@ -17,9 +17,10 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from ws_jax.analysis import comparable, labels, seeds, statistics
-from ws_jax.analysis.checks import Check
-from ws_jax.analysis.verdicts import Claim, Verdict
+from ws_jax.analysis import labels, statistics
+from ws_jax.analysis.claims import comparable, seeds
+from ws_jax.analysis.claims.checks import Check
+from ws_jax.analysis.claims.verdicts import Claim, Verdict
 from ws_jax.papers.savarese2019 import claims, path_runs
 from ws_jax.papers.savarese2019.path_runs import CNN, LARGER, VIEWS
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from ws_jax.analysis import labels, statistics
-from ws_jax.analysis.gallery import Item
-from ws_jax.analysis.paper import Comparison
+from ws_jax.analysis.page.gallery import Item
+from ws_jax.analysis.page.paper import Comparison
 from ws_jax.papers.savarese2019 import path_claims, path_figures, path_runs
 
 judge = path_claims.judge

@@ -13,17 +13,15 @@ from matplotlib.lines import Line2D
 
 from ws_jax.analysis import (
     aggregate,
-    gallery,
     labels,
-    page,
     question,
-    render,
     style,
     swept,
     tables,
     varying,
     watched,
 )
+from ws_jax.analysis.page import gallery, pieces, render
 
 _MOST_NAMED = 6  # lines that a legend names one by one
 
@@ -39,11 +37,11 @@ def answers(own: Sequence[swept.Study], named: bool) -> str:
     for found in own:
         first, *rest = question.answers(found)
         name = labels.data(str(found.rows["data"].iloc[0]))
-        head = f"<strong>{page.escape(name)}.</strong> " if named else ""
-        parts.append(f"<p>{head}{page.escape(' '.join([first, *rest[:1]]))}</p>")
-        items = "".join(f"<li>{page.escape(text)}</li>" for text in rest[1:])
+        head = f"<strong>{pieces.escape(name)}.</strong> " if named else ""
+        parts.append(f"<p>{head}{pieces.escape(' '.join([first, *rest[:1]]))}</p>")
+        items = "".join(f"<li>{pieces.escape(text)}</li>" for text in rest[1:])
         parts += [f"<ul>{items}</ul>"] if items else []
-        parts += [f"<p>{page.escape(text)}</p>" for text in question.cautions(found)]
+        parts += [f"<p>{pieces.escape(text)}</p>" for text in question.cautions(found)]
     return "".join(parts)
 
 
@@ -51,8 +49,8 @@ def settings_table(found: swept.Study) -> str:
     """Returns the table with its name and how to read it."""
     name = labels.data(str(found.rows["data"].iloc[0]))
     return (
-        f'<h3><span class="name">All settings</span>{page.escape(name)}</h3>'
-        f'<p class="note">{page.escape(note(found))}</p>'
+        f'<h3><span class="name">All settings</span>{pieces.escape(name)}</h3>'
+        f'<p class="note">{pieces.escape(note(found))}</p>'
         f"{table(found)}"
     )
 
@@ -82,7 +80,7 @@ def table(found: swept.Study) -> str:
         names.append("amiss")
         cells = [[*line, marks[key]] for line, key in zip(cells, order, strict=True)]
     frame = pd.DataFrame(cells, columns=names)
-    text = page.words_table(frame, numbers=heads)
+    text = pieces.words_table(frame, numbers=heads)
     return text.replace('class="words"', 'class="words settings"', 1)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis.checks import (
+from ws_jax.analysis.claims.checks import (
     FAILS,
     HOLDS,
     UNDECIDED,

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import page, sweep_page, swept, verdict_cards
-from ws_jax.analysis.checks import FAILS, HOLDS
-from ws_jax.analysis.paper import Paper
+from ws_jax.analysis import swept
+from ws_jax.analysis.claims.checks import FAILS, HOLDS
+from ws_jax.analysis.claims.verdicts import Verdict
+from ws_jax.analysis.page import pieces, sweep_page, verdict_cards
+from ws_jax.analysis.page.paper import Paper
 from ws_jax.analysis.tables import Table
-from ws_jax.analysis.verdicts import Verdict
 
 _LONG = 300  # letters of what is left out, from which on it is folded
 
@@ -154,7 +155,7 @@ def _answer(standing: Standing) -> str:
     elif paper.question and standing.data:
         parts.append((paper.question, f"There is no answer yet: {paper.takes}."))
     return "".join(
-        f"<p><strong>{page.escape(head)}</strong> {page.escape(text)}</p>"
+        f"<p><strong>{pieces.escape(head)}</strong> {pieces.escape(text)}</p>"
         for head, text in parts
     )
 
@@ -194,7 +195,7 @@ def verdicts(rows: pd.DataFrame, found: Sequence[Standing]) -> str:
             text = f"<p>None of its claims can be judged on these runs.</p>{text}"
         else:
             text += verdict_cards.section(standing.verdicts, standing.paper.method)
-        parts.append((f"<h3>{page.escape(standing.paper.citation)}</h3>", text))
+        parts.append((f"<h3>{pieces.escape(standing.paper.citation)}</h3>", text))
     return "".join(head * (len(parts) > 1) + text for head, text in parts)
 
 
@@ -204,7 +205,7 @@ def _left_out(names: Sequence[str]) -> str:
         return ""
     head = "Not judged, since not the paper’s runs"
     if sum(map(len, names)) > _LONG:
-        items = "".join(f"<li>{page.escape(name)}</li>" for name in names)
-        return page.folded(head, f'<ul class="note">{items}</ul>')
+        items = "".join(f"<li>{pieces.escape(name)}</li>" for name in names)
+        return pieces.folded(head, f'<ul class="note">{items}</ul>')
     text = f"{head}: {'; '.join(names)}."
-    return f'<p class="note">{page.escape(text)}</p>'
+    return f'<p class="note">{pieces.escape(text)}</p>'

@@ -6,8 +6,9 @@ import math
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, checks, labels, statistics
-from ws_jax.analysis.checks import Check, Sample
+from ws_jax.analysis import aggregate, labels, statistics
+from ws_jax.analysis.claims import checks
+from ws_jax.analysis.claims.checks import Check, Sample
 
 _CELL = ["model", "aug", "aug_type", "vcp", "severing"]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis.gallery import Item
+from ws_jax.analysis.claims.verdicts import Verdict
+from ws_jax.analysis.page.gallery import Item
 from ws_jax.analysis.tables import Table
-from ws_jax.analysis.verdicts import Verdict
 
 
 @dataclasses.dataclass(frozen=True)

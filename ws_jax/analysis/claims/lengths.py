@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis.departures import Presets
+from ws_jax.analysis.claims.departures import Presets
 
 # Training images of data sets as they are published.
 TRAIN = {

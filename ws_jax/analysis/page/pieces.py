@@ -13,7 +13,8 @@ import pandas as pd
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from ws_jax.analysis import checks, style
+from ws_jax.analysis import style
+from ws_jax.analysis.claims import checks
 
 START = "<!doctype html>"  # of every page
 _CHIPS = {
@@ -125,7 +126,9 @@ def _cell(tag: str, value: object, number: bool, markup: bool = False) -> str:
 
 def document(title: str, body: str) -> str:
     """Returns a whole page, with its style inside."""
-    css = resources.files("ws_jax.analysis").joinpath("page.css").read_text("utf-8")
+    css = (
+        resources.files("ws_jax.analysis.page").joinpath("page.css").read_text("utf-8")
+    )
     return (
         f'{START}<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

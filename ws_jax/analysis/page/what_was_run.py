@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, page, study
+from ws_jax.analysis import aggregate, labels, study
+from ws_jax.analysis.page import pieces
 
 
 def section(
@@ -33,7 +34,7 @@ def section(
         lines = lines.drop(columns="semantics")
     lines = lines.assign(hours=[f"{hours:.2f}" for hours in lines["hours"]])
     lines.columns = [name.capitalize() for name in lines.columns]
-    parts = [page.words_table(lines, numbers=("Hours",))]
+    parts = [pieces.words_table(lines, numbers=("Hours",))]
     again = aggregate.repeats(frame)
     if again:
         text = "Runs that stand in more than one sweep or folder count once, the "
@@ -41,10 +42,10 @@ def section(
         if any("numbers differ" in one for one in again):
             text += " Numbers of one training differ by rounding, or since other code, "
             text += "another version or another device made them."
-        parts.append(f'<p class="note">{page.escape(text)}</p>')
+        parts.append(f'<p class="note">{pieces.escape(text)}</p>')
     parts += _apart(rows)
     made = dict.fromkeys(map(_made_with, records))  # folders may say the same
-    parts += [f'<p class="note">{page.escape(text)}</p>' for text in made]
+    parts += [f'<p class="note">{pieces.escape(text)}</p>' for text in made]
     return "".join(parts)
 
 
@@ -69,7 +70,7 @@ def _apart(rows: pd.DataFrame) -> list[str]:
                 f"{name}: these settings are kept apart everywhere, since "
                 f"their numbers differ: {'; '.join(names)}."
             )
-    notes = [f'<p class="note">{page.escape(text)}</p>' for text in found]
+    notes = [f'<p class="note">{pieces.escape(text)}</p>' for text in found]
     return notes + _folded_settings(rows)
 
 
@@ -79,10 +80,10 @@ def _folded_settings(rows: pd.DataFrame) -> list[str]:
     for data, own in rows.groupby("data"):
         names = sorted(set(own["setting"]) - {""})
         if len(names) > _FEW:
-            items = "".join(f"<li>{page.escape(name)}</li>" for name in names)
+            items = "".join(f"<li>{pieces.escape(name)}</li>" for name in names)
             head = f"{labels.data(str(data))}: {len(names)} settings are kept apart "
             head += "everywhere, since their numbers differ"
-            parts.append(page.folded(head, f'<ul class="note">{items}</ul>'))
+            parts.append(pieces.folded(head, f'<ul class="note">{items}</ul>'))
     return parts
 
 

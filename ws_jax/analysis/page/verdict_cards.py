@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import checks, labels, page
-from ws_jax.analysis.verdicts import Verdict
+from ws_jax.analysis import labels
+from ws_jax.analysis.claims import checks
+from ws_jax.analysis.claims.verdicts import Verdict
+from ws_jax.analysis.page import pieces
 
 _METHOD = """Only the paper’s runs count, those of one length and setting at a time. A
 check passes if the whole 95 % interval of the mean over {over} lies on the claim’s side
@@ -34,7 +36,7 @@ def section(verdicts: Sequence[Verdict], method: str = "") -> str:
         names = " and ".join(map(labels.data, data))
         return (
             f"<p>None of the paper’s claims can be judged: they are about {names}.</p>"
-            + page.folded("What they need", _needs(verdicts))
+            + pieces.folded("What they need", _needs(verdicts))
         )
     places = {_where(v) for v in known}
     tried = [v for v in verdicts if _where(v) in places]
@@ -43,8 +45,8 @@ def section(verdicts: Sequence[Verdict], method: str = "") -> str:
     cards = [_card([v for v in tried if v.claim.number == n]) for n in numbers]
     over = _over(check for verdict in known for check in verdict.checks)
     words = [_METHOD.format(over=over.lower()), *filter(None, [method])]
-    told = "".join(f"<p>{page.escape(text)}</p>" for text in words)
-    folded = page.folded("How claims are judged", told)
+    told = "".join(f"<p>{pieces.escape(text)}</p>" for text in words)
+    folded = pieces.folded("How claims are judged", told)
     return f"{_overview(tried)}{_absent(rest, tried)}{folded}{''.join(cards)}"
 
 
@@ -67,7 +69,7 @@ def _absent(rest: Sequence[Verdict], tried: Sequence[Verdict]) -> str:
         )
     empty = dict.fromkeys(_where(v) for v in rest if _runs(v) not in runs)
     notes += [f"No runs: {'; '.join(empty)}."] if empty else []
-    return "".join(f'<p class="note">{page.escape(text)}</p>' for text in notes)
+    return "".join(f'<p class="note">{pieces.escape(text)}</p>' for text in notes)
 
 
 def _runs(verdict: Verdict) -> tuple:
@@ -104,13 +106,13 @@ def _overview(verdicts: Sequence[Verdict]) -> str:
     columns = list(dict.fromkeys(_where(v) for v in verdicts))
     claims = {v.claim.number: v.claim for v in verdicts}
     cells = {(v.claim.number, _where(v)): v for v in verdicts}
-    head = "".join(f"<th>{page.escape(text)}</th>" for text in columns)
+    head = "".join(f"<th>{pieces.escape(text)}</th>" for text in columns)
     rows = []
     for number, claim in claims.items():
-        row = f'<th scope="row">{number}. {page.escape(claim.title)}</th>'
+        row = f'<th scope="row">{number}. {pieces.escape(claim.title)}</th>'
         for column in columns:
             verdict = cells.get((number, column))
-            row += f"<td>{page.chip(verdict.outcome) if verdict else ''}</td>"
+            row += f"<td>{pieces.chip(verdict.outcome) if verdict else ''}</td>"
         rows.append(f"<tr>{row}</tr>")
     return (
         '<div class="scroll"><table class="overview"><thead><tr><th></th>'
@@ -124,18 +126,18 @@ def _card(verdicts: Sequence[Verdict]) -> str:
     absent = [_where(v) for v in verdicts if not has_numbers(v)]
     findings = "".join(_finding(verdict) for verdict in known)
     if not known:
-        chip = page.chip(checks.UNDECIDED)
+        chip = pieces.chip(checks.UNDECIDED)
         findings = f'<div class="finding">{chip}<p>Needs {claim.needs}.</p></div>'
     elif absent:
         text = f"{'; '.join(absent)}: no numbers. Needs {claim.needs}."
-        findings += f'<div class="finding soft">{page.escape(text)}</div>'
+        findings += f'<div class="finding soft">{pieces.escape(text)}</div>'
     section_name = claim.section
     if section_name[0].isdigit():
         section_name = f"Section {section_name}"
     return (
         f'<article class="card"><h3><span class="number">{claim.number}</span>'
-        f"{page.escape(claim.title)}</h3>"
-        f"<p>{page.escape(claim.statement)} ({section_name})</p>"
+        f"{pieces.escape(claim.title)}</h3>"
+        f"<p>{pieces.escape(claim.statement)} ({section_name})</p>"
         f'<div class="findings">{findings}</div></article>'
     )
 
@@ -144,12 +146,12 @@ def _finding(verdict: Verdict) -> str:
     missing = ""
     if verdict.missing:
         text = "; ".join(verdict.missing)
-        missing = f'<p class="note">Missing: {page.escape(text)}.</p>'
+        missing = f'<p class="note">Missing: {pieces.escape(text)}.</p>'
     return (
-        f'<div class="finding"><span class="where">{page.escape(_where(verdict))}'
-        f"</span>{page.chip(verdict.outcome)}"
-        f"<p>{page.escape(verdict.sentence)}</p>"
-        f"{page.folded('All checks', _checks(verdict) + missing)}</div>"
+        f'<div class="finding"><span class="where">{pieces.escape(_where(verdict))}'
+        f"</span>{pieces.chip(verdict.outcome)}"
+        f"<p>{pieces.escape(verdict.sentence)}</p>"
+        f"{pieces.folded('All checks', _checks(verdict) + missing)}</div>"
     )
 
 
@@ -160,7 +162,7 @@ def _checks(verdict: Verdict) -> str:
         rows.append(
             {
                 "Check": check.what,
-                "Outcome": page.chip(check.outcome),
+                "Outcome": pieces.chip(check.outcome),
                 "Mean": _number(check.show(found.mean)),
                 "95 % interval": _number(
                     f"{check.show(found.low)} to {check.show(found.high)}"
@@ -182,7 +184,7 @@ def _checks(verdict: Verdict) -> str:
         over,
         "Epochs",
     )
-    return page.words_table(pd.DataFrame(rows), numbers, markup=("Outcome",))
+    return pieces.words_table(pd.DataFrame(rows), numbers, markup=("Outcome",))
 
 
 def _effect(check: checks.Check) -> str:
@@ -201,7 +203,7 @@ def _number(text: str) -> str:
 def _needs(verdicts: Sequence[Verdict]) -> str:
     claims = {v.claim.number: v.claim for v in verdicts}
     items = "".join(
-        f"<li>{page.escape(c.title)}: {page.escape(c.needs)}.</li>"
+        f"<li>{pieces.escape(c.title)}: {pieces.escape(c.needs)}.</li>"
         for c in claims.values()
     )
     return f"<ol>{items}</ol>"

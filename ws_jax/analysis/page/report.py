@@ -11,21 +11,18 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from ws_jax.analysis import (
-    aggregate,
+from ws_jax.analysis import aggregate, labels, tables, watched
+from ws_jax.analysis.page import (
     gallery,
     glossary,
-    labels,
-    page,
+    pieces,
     render,
     standing,
     sweep_page,
-    tables,
-    watched,
     what_was_run,
 )
-from ws_jax.analysis.paper import Paper, named
-from ws_jax.analysis.standing import Own
+from ws_jax.analysis.page.paper import Paper, named
+from ws_jax.analysis.page.standing import Own
 from ws_jax.config import ConfigError
 from ws_jax.storage.integrity import write_atomically
 
@@ -86,9 +83,9 @@ def _check_place(path: Path) -> None:
     if not path.exists():
         return
     with open(path, "rb") as file:
-        start = file.read(len(page.START))
+        start = file.read(len(pieces.START))
     # Not the table or the record of a sweep, say, or somebody's config.
-    if start.lower() != page.START.encode():
+    if start.lower() != pieces.START.encode():
         raise ConfigError(
             f"{path} cannot be the page: there is a file that is no page, which would "
             "be lost; name another one with --output"
@@ -163,15 +160,15 @@ def _document(
         f'<a href="#{key}">{name}</a>' for key, (name, _) in sections.items()
     )
     parts = [
-        f"<header><h1>{page.escape(title)}</h1>",
-        f'<p class="lead">{page.escape(lead)}</p><nav>{links}</nav></header>',
+        f"<header><h1>{pieces.escape(title)}</h1>",
+        f'<p class="lead">{pieces.escape(lead)}</p><nav>{links}</nav></header>',
     ]
     for key, (name, content) in sections.items():
         parts.append(f'<section id="{key}"><h2>{name}</h2>{content}</section>')
     sources = "; ".join(paper.citation for paper in papers)
     if sources:
-        parts.append(f"<footer>Published numbers: {page.escape(sources)}.</footer>")
-    return page.document(title, "".join(parts))
+        parts.append(f"<footer>Published numbers: {pieces.escape(sources)}.</footer>")
+    return pieces.document(title, "".join(parts))
 
 
 def _lead(rows: pd.DataFrame) -> str:
@@ -231,16 +228,16 @@ def _tables_without_results(built: Sequence[tables.Table]) -> str:
         return ""
     names = ", ".join(f"{table.name} ({table.title})" for table in empty)
     inside = "".join(_table(table) for table in empty)
-    return page.folded("Tables without results", f"<p>{names}.</p>{inside}")
+    return pieces.folded("Tables without results", f"<p>{names}.</p>{inside}")
 
 
 def _comparisons(theirs: pd.DataFrame, papers: Sequence[Paper]) -> str:
     parts = []
     for paper in papers:
         for found in paper.comparisons(paper.rows_of(theirs, papers)):
-            parts.append(f"<h3>{page.escape(found.title)}</h3>")
-            parts.append(f'<p class="note">{page.escape(found.note)}</p>')
-            parts.append(page.words_table(found.cells, list(found.cells)[2:]))
+            parts.append(f"<h3>{pieces.escape(found.title)}</h3>")
+            parts.append(f'<p class="note">{pieces.escape(found.note)}</p>')
+            parts.append(pieces.words_table(found.cells, list(found.cells)[2:]))
     return "".join(parts)
 
 
@@ -257,11 +254,11 @@ def _table(table: tables.Table) -> str:
     content = render.to_html(table, found if table.has_results else None)
     if table.has_results and empty:
         names = f"{table.row_name} {', '.join(empty)}: no runs"
-        content += page.folded(names, render.to_html(table, empty))
+        content += pieces.folded(names, render.to_html(table, empty))
     return (
-        f'<h3><span class="name">{page.escape(table.name)}</span>'
-        f"{page.escape(table.title)}</h3>"
-        f'<p class="note">{page.escape(table.note)}</p>{content}'
+        f'<h3><span class="name">{pieces.escape(table.name)}</span>'
+        f"{pieces.escape(table.title)}</h3>"
+        f'<p class="note">{pieces.escape(table.note)}</p>{content}'
     )
 
 
@@ -271,7 +268,7 @@ def _figures(items: Sequence[gallery.Item], start: int) -> str:
         said = ", ".join(filter(None, (item.name, item.title)))
         logging.info("drawing %s", said)
         drawn.append(
-            page.figure(item.draw(), number, item.name, item.title, item.caption)
+            pieces.figure(item.draw(), number, item.name, item.title, item.caption)
         )
     return "".join(drawn)
 
@@ -281,7 +278,7 @@ def _paper_figures(rows: pd.DataFrame, papers: Sequence[Paper]) -> str:
     items = [item for paper, own in shown for item in paper.figures(own)]
     lacking = [name for paper, own in shown for name in paper.without_figures(own)]
     text = f"Shown in the learning curves of their sweeps only: {'; '.join(lacking)}."
-    note = f'<p class="note">{page.escape(text)}</p>' if lacking and items else ""
+    note = f'<p class="note">{pieces.escape(text)}</p>' if lacking and items else ""
     return note + _figures(items, 100)
 
 
@@ -294,7 +291,7 @@ def _own_figures(own: Sequence[Own]) -> str:
 def _curves(frame: pd.DataFrame, papers: Sequence[Paper]) -> str:
     items = gallery.sweep_curves(frame, lambda rows: named(rows, papers))
     each = enumerate(items, 1000)
-    return "".join(page.folded(one.title, _figures([one], i)) for i, one in each)
+    return "".join(pieces.folded(one.title, _figures([one], i)) for i, one in each)
 
 
 def _pictures(image: np.ndarray | None, papers: Sequence[Paper]) -> str:

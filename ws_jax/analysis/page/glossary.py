@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import labels, page
-from ws_jax.analysis.paper import Paper
+from ws_jax.analysis import labels
+from ws_jax.analysis.page import pieces
+from ws_jax.analysis.page.paper import Paper
 
 _USUAL = {
     "CNN": "a convolutional network: one set of kernels is used at every place of an "
@@ -49,7 +50,7 @@ def words(rows: pd.DataFrame, papers: Sequence[Paper], text: str) -> str:
         if name == "".join(rows.loc[rows["model"] == name, "sharing"].unique()):
             known.setdefault(labels.model(name), _scheme(name))
     items = [
-        f"<dt>{page.escape(word)}</dt><dd>{page.escape(meaning)}.</dd>"
+        f"<dt>{pieces.escape(word)}</dt><dd>{pieces.escape(meaning)}.</dd>"
         for word, meaning in known.items()
     ]
     return f'<dl class="glossary">{"".join(items)}</dl>' if items else ""

@@ -1,0 +1,1 @@
+"""Whether a claim of a paper holds: which runs are its, what is checked, a verdict."""
