@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from ws_jax import cli
+from ws_jax import cli, free_fields
 from ws_jax.config import (
     Config,
     ConfigError,
@@ -275,16 +275,11 @@ CHANGES = {
 }
 # Said, but no number of a training depends on them.
 NO_NUMBER = {
-    "execution.chunk",
-    "execution.checkpoint_every",
-    "execution.keep",
-    "execution.keep_state",
-    "execution.changed_code",
-    "semantics",
+    *free_fields.WORK,
+    *free_fields.IMPLIED,
     "evaluation.views",
     "evaluation.measures",
     "evaluation.test",
-    "train.optimizer.decays",
     "data.holdout",  # of another split
 }
 BASE = Run(

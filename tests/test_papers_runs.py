@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax import names
+from ws_jax import free_fields, names
 from ws_jax.analysis import aggregate
 from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.config import leaves, replace_field, rules
@@ -113,13 +113,12 @@ def another(path, value, rule):
 
 # What has rows of its own, tells how the work is done or what else is looked at.
 ALLOWED = {
-    *("fold", "seed", "train.epochs", "semantics", "transforms.level"),
+    *("fold", "seed", "train.epochs", "transforms.level"),
     *("network.sharing", "network.fans", "network.severing", "network.vcp"),
-    *("task.top", "task.confusion", "train.optimizer.decays"),
+    *("task.top", "task.confusion"),
     *("evaluation.views", "evaluation.measures", "evaluation.test"),
     "evaluation.measures.distances.radii",
-    *("execution.chunk", "execution.lowering", "execution.checkpoint_every"),
-    *("execution.keep", "execution.keep_state", "execution.changed_code"),
+    *(*free_fields.WORK, *free_fields.ROUNDED, *free_fields.IMPLIED),
 }
 
 

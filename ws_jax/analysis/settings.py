@@ -17,6 +17,7 @@ import pandas as pd
 
 from ws_jax.analysis import copies, labels
 from ws_jax.config import MOST
+from ws_jax.free_fields import ROUNDED, WORK
 
 # The columns that every table has, as far as they change numbers.
 USUAL = [
@@ -47,9 +48,6 @@ SETTING = [
     "setting",
     "epochs",
 ]
-# Sections of a config that change no number of a training, but for one field.
-_NO_NUMBER = ("execution.", "sweep.")
-_ROUNDED = "execution.precision"
 JOINED = 0  # in the column `epochs`: lengths of training were not to tell runs apart
 
 
@@ -132,7 +130,7 @@ def changes_numbers(name: str) -> bool:
       >>> changes_numbers("execution.chunk"), changes_numbers("execution.precision")
       (False, True)
     """
-    return name == _ROUNDED or not name.startswith(_NO_NUMBER)
+    return not (name in (*WORK, *ROUNDED) or name.startswith("sweep."))
 
 
 _LACKS = "no such field"

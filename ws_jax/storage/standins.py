@@ -21,7 +21,8 @@ IDENTITY_COLUMNS = {
     "epochs": "int64",  # that the run may take at most
 }
 OLD = "old:"  # what stands-in digests begin with
-# Fields of an older record that change no number of a training, or that a column tells.
+# Sections of records without identities: they change no number or columns tell them. The
+# digests are on disk, so these follow no later list.
 _NO_NUMBER = ("name", "sweep", "execution", "evaluation")
 _TOLD = {
     "data.name",

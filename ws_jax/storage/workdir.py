@@ -17,6 +17,7 @@ from absl import logging
 
 import ws_jax
 from ws_jax.config import differing_fields
+from ws_jax.free_fields import SAVING
 from ws_jax.storage.events import EVENT_FOLDER
 from ws_jax.storage.integrity import WorkdirError, check_own, remove_folder
 from ws_jax.storage.locks import (
@@ -39,8 +40,6 @@ from ws_jax.storage.stored import CHECKPOINT_FOLDER, chunk_folder
 
 __all__ = ["Interrupted", "Workdir", "WorkdirError", "stop_requests"]
 
-# Fields that say how to save and go on: a sweep may go on under other ones.
-_FREE_FIELDS = ("checkpoint_every", "keep", "keep_state", "changed_code")
 # Orbax looks for its files by patterns, and finds none in a folder named like these.
 _PATTERNS = "*?[\\"
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -303,7 +302,7 @@ def environment() -> dict[str, Any]:
 def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
     base = dict(config.get("base", config))
     execution = base.get("execution", {}).items()
-    base["execution"] = {k: v for k, v in execution if k not in _FREE_FIELDS}
+    base["execution"] = {k: v for k, v in execution if f"execution.{k}" not in SAVING}
     return {**config, "base": base}
 
 

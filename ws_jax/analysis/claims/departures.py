@@ -24,6 +24,7 @@ import pandas as pd
 
 from ws_jax.analysis import settings
 from ws_jax.config import common_path, has_field, leaves
+from ws_jax.free_fields import ROUNDED, WORK
 from ws_jax.storage.standins import OLD
 
 if TYPE_CHECKING:  # a report does not wait for what trains
@@ -37,13 +38,8 @@ HARMLESS = (
     "evaluation.test",
     "task.top",
     "task.confusion",
-    # The same products in another order; `execution.precision` asks for others.
-    "execution.lowering",
-    "execution.chunk",
-    "execution.checkpoint_every",
-    "execution.keep",
-    "execution.keep_state",
-    "execution.changed_code",
+    *WORK,
+    *ROUNDED,  # `execution.precision` asks for other products
     "train.optimizer.decays",  # whether a decay of 0 is taken along as an argument
     "data.fingerprint",  # the order of the images: judged apart, not left out
 )
