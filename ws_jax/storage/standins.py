@@ -21,7 +21,7 @@ IDENTITY_COLUMNS = {
     "epochs": "int64",  # that the run may take at most
 }
 OLD = "old:"  # what stands-in digests begin with
-# Sections of records without identities: they change no number or columns tell them. The
+# Sections of records without identities that change no number or have columns. Their
 # digests are on disk, so these follow no later list.
 _NO_NUMBER = ("name", "sweep", "execution", "evaluation")
 _TOLD = {
