@@ -21,7 +21,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from ws_jax import checkpoint, measure, results
-from ws_jax.analysis import aggregate, labels, statistics, study, style
+from ws_jax.analysis import aggregate, labels, statistics, style, summaries
 from ws_jax.papers.ott2020 import gallery, judge, runs
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
@@ -33,7 +33,7 @@ studies = {
     for data in sorted(set(rows["data"]), reverse=True)
     for semantics, part in runs.select(rows, data).rows.groupby("semantics")
 }
-study.summary(frame).round(2)
+summaries.summary(frame).round(2)
 
 # %% [markdown]
 # ## Distances over epochs
@@ -62,7 +62,7 @@ free = aggregate.matching(pd.concat(studies.values()), model="fcn", vcp=0)
 parts = []
 for radius in (1, 4):
     found = statistics.compare(free, free, f"dist_{radius}", "last_epoch", "start")
-    parts.append(study.comparison(found, "after", "before").assign(r=radius))
+    parts.append(summaries.comparison(found, "after", "before").assign(r=radius))
 table = pd.concat(parts).set_index("r", append=True).sort_index().round(4)
 display(table if len(table) else Markdown("No free networks with distances here."))
 

@@ -22,14 +22,14 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from ws_jax import checkpoint, measure, results
-from ws_jax.analysis import aggregate, labels, study, style
+from ws_jax.analysis import aggregate, labels, style, summaries
 from ws_jax.analysis.page import render
 from ws_jax.papers.ott2020 import figures, tables
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
 workdir = ROOT / os.environ.get("WS_JAX_WORKDIR", "results/study")
 frame = results.read(workdir)
-study.summary(frame).round(2)
+summaries.summary(frame).round(2)
 
 # %% [markdown]
 # ## How they learn

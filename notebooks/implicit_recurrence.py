@@ -19,7 +19,7 @@ from pathlib import Path
 from IPython.display import Markdown, display
 
 from ws_jax import results
-from ws_jax.analysis import aggregate, labels, study
+from ws_jax.analysis import aggregate, labels, summaries
 from ws_jax.papers.savarese2019 import (
     foldings,
     page,
@@ -57,7 +57,9 @@ def show(start, otherwise):
 
 
 ours = frame[frame["network"].isin(["wrn", "grid_net"])] if "network" in frame else []
-display(study.summary(ours).round(2) if len(ours) else Markdown("No runs of these."))
+display(
+    summaries.summary(ours).round(2) if len(ours) else Markdown("No runs of these.")
+)
 
 # %% [markdown]
 # ## Which layers are alike

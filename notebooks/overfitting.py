@@ -19,7 +19,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from ws_jax import results
-from ws_jax.analysis import aggregate, labels, statistics, study, style
+from ws_jax.analysis import aggregate, labels, statistics, style, summaries
 from ws_jax.papers.ott2020 import figures, judge, runs
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
@@ -31,7 +31,7 @@ studies = {
     for data in sorted(set(rows["data"]), reverse=True)
     for semantics, part in runs.select(rows, data).rows.groupby("semantics")
 }
-study.summary(frame).round(2)
+summaries.summary(frame).round(2)
 
 # %% [markdown]
 # ## Training and held-out accuracy
@@ -61,7 +61,7 @@ for data, semantics in studies:
 chosen = aggregate.matching(pd.concat(studies.values()), vcp=0)
 free, shared = (chosen[chosen["model"] == name] for name in ("fcn", "cnn"))
 found = statistics.compare(free, shared, "Gap", "second_half")
-table = study.comparison(found, "FCN", "CNN", scale=100).round(2)
+table = summaries.comparison(found, "FCN", "CNN", scale=100).round(2)
 display(table if len(table) else Markdown("No free networks beside a CNN here."))
 
 # %% [markdown]

@@ -20,7 +20,7 @@ from IPython.display import Markdown, display
 
 import ws_jax.data
 from ws_jax import results
-from ws_jax.analysis import aggregate, labels, study
+from ws_jax.analysis import aggregate, labels, summaries
 from ws_jax.analysis.page import render
 from ws_jax.papers.ott2020 import figures, judge, pictures, tables
 
@@ -28,7 +28,7 @@ ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exis
 frame = results.read(ROOT / os.environ.get("WS_JAX_RESULTS", "docs/results"))
 rows = aggregate.tidy(frame)
 studies = sorted(rows.groupby(["data", "semantics"]).groups, reverse=True)
-study.summary(frame).round(2)
+summaries.summary(frame).round(2)
 
 # %% [markdown]
 # ## What moving means

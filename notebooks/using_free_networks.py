@@ -20,7 +20,7 @@ from IPython.display import Markdown, display
 
 import ws_jax.data
 from ws_jax import results
-from ws_jax.analysis import aggregate, labels, statistics, study
+from ws_jax.analysis import aggregate, labels, statistics, summaries
 from ws_jax.papers.ott2020 import gallery, judge, pictures, runs
 
 ROOT = next(p for p in (Path.cwd() / "_").parents if (p / "pyproject.toml").exists())
@@ -31,7 +31,7 @@ studies = {
     for data in sorted(set(rows["data"]), reverse=True)
     for semantics, part in runs.select(rows, data).rows.groupby("semantics")
 }
-study.summary(frame).round(2)
+summaries.summary(frame).round(2)
 
 # %% [markdown]
 # ## Two quadrants change places
@@ -62,7 +62,7 @@ if not shown:
 chosen = aggregate.matching(pd.concat(studies.values()), vcp=0)
 free, shared = (chosen[chosen["model"] == name] for name in ("fcn", "cnn"))
 found = statistics.compare(shared, free, "swap", "second_half")
-table = study.comparison(found, "CNN", "FCN", scale=100).round(2)
+table = summaries.comparison(found, "CNN", "FCN", scale=100).round(2)
 display(table if len(table) else Markdown("No free networks were tested beside a CNN."))
 
 # %% [markdown]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import aggregate, settings, study
+from ws_jax.analysis import aggregate, settings, summaries
 from ws_jax.analysis.page import report
 from ws_jax.storage import results
 from ws_jax.storage.integrity import seal
@@ -144,10 +144,10 @@ def test_runs_that_were_planned_in_two_folders_are_not_begun_once(tmp_path):
             {key: run[key] for key in ("run", "fold")}
             for run in record["chunks"][0]["runs"]
         ]
-    lines = study.summary(results.read(tmp_path), old)
+    lines = summaries.summary(results.read(tmp_path), old)
     assert set(lines["runs"]) == {"2 stopped, 2 not begun"}
     old[1]["data"] = {"name": "other"}
-    lines = study.summary(results.read(tmp_path), old)
+    lines = summaries.summary(results.read(tmp_path), old)
     assert set(lines["runs"]) == {"2 stopped, 6 not begun"}
 
 

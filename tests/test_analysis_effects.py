@@ -25,7 +25,7 @@ def by_rate(**values):
 
 
 def answer_to(frame, name):
-    found = question.answers(swept.study(aggregate.tidy(frame)))
+    found = question.answers(swept.collect(aggregate.tidy(frame)))
     (text,) = (text for text in found if text.startswith(f"{name}: "))
     return text
 
@@ -127,7 +127,7 @@ def changed(kinds, gains, **columns):
 
 
 def told(frame):
-    return [f.name for f in swept.study(aggregate.tidy(frame)).fields]
+    return [f.name for f in swept.collect(aggregate.tidy(frame)).fields]
 
 
 def test_one_fact_in_two_columns_is_one_field():
@@ -159,7 +159,7 @@ def test_a_sweep_without_kinds_has_those_of_its_augmentation():
     first = changed({"flip+normalize": 0.0}, {"flip+normalize": 0.0})
     plain = runs({"model": "cnn"}, {"model": "fcn"}, seeds=(0, 1, 2), epochs=6)
     frame = pd.concat([first, plain.assign(sweep="plain")], ignore_index=True)
-    found = {f.name: f.values for f in swept.study(aggregate.tidy(frame)).fields}
+    found = {f.name: f.values for f in swept.collect(aggregate.tidy(frame)).fields}
     assert found["augmentation"] == ["flip", "none"]
     assert found["kinds"] == ["none", "normalize"]
 
@@ -185,7 +185,7 @@ def test_what_a_phase_tells_by_its_name_is_no_field():
     assert told(runs(*cases, seeds=(0, 1))) == ["phase"]
     couple = [{"model": "fcn", "phase": "couple", "coupling": by} for by in (0.0, 0.5)]
     frame = runs(cases[0], *couple, seeds=(0, 1))
-    found = {f.name: f for f in swept.study(aggregate.tidy(frame)).fields}
+    found = {f.name: f for f in swept.collect(aggregate.tidy(frame)).fields}
     assert list(found) == ["phase", "coupling"]
     assert found["coupling"].values == ["0", ".5"]
     severed = [{"model": "fcn", "vcp": p, "severing": "paper"} for p in (0.2, 0.5)]
@@ -200,7 +200,7 @@ def test_what_diverged_everywhere_is_said_to():
     assert "CNN is ahead of rings by 35.1 points" in text
     assert text.endswith("All runs of FCN diverged.")
     frame = frame.assign(status="diverged")
-    (text,) = question.answers(swept.study(aggregate.tidy(frame)))
+    (text,) = question.answers(swept.collect(aggregate.tidy(frame)))
     assert "not known" in text
 
 

@@ -58,7 +58,7 @@ def test_the_page_says_that_the_last_epoch_counts():
     )
     assert "99.0 %" not in text and "best epoch" not in text
     assert "no epoch is the best: the last stands there, too" in section(text, "tables")
-    found = swept.study(aggregate.tidy(easy_first()))
+    found = swept.collect(aggregate.tidy(easy_first()))
     assert "Val f1, best" not in sweep_page.table(found)
     assert "there is no best one" in sweep_page.note(found)
     captions = [item.caption for item in sweep_page.figures(found)]
@@ -68,11 +68,11 @@ def test_the_page_says_that_the_last_epoch_counts():
 def test_last_epochs_of_different_numbers_are_cautioned_against():
     frame = easy_first()
     short = (frame["seed"] == 1) & (frame["epoch"] > 6)
-    found = swept.study(aggregate.tidy(frame[~short]))
+    found = swept.collect(aggregate.tidy(frame[~short]))
     (text,) = question.cautions(found)
     assert "runs are compared after 6 to 20 epochs" in text
     # One run whose images change makes all of them be compared so.
     mixed = frame.assign(
         **{"transforms.draw_paths.growth": 2 * (frame["network.templates"] > 0)}
     )
-    assert swept.study(aggregate.tidy(study_frames.identified(mixed))).moves
+    assert swept.collect(aggregate.tidy(study_frames.identified(mixed))).moves

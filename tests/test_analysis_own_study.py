@@ -181,7 +181,7 @@ def test_an_effect_over_folds_is_that_of_the_corrected_test():
     frame = runs(*cases, folds=(0, 1, 2), epochs=6, num_folds=3)
     bonus = (frame["learning_rate"] == 1e-2) * (0.1 + 0.02 * frame["fold"])
     frame = frame.assign(val_acc=frame["val_acc"] + bonus)
-    found = swept.study(aggregate.tidy(frame))
+    found = swept.collect(aggregate.tidy(frame))
     effect = effects.effect(found, 0)
     want = statistics.corrected_t_test(np.array([0.1, 0.12, 0.14]), 0.5)
     assert effect.order == ["0.01", "0.001"]
@@ -198,7 +198,7 @@ def test_values_are_compared_though_another_stands_beside_none():
     frame = runs(*cases, seeds=(0, 1, 2), epochs=6)
     bonus = (frame["train.phase.amount"] == 4) * (0.1 + 0.01 * frame["seed"])
     frame = frame.assign(val_acc=frame["val_acc"] + bonus)
-    found = swept.study(aggregate.tidy(frame))
+    found = swept.collect(aggregate.tidy(frame))
     names = [field.name for field in found.fields]
     effect = effects.effect(found, names.index("amount"))
     assert effect.order == ["4", "2"]
@@ -247,7 +247,7 @@ def test_many_settings_are_columns_figures_and_a_folded_list():
 
 
 def test_a_figure_against_a_field_shows_medians_on_a_log_axis():
-    (item,) = sweep_page.figures(swept.study(aggregate.tidy(by_network())))
+    (item,) = sweep_page.figures(swept.collect(aggregate.tidy(by_network())))
     (panel,) = item.draw().axes
     assert panel.get_xscale() == "log" and len(panel.containers) == 3
     line = panel.containers[2].lines[0]

@@ -9,7 +9,7 @@ import pytest
 import study_frames
 from matplotlib.figure import Figure
 
-from ws_jax.analysis import aggregate, curves, study, style
+from ws_jax.analysis import aggregate, curves, style, summaries
 from ws_jax.analysis.page import pieces, report
 from ws_jax.analysis.page.gallery import sweep_curves
 from ws_jax.papers.ott2020 import figures, gallery, pictures, published
@@ -298,7 +298,7 @@ def test_the_page_of_nothing():
 
 
 def test_names_are_escaped(smoke):
-    summary = study.summary(smoke.assign(sweep="<script>&"))
+    summary = summaries.summary(smoke.assign(sweep="<script>&"))
     assert "&lt;script&gt;&amp;" in pieces.words_table(summary)
     drawn = pieces.figure(style.message("none"), 1, "", "<script>&", "<b>")
     assert "<script>" not in drawn and "<b>" not in drawn
@@ -312,13 +312,13 @@ def test_a_figure_is_the_same_twice(smoke):
 
 
 def test_study_summary(mixed):
-    lines = study.summary(mixed).set_index("sweep")
+    lines = summaries.summary(mixed).set_index("sweep")
     assert lines.loc["mnist_translation", "augmentation"] == "level 0; translation .2"
     assert lines.loc["mnist_translation", "folds"] == "2 of 5"
     assert lines.loc["mnist_translation", "epochs"] == "15 to 25"
     assert lines.loc["vcp", "severing"] == "p .5, .99"
     assert lines.loc["vcp", "models"] == "FCN"
-    assert study.summary(EMPTY).empty
+    assert summaries.summary(EMPTY).empty
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import aggregate, curves, labels, settings, statistics, study
+from ws_jax.analysis import aggregate, curves, labels, settings, statistics, summaries
 from ws_jax.analysis import tables as plain_tables
 from ws_jax.analysis.claims import comparable
 from ws_jax.analysis.claims.checks import UNDECIDED
@@ -126,7 +126,7 @@ def test_lines_and_comparisons_join_one_setting_only():
     cnn, fcn = (rows[rows["model"] == name] for name in ("cnn", "fcn"))
     found = statistics.compare(cnn, fcn, "swap")
     assert len(found) == 4  # two levels, two settings; none across
-    words = study.comparison(found, "CNN", "FCN")
+    words = summaries.comparison(found, "CNN", "FCN")
     assert "setting" in words.index.names
 
 
@@ -300,7 +300,7 @@ def test_a_held_out_part_is_no_test_part_and_no_layers_are_not_counted():
         frame = study_frames.frame(
             [study_frames.run_rows("own", **whole, **{"data.split": split})]
         )
-        assert study.summary(frame)["folds"].tolist() == [said]
+        assert summaries.summary(frame)["folds"].tolist() == [said]
         note = plain_tables.note(aggregate.tidy(frame))
         assert note.startswith(f"Rate 1e-3, {said}.") and "layer" not in note
         rows = study_frames.run_rows(**whole, **{"data.split": split})

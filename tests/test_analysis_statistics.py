@@ -4,7 +4,7 @@ import pytest
 import study_frames
 from scipy import stats
 
-from ws_jax.analysis import aggregate, statistics, study
+from ws_jax.analysis import aggregate, statistics, summaries
 
 
 def test_by_hand():
@@ -164,11 +164,11 @@ def test_different_cuts_and_single_splits_are_not_compared():
 def test_comparison_of_nothing_and_in_words():
     empty = aggregate.tidy(pd.DataFrame())
     nothing = statistics.compare(empty, empty, "swap")
-    assert study.comparison(nothing, "CNN", "FCN").empty
+    assert summaries.comparison(nothing, "CNN", "FCN").empty
     cnn, fcn = models(
         *(study_frames.run_rows(model=m, epochs=2, fold=0) for m in ("cnn", "fcn"))
     )
-    words = study.comparison(
+    words = summaries.comparison(
         statistics.compare(cnn, fcn, "swap"), "CNN", "FCN", scale=100
     )
     assert words.index.tolist() == [

@@ -27,7 +27,7 @@ WITHIN = {
     "optimizers": "schedules optimizer kinds",
     "folding": "grouping layout loops begun report run",
     "analysis": "labels watched copies style settings aggregate statistics varying "
-    "curves study tables swept effects question claims page",
+    "curves summaries tables swept effects question claims page",
     "analysis/claims": "departures comparable lengths checks chance evidence seeds "
     "verdicts",
     "analysis/page": "gallery paper pieces render what_was_run verdict_cards "

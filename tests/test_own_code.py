@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ws_jax import cli, engine
-from ws_jax.analysis import study as pages
+from ws_jax.analysis import summaries
 from ws_jax.analysis.aggregate import tidy
 from ws_jax.checkpoint import load_run
 from ws_jax.config import replace_field
@@ -325,7 +325,7 @@ def test_runs_of_other_code_are_other_runs(files):
     frame = results.read([kept / "first", kept / "other"])
     last = frame[frame["epoch"] == 1].set_index("own.code")["loss"]
     assert last[other["own.code"].item()] > 5 * last[first["own.code"].item()]
-    told = pages.summary(frame, results.read_records(kept / "first"))
+    told = summaries.summary(frame, results.read_records(kept / "first"))
     assert told["runs"].tolist() == ["2 finished"]
     words = tidy(frame).drop_duplicates("digest").set_index("own.code")["setting"]
     assert all(word == f"own.code {code}" for code, word in words.items())

@@ -15,7 +15,7 @@ import math
 import pandas as pd
 
 from ws_jax.analysis import labels, statistics
-from ws_jax.analysis.swept import Study, key, named
+from ws_jax.analysis.swept import Swept, key, named
 
 _MOST_UPSETS = 2  # settings with another order that a sentence names
 
@@ -54,7 +54,7 @@ class _Best:
     lost: str  # how many of how many runs diverged there; empty if it is the best
 
 
-def effect(found: Study, place: int) -> Effect | None:
+def effect(found: Swept, place: int) -> Effect | None:
     """Compares the values of a field.
 
     All values have the same settings of the other fields to choose from: those in which
@@ -101,7 +101,7 @@ def effect(found: Study, place: int) -> Effect | None:
     )
 
 
-def _side_by_side(found: Study, place: int, runs: pd.DataFrame) -> pd.DataFrame:
+def _side_by_side(found: Swept, place: int, runs: pd.DataFrame) -> pd.DataFrame:
     """Puts values beside each other: a row for each setting and fold or seed.
 
     Returns:
@@ -116,7 +116,7 @@ def _side_by_side(found: Study, place: int, runs: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _ahead(found: Study, each: pd.DataFrame) -> dict[str, statistics.Difference]:
+def _ahead(found: Swept, each: pd.DataFrame) -> dict[str, statistics.Difference]:
     """Returns how far the best is ahead of each value, by folds or seeds; best first.
 
     Values that have no fold or seed in common with it are left out.
@@ -133,7 +133,7 @@ def _ahead(found: Study, each: pd.DataFrame) -> dict[str, statistics.Difference]
     return {value: lead for value, lead in leads.items() if lead.folds}
 
 
-def _beside(found: Study, place: int) -> pd.DataFrame:
+def _beside(found: Swept, place: int) -> pd.DataFrame:
     """Returns the runs that have the field, with the number of the others' setting.
 
     Runs that lack one of the others stand beside each of its values; `told 0` and so on
@@ -200,7 +200,7 @@ def _upsets(means: pd.DataFrame, first: str) -> list[tuple[int, str]]:
 
 
 def _words(
-    found: Study, place: int, runs: pd.DataFrame, number: int, value: str
+    found: Swept, place: int, runs: pd.DataFrame, number: int, value: str
 ) -> dict[int, str]:
     """Returns the words of a setting of the others; of a value's runs, if it is one."""
     own = runs[runs["setting"] == number]
@@ -210,7 +210,7 @@ def _words(
     return {i: str(own[column(i)].iloc[0]) for i in others}
 
 
-def sentence(found: Study, place: int) -> str:
+def sentence(found: Swept, place: int) -> str:
     """Tells the best value of a field in a sentence, and where it is the best."""
     field = found.fields[place]
     compared = effect(found, place)
@@ -234,7 +234,7 @@ def sentence(found: Study, place: int) -> str:
     return f"{text}{where}: {said}{other_order}.{aside}"
 
 
-def _lead(found: Study, lead: statistics.Difference) -> str:
+def _lead(found: Swept, lead: statistics.Difference) -> str:
     said = f"{found.difference(lead.mean)}{found.unit}"
     if math.isnan(lead.low):
         return f"{said} (one {found.repeated}, no interval)"
@@ -243,7 +243,7 @@ def _lead(found: Study, lead: statistics.Difference) -> str:
     return f"{said} (95 % interval {ends}, {counted})"
 
 
-def _aside(found: Study, place: int, order: list[str]) -> str:
+def _aside(found: Swept, place: int, order: list[str]) -> str:
     """Says which values are not compared, and why."""
     runs = found.runs
     alone = [value for value in found.fields[place].values if value not in order]
@@ -265,7 +265,7 @@ def _varied(compared: Effect) -> list[int]:
     return [i for i in first if len({words[i] for words in compared.settings}) > 1]
 
 
-def _where(found: Study, place: int, compared: Effect, values: list[str]) -> str:
+def _where(found: Swept, place: int, compared: Effect, values: list[str]) -> str:
     """Says at which setting of the others each value is compared."""
     varied, dropped = _varied(compared), compared.dropped
     same = compared.settings[0]
@@ -287,7 +287,7 @@ def _where(found: Study, place: int, compared: Effect, values: list[str]) -> str
     return f"{text} ({told})"
 
 
-def _passed(found: Study, place: int, compared: Effect) -> str:
+def _passed(found: Swept, place: int, compared: Effect) -> str:
     """Says which values are judged elsewhere than at their best median, and why."""
     text, field = "", [found.fields[place]]
     for value, (words, lost) in compared.passed.items():
@@ -296,7 +296,7 @@ def _passed(found: Study, place: int, compared: Effect) -> str:
     return text
 
 
-def _named(found: Study, words: dict[int, str]) -> str:
+def _named(found: Swept, words: dict[int, str]) -> str:
     """Says a setting of some fields; nothing of those that it lacks."""
     return named([found.fields[i] for i in words], tuple(words.values()))
 
@@ -306,14 +306,14 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _said(found: Study, places: list[int], words: dict[int, str]) -> str:
+def _said(found: Swept, places: list[int], words: dict[int, str]) -> str:
     if len(places) == 1:
         return words[places[0]] or "has none"
     fields = [found.fields[i] for i in places]
     return named(fields, tuple(words[i] for i in places)) or "has none"
 
 
-def _upset(found: Study, compared: Effect) -> str:
+def _upset(found: Swept, compared: Effect) -> str:
     """Says at which settings of the others another value is the best."""
     upsets, varied = compared.upsets, _varied(compared)
     if not upsets:

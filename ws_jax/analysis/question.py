@@ -9,10 +9,10 @@ from __future__ import annotations
 import pandas as pd
 
 from ws_jax.analysis import effects, labels, varying
-from ws_jax.analysis.swept import Study, key, named
+from ws_jax.analysis.swept import Swept, key, named
 
 
-def answers(found: Study) -> list[str]:
+def answers(found: Swept) -> list[str]:
     """Says what was swept, the best setting, and for each field the best value.
 
     Returns:
@@ -45,7 +45,7 @@ def answers(found: Study) -> list[str]:
     ]
 
 
-def cautions(found: Study) -> list[str]:
+def cautions(found: Swept) -> list[str]:
     """Says why it may be too early for an answer."""
     said = []
     runs = found.runs
@@ -66,13 +66,13 @@ def cautions(found: Study) -> list[str]:
     return [f"Too early to say more: {'; '.join(said)}."] if said else []
 
 
-def _why(found: Study) -> str:
+def _why(found: Swept) -> str:
     if not found.moves:
         return ""
     return ", since validation images change with the epochs"
 
 
-def _medians(found: Study, runs: pd.DataFrame) -> pd.DataFrame:
+def _medians(found: Swept, runs: pd.DataFrame) -> pd.DataFrame:
     keys = [key(i) for i in range(len(found.fields))]
     table = runs.groupby(keys)["value"].agg(["median", "min", "max", "size"])
     return table.sort_values("median", ascending=found.sign < 0, kind="stable")

@@ -17,7 +17,7 @@ SHORT = 5  # epochs; what trained for fewer tells little
 
 
 @dataclasses.dataclass(frozen=True)
-class Study:
+class Swept:
     """The runs on one data set, and what they are compared by.
 
     Attributes:
@@ -75,7 +75,7 @@ class Study:
         return int(self.rows["epoch"].max()) < SHORT
 
 
-def study(rows: pd.DataFrame) -> Study:
+def collect(rows: pd.DataFrame) -> Swept:
     """Reads tidy rows of one data set as a study."""
     metric = str(watched.names(rows).mode()[0])
     metric = metric if metric in rows.columns else "val_acc"
@@ -88,11 +88,11 @@ def study(rows: pd.DataFrame) -> Study:
     words = pd.DataFrame({key(i): field.words for i, field in enumerate(fields)})
     first = words.groupby(rows["training"]).first()
     runs = values[["fold", "seed", "num_folds", "status", "trained", "value"]]
-    return Study(rows, fields, metric, sign, reading, runs.join(first))
+    return Swept(rows, fields, metric, sign, reading, runs.join(first))
 
 
 def key(place: int) -> str:
-    """Returns the column of a field in `Study.runs`."""
+    """Returns the column of a field in `Swept.runs`."""
     return f"field {place}"
 
 

@@ -1,6 +1,6 @@
 """Decoded data sets kept on disk, since decoding 60,000 images takes seconds.
 
-One file holds one data set: a line of JSON with the digest of its fields, then the
+One file holds one data set: a line of JSON with the checksum of its fields, then the
 images and the labels as two NumPy blocks, uncompressed. A cache can only save time:
 whatever is wrong with it is logged, and the data set is decoded again.
 """
@@ -69,8 +69,8 @@ def _read(path: Path, source: Source) -> Dataset | None:
     try:
         with path.open("rb") as file:
             header = json.loads(file.readline())
-            if header.pop("sha256") != _digest(header):
-                raise ValueError("the digest of its first line is another")
+            if header.pop("sha256") != _checksum(header):
+                raise ValueError("the checksum of its first line is another")
             images = np.load(file, allow_pickle=False)
             labels = np.load(file, allow_pickle=False)
         # Compares the fingerprint in the header with the arrays.
@@ -85,7 +85,7 @@ def _read(path: Path, source: Source) -> Dataset | None:
     return dataset if same else None
 
 
-def _digest(header: dict[str, Any]) -> str:
+def _checksum(header: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(header).encode()).hexdigest()
 
 
@@ -99,7 +99,7 @@ def _write(path: Path, dataset: Dataset) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
-            told = {**header, "sha256": _digest(header)}
+            told = {**header, "sha256": _checksum(header)}
             file.write(json.dumps(told).encode() + b"\n")
             np.save(file, dataset.images, allow_pickle=False)
             np.save(file, dataset.labels, allow_pickle=False)

@@ -238,13 +238,13 @@ def fit_run(
 
 
 def write(table: pd.DataFrame, about: Mapping[str, Any], folder: Path) -> None:
-    """Writes a table, and a record of what it is of, each with a digest."""
+    """Writes a table, and a record of what it is of, each with a checksum."""
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     content = seal_parquet(buffer.getvalue())
     (folder / RECORD).unlink(missing_ok=True)  # of the table that is replaced
     write_atomically(folder / TABLE, content)
-    text = json.dumps(seal({**about, "table": _digest(content)}), indent=1)
+    text = json.dumps(seal({**about, "table": _checksum(content)}), indent=1)
     write_atomically(folder / RECORD, text.encode())
 
 
@@ -263,7 +263,7 @@ def read(output: str | os.PathLike) -> pd.DataFrame:
         path = Path(output, TABLE)
         content = path.read_bytes()
         check_parquet(content)
-        if want not in (None, _digest(content)):  # older records do not say
+        if want not in (None, _checksum(content)):  # older records do not say
             raise Damage(f"it is not the table of {RECORD}")
         return pd.read_parquet(io.BytesIO(content))
     except (OSError, Damage, ValueError) as error:
@@ -285,7 +285,7 @@ def _record(
     return {
         "run": run,
         "epoch": epoch,
-        "neural": data.digest,
+        "neural": data.checksum,
         "images": len(data.images),
         "repeats": len(data.responses),
         "neurons": list(data.neurons),
@@ -294,7 +294,7 @@ def _record(
     }
 
 
-def _digest(content: bytes) -> str:
+def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 

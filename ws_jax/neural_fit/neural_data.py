@@ -24,13 +24,13 @@ class NeuralData:
       responses: float64 [repeats, images, neurons]; one repetition if only means are
         known; none if there are images alone.
       neurons: names, in the order of the responses.
-      digest: of the file.
+      checksum: of the file.
     """
 
     images: np.ndarray
     responses: np.ndarray
     neurons: tuple[str, ...]
-    digest: str = ""
+    checksum: str = ""
 
     @property
     def mean(self) -> np.ndarray:
@@ -71,8 +71,8 @@ def read_neural(path: str | Path) -> NeuralData:
     images = _images(path, arrays["images"])
     responses = _responses(path, arrays.get("responses"), len(images))
     neurons = _names(path, arrays.get("neurons"), responses.shape[2])
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return NeuralData(images, responses, neurons, digest)
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    return NeuralData(images, responses, neurons, checksum)
 
 
 def _images(path: Path, images: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Files that are whole or not there, and sums that tell whether they still are.
 
-What a sweep keeps carries a digest of its own content, in the same file: one rename
-then replaces both, and a crash cannot leave a good file beside the digest of another.
+What a sweep keeps carries a checksum of its own content, in the same file: one rename
+then replaces both, and a crash cannot leave a good file beside the checksum of another.
 """
 
 from __future__ import annotations
@@ -85,12 +85,12 @@ def digest_of(value: Any) -> str:
 
 
 def seal(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a record with its digest."""
+    """Returns a record with its checksum."""
     return {**record, _SEAL: digest_of(record)}
 
 
 def unseal(text: str | bytes) -> dict[str, Any]:
-    """Reads a record from JSON and checks its digest; older ones have none.
+    """Reads a record from JSON and checks its checksum; older ones have none.
 
     Raises:
       Damage: if it is no record, or not the one that was written.
@@ -158,16 +158,16 @@ def check_arrays(tree: Any, sums: Mapping[str, list[Any]]) -> None:
 
 
 def seal_parquet(content: bytes) -> bytes:
-    """Returns a Parquet file with a digest of its bytes before its footer."""
+    """Returns a Parquet file with a checksum of its bytes before its footer."""
     footer = _footer(content)
-    digest = hashlib.sha256(content).digest()
-    return content[:footer] + _MARK + digest + content[footer:]
+    checksum = hashlib.sha256(content).digest()
+    return content[:footer] + _MARK + checksum + content[footer:]
 
 
 def check_parquet(content: bytes) -> None:
     """Checks the bytes of a Parquet file, before anything is read from them.
 
-    Files without a digest, from other writers or former versions, pass.
+    Files without a checksum, from other writers or former versions, pass.
 
     Raises:
       Damage: if it is cut off, or not what was written.
@@ -176,8 +176,8 @@ def check_parquet(content: bytes) -> None:
     start = footer - _SEALED_BYTES
     if start < 0 or not content[start:footer].startswith(_MARK):
         return
-    digest = content[start + len(_MARK) : footer]
-    if hashlib.sha256(content[:start] + content[footer:]).digest() != digest:
+    checksum = content[start + len(_MARK) : footer]
+    if hashlib.sha256(content[:start] + content[footer:]).digest() != checksum:
         raise Damage("it is not what was written")
 
 

@@ -57,7 +57,7 @@ class Own:
       is_more: whether it has runs besides those of the paper whose claims it fills.
     """
 
-    found: swept.Study
+    found: swept.Swept
     has_table: bool
     has_figures: bool
     has_levels: bool
@@ -103,7 +103,7 @@ def own_studies(
     for name, own in rows.groupby("data"):
         if name not in published:
             asked = any(standing.paper.asks(own) for standing in found)
-            studies.append(Own(swept.study(own), not asked, not asked, asked))
+            studies.append(Own(swept.collect(own), not asked, not asked, asked))
         elif not any(name in standing.answered for standing in found):
             studies.append(_own(own, str(name), found, built))
     return studies
@@ -122,7 +122,7 @@ def _own(
     fills = [(s, made) for s, made in zip(found, built, strict=True) if name in s.data]
     more = any(standing.paper.left_out(rows) for standing, _ in fills)
     tables = any(table.has_results for _, made in fills for table in made)
-    return Own(swept.study(rows), more or not tables, more or not fills, False, more)
+    return Own(swept.collect(rows), more or not tables, more or not fills, False, more)
 
 
 def in_short(found: Sequence[Standing], own: Sequence[Own]) -> str:

@@ -26,7 +26,7 @@ from ws_jax.analysis.page import gallery, pieces, render
 _MOST_NAMED = 6  # lines that a legend names one by one
 
 
-def answers(own: Sequence[swept.Study], named: bool) -> str:
+def answers(own: Sequence[swept.Swept], named: bool) -> str:
     """Answers what sweeps ask that are no paper's, as HTML.
 
     Args:
@@ -45,7 +45,7 @@ def answers(own: Sequence[swept.Study], named: bool) -> str:
     return "".join(parts)
 
 
-def settings_table(found: swept.Study) -> str:
+def settings_table(found: swept.Swept) -> str:
     """Returns the table with its name and how to read it."""
     name = labels.data(str(found.rows["data"].iloc[0]))
     return (
@@ -55,7 +55,7 @@ def settings_table(found: swept.Study) -> str:
     )
 
 
-def table(found: swept.Study) -> str:
+def table(found: swept.Swept) -> str:
     """Returns all settings as an HTML table, a narrow column for each field."""
     rows = found.rows
     metrics = tables.default_metrics(rows)
@@ -84,7 +84,7 @@ def table(found: swept.Study) -> str:
     return text.replace('class="words"', 'class="words settings"', 1)
 
 
-def _first(found: swept.Study) -> pd.Series:
+def _first(found: swept.Swept) -> pd.Series:
     """Returns the words of all fields for each cell and its epochs."""
     words = list(zip(*(f.words for f in found.fields), strict=True))
     words = words or [()] * len(found.rows)
@@ -92,14 +92,14 @@ def _first(found: swept.Study) -> pd.Series:
     return series.groupby([found.rows["cell"], found.rows["epochs"]]).first()
 
 
-def _order(found: swept.Study, key: tuple) -> list[int]:
+def _order(found: swept.Swept, key: tuple) -> list[int]:
     return [
         field.values.index(value) if value else -1
         for field, value in zip(found.fields, key, strict=True)
     ]
 
 
-def note(found: swept.Study) -> str:
+def note(found: swept.Swept) -> str:
     """Says how to read the table."""
     share = watched.is_share(found.rows, found.metric)
     which = (
@@ -115,7 +115,7 @@ def note(found: swept.Study) -> str:
     )
 
 
-def figures(found: swept.Study) -> list[gallery.Item]:
+def figures(found: swept.Swept) -> list[gallery.Item]:
     """Lists figures of the watched metric against each numeric field."""
     items = []
     for place, field in enumerate(found.fields):
@@ -141,7 +141,7 @@ def figures(found: swept.Study) -> list[gallery.Item]:
     return items
 
 
-def _lines(found: swept.Study, place: int) -> dict[str, pd.DataFrame]:
+def _lines(found: swept.Swept, place: int) -> dict[str, pd.DataFrame]:
     """Returns the runs of each setting of the other fields, by its words."""
     field = found.fields[place]
     assert field.numbers is not None
@@ -155,7 +155,7 @@ def _lines(found: swept.Study, place: int) -> dict[str, pd.DataFrame]:
     return {swept.named(named, values): own for values, own in runs.groupby(keys)}
 
 
-def _colouring(found: swept.Study, place: int) -> int:
+def _colouring(found: swept.Swept, place: int) -> int:
     """Returns the field that colours tell where there are many lines."""
     others = [i for i in range(len(found.fields)) if i != place]
 
@@ -166,7 +166,7 @@ def _colouring(found: swept.Study, place: int) -> int:
     return max(others, key=spread, default=-1)
 
 
-def _against(found: swept.Study, place: int) -> Figure:
+def _against(found: swept.Swept, place: int) -> Figure:
     lines = _lines(found, place)
     many = len(lines) > _MOST_NAMED
     other = _colouring(found, place)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, study
+from ws_jax.analysis import aggregate, labels, summaries
 from ws_jax.analysis.page import pieces
 
 
@@ -25,7 +25,7 @@ def section(
       records: of the sweeps.
       of_papers: whether any of it is what a paper asks, so that readings matter.
     """
-    lines = study.summary(frame, records)
+    lines = summaries.summary(frame, records)
     if lines.empty:
         return "<p>No run has finished an epoch.</p>"
     if (lines["severing"] == "none").all():
