@@ -1,11 +1,14 @@
 """Nothing lost, nothing silently wrong: damage, links, full disks, strange folders."""
 
+import dataclasses
 import json
 import logging
 import os
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from ws_jax.storage.integrity import (
     Damage,
     check_parquet,
     seal_parquet,
+    unseal,
     write_atomically,
 )
 from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE, ResultsError
@@ -124,6 +128,72 @@ def test_the_table_of_a_finished_sweep_is_mended(sweep, wrong, no_training):
     written = path.stat().st_mtime_ns
     engine.run_sweep(CONFIG, workdir)
     assert path.stat().st_mtime_ns == written, "a sound table was written again"
+
+
+_TOLD = """
+import sys
+from launch import sweep
+from ws_jax import cli
+try:
+    cli.run(sweep.main)
+except SystemExit as end:
+    loaded = {"orbax", "pandas", "scipy", "matplotlib", "tensorflow"} & set(sys.modules)
+    sys.exit(end.code or ", ".join(loaded) or 0)
+"""
+
+
+@pytest.mark.slow
+def test_a_finished_sweep_is_told_without_devices_or_what_it_does_not_need(sweep):
+    workdir, _ = sweep
+    config = workdir.with_name("values.py")
+    config.write_text(f"def get_config():\n    return {CONFIG.values()}")
+    told = subprocess.run(
+        [
+            *(sys.executable, "-c", _TOLD),
+            *(f"--config={config}", f"--workdir={workdir}"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "JAX_PLATFORMS": "none"},  # there is no such device
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stderr
+    assert told.stdout == f"results: {workdir / RESULTS_FILE}\n"
+
+
+def test_checks_are_passed_over_only_where_the_very_same_began(sweep, monkeypatch):
+    workdir, _ = sweep
+    checked = []
+    monkeypatch.setattr("ws_jax.engine.sweep.check_fits", checked.append)
+    engine.run_sweep(CONFIG, workdir)
+    assert not checked
+    with pytest.raises(WorkdirError, match="another config"):
+        engine.run_sweep(dataclasses.replace(CONFIG, name="other"), workdir)
+    assert len(checked) == 1
+    record = unseal((workdir / RECORD_FILE).read_bytes())
+    results.write_record({**record, "versions": {"jax": "0.0.1"}}, workdir)
+    engine.run_sweep(CONFIG, workdir)
+    assert len(checked) == 2
+
+
+def test_a_table_is_known_to_hold_rows_or_looked_at_in_full(tmp_path):
+    rows = [
+        {"run": "a", "epoch": epoch, "acc": 0.1 * epoch, "counts": [[epoch, 2]]}
+        for epoch in range(3)
+    ]
+    rows[0]["loss"] = float("nan")  # as if it were not there
+    text = {name: "" for name, kind in results.RUN_COLUMNS.items() if kind == "str"}
+    whole = {name: 0 for name, kind in results.COLUMNS.items() if kind == "int64"}
+    rows = [{**text, **whole, "status": "finished", **row} for row in rows]
+    assert not results.holds(tmp_path, rows)
+    results.write(results.make_frame(rows), tmp_path)
+    assert results.holds(tmp_path, rows)
+    assert not results.holds(tmp_path, rows[:2])
+    assert not results.holds(tmp_path, rows[::-1])
+    for name, value in {"acc": np.nextafter(0.1, 1), "counts": [[1, 3]]}.items():
+        assert not results.holds(tmp_path, [rows[0], {**rows[1], name: value}, rows[2]])
+    flip(tmp_path / RESULTS_FILE)
+    assert not results.holds(tmp_path, rows)
 
 
 def test_a_table_with_vectors_and_matrices_is_not_written_again(sweep):

@@ -10,6 +10,7 @@ import pytest
 from studies import make_mapped, mapped_group, tiny
 
 from ws_jax import engine, results
+from ws_jax.config import ConfigError
 from ws_jax.engine import train
 from ws_jax.engine.chunk import split_runs
 from ws_jax.engine.living import LivingRuns
@@ -223,6 +224,17 @@ def test_patience_is_that_of_keras():
     for epochs, status in [(2, Status.ALIVE), (3, Status.STOPPED)]:
         states, _, _ = train_runs(config, epochs=epochs)
         assert np.all(states.status == status)
+
+
+def test_a_sweep_is_checked_once_and_again_when_its_axes_change():
+    once = tiny().checked()
+    assert once.checked() is once
+    other = dataclasses.replace(once, axes={**once.axes, "seed": (-1,)})
+    with pytest.raises(ConfigError, match="seed"):
+        other.checked()
+    once.axes["seed"] = (-1,)
+    with pytest.raises(ConfigError, match="seed"):
+        once.checked()
 
 
 def test_level_zero_is_one_run_for_all_kinds():

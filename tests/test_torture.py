@@ -1,28 +1,38 @@
 """Kills and flipped bits: a sweep ends with the numbers of an undisturbed one, or says.
 
 Few rounds, so that it is quick; more by `WS_JAX_TORTURE=34`, 34 times as many: 204
-random kills of one process and as many of two, 306 flipped bits. Aimed kills repeat
-`WS_JAX_TORTURE_AIMS` times; `WS_JAX_TORTURE_SEED` draws others. With `-s` they are
-counted, by what came of them.
+random kills of one process and as many of two, 204 flipped bits of a sweep, and more in
+the caches of data and of compiled programs. Aimed kills repeat `WS_JAX_TORTURE_AIMS`
+times; `WS_JAX_TORTURE_SEED` draws others. With `-s` they are counted, by what came of
+them.
 """
 
 import collections
+import dataclasses
 import functools
+import json
 import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import chex
+import jax
 import numpy as np
 import pandas as pd
 import pytest
-from forks import Forks
+from forks import TESTS, Forks
+from jax.experimental.compilation_cache import compilation_cache
+from PIL import Image
 from studies import stop_at_once, tiny
 
-from ws_jax import engine
+from ws_jax import data, engine
 from ws_jax.checkpoint import load_run
+from ws_jax.cli import compile_cache
+from ws_jax.data import embedded
 from ws_jax.models import ConvNet
 from ws_jax.storage import results
 from ws_jax.storage.results import ResultsError
@@ -207,6 +217,22 @@ def test_random_kills_of_two_processes_on_one_workdir(pair, quick, longest, tmp_
     print(f"\n{number} sweeps: {dict(counts)}")
 
 
+def flip(path, chance, until=None):
+    """Flips a bit of a file, as a disk does, which keeps its time; returns the byte.
+
+    Args:
+      path: of the file.
+      chance: draws the bit.
+      until: of the bytes, the first so many only.
+    """
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    place = chance.randrange(min(until or len(content), len(content)))
+    content[place] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    return place
+
+
 KINDS = {"checkpoints": "checkpoints", ".locks": "locks", ".lock": "locks"}
 
 
@@ -223,15 +249,12 @@ def test_flipped_bits(whole, stopped, tmp_path, state):
     assert {"checkpoints", "locks", "status.json", "sweep.json"} < set(kinds)
     # Each kind in turn, the table first, whose digest finds any flip.
     names = sorted(kinds, key=lambda kind: kind != results.RESULTS_FILE)
-    for number in range({"whole": 6, "stopped": 3}[state] * ROUNDS):
+    for number in range({"whole": 4, "stopped": 2}[state] * ROUNDS):
         # Every other in a checkpoint, where most of the bytes are.
         kind = names[number // 2 % len(names)] if number % 2 == 0 else "checkpoints"
         workdir = shutil.copytree(origin, tmp_path / str(number))
         path = workdir / chance.choice(kinds[kind])
-        content = bytearray(path.read_bytes())
-        place = chance.randrange(len(content))
-        content[place] ^= 1 << chance.randrange(8)
-        path.write_bytes(content)
+        place = flip(path, chance)
         try:
             engine.run_sweep(CONFIG, workdir)
             assert_same(workdir, whole)
@@ -245,3 +268,117 @@ def test_flipped_bits(whole, stopped, tmp_path, state):
             raise
         shutil.rmtree(workdir)
     print(f"\n{state}: {dict(counts)}")
+
+
+@pytest.fixture(params=["folder", "embedded"])
+def cached(request, tmp_path):
+    """A data set's name, and where its decoded images are cached."""
+    if request.param == "embedded":
+        return embedded.NAME, tmp_path
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 5, 5, 3), np.uint8)
+    for number, image in enumerate(pixels):
+        path = tmp_path / "own/train" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    return f"folder:{tmp_path / 'own'}", tmp_path
+
+
+def test_flipped_bits_in_the_cache_of_data(cached):
+    """Half of them in the first bytes, which say what all others are."""
+    chance, counts = random.Random(SEED), collections.Counter()
+    name, folder = cached
+    whole = data.load(name, cache_dir=folder)
+    (path,) = folder.glob("*.ws2")
+    kept = path.read_bytes()
+    for number in range(20 * ROUNDS):
+        place = flip(path, chance, until=600 if number % 2 else None)
+        found = data.load(name, cache_dir=folder)
+        for field in dataclasses.fields(whole):
+            one, two = getattr(found, field.name), getattr(whole, field.name)
+            assert type(one) is type(two), (field.name, place)
+            np.testing.assert_array_equal(one, two, str(place), strict=True)
+        counts["decoded anew" if path.read_bytes() == kept else "no harm"] += 1
+        path.write_bytes(kept)
+    print(f"\n{name}: {dict(counts)}")
+
+
+@pytest.fixture
+def programs(tmp_path):
+    """A folder in which JAX keeps all programs that it compiles."""
+    told = {
+        "jax_compilation_cache_dir": str(tmp_path / "xla"),
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    before = {name: getattr(jax.config, name) for name in told}
+    try:
+        for name, value in told.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
+        yield tmp_path / "xla"
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
+
+
+# What JAX says of an entry that it cannot read, before it compiles the program.
+@pytest.mark.filterwarnings("ignore:Error reading persistent:UserWarning")
+def test_flipped_bits_in_compiled_programs(programs, quick, tmp_path):
+    """Seen before the flip or not, looked at as a launcher starts or missed."""
+    chance, counts = random.Random(SEED), collections.Counter()
+    engine.run_sweep(QUICK, tmp_path / "first")
+    kept = {path: path.read_bytes() for path in sorted(programs.glob("*-cache"))}
+    epochs = [path for path in kept if "one" in path.name or "mapped" in path.name]
+    assert epochs, list(kept)
+    for number in range(2 * ROUNDS):
+        for path, content in kept.items():
+            path.write_bytes(content)
+        if number % 2:
+            compile_cache.remove_damaged(programs)
+        for path in chance.sample(epochs, len(epochs) // 2 + 1):
+            flip(path, chance)
+        if chance.random() < 0.5:
+            counts["removed"] += len(compile_cache.remove_damaged(programs))
+        jax.clear_caches()
+        workdir = tmp_path / str(number)
+        engine.run_sweep(QUICK, workdir)
+        assert_same(workdir, quick)
+        counts["sweeps"] += 1
+        shutil.rmtree(workdir)
+    print(f"\n{len(epochs)} programs: {dict(counts)}")
+
+
+_ALONE = ("unshare", "--user", "--map-root-user", "--mount")
+_MOUNTS = f"mount -t tmpfs none {TESTS}"
+
+
+@pytest.mark.skipif(
+    not shutil.which("unshare")
+    or bool(
+        subprocess.run([*_ALONE, "sh", "-c", _MOUNTS], capture_output=True).returncode
+    ),
+    reason="no disk can be mounted here",
+)
+def test_inodes_that_run_out(quick, tmp_path):
+    """In a record, a lock, a save or a table, whichever needs the first that lacks."""
+    chance = random.Random(SEED)
+    lefts = [chance.randrange(low, low + 20) for low in (0, 14, 30, 60) * ROUNDS]
+    paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+    script = (sys.executable, str(TESTS / "inodes.py"), "test_torture", "QUICK")
+    done = subprocess.run(
+        [*_ALONE, *script, str(tmp_path), json.dumps(lefts)],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        timeout=300 * ROUNDS,  # what cannot be written keeps no process from its end
+    )
+    assert done.returncode == 0, done.stderr
+    rounds = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [left for left, *_ in rounds] == lefts
+    for number, (left, free, status, said) in enumerate(rounds):
+        assert (status, free) == (1, 0), (left, said)
+        *_, last = said.splitlines()
+        assert last.startswith("error: "), (left, said)
+        assert any(words in last for words in ("No space left", "RESOURCE_EXH")), last
+        assert_same(tmp_path / str(number), quick)

@@ -19,7 +19,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int32, Key
-from scipy import ndimage
 
 from ws_jax.config import MOST, check_name, require
 
@@ -276,6 +275,9 @@ def largest_distance(
 @functools.lru_cache(maxsize=256)
 def _reachable(size, density, shortest, longest, connectivity) -> tuple[int, float]:
     """Returns the largest distance in a sample, and in which part one is as asked."""
+    # A third of a second, which other data would wait for, too.
+    from scipy import ndimage
+
     # On the host, where nothing needs to compile before a person is told.
     random = np.random.RandomState(0)
     free = random.random_sample((_SAMPLED, size, size)) >= density

@@ -6,6 +6,7 @@ config, and what it imports from beside it, keep the text that they were run fro
 
 from __future__ import annotations
 
+import functools
 import sys
 import sysconfig
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -25,11 +26,16 @@ def own_path(name: Any) -> Path | None:
     if not name or not str(name).endswith(".py"):
         return None
     path = Path(name).resolve()
-    roots = _PACKAGE, Path(sysconfig.get_path("stdlib")).resolve()
+    roots = _PACKAGE, _stdlib()
     installed = {"site-packages", "dist-packages"} & set(path.parts)
     if installed or any(path.is_relative_to(root) for root in roots):
         return None
     return path if path.is_file() else None
+
+
+@functools.cache  # asked at every import
+def _stdlib() -> Path:
+    return Path(sysconfig.get_path("stdlib")).resolve()
 
 
 class Keeping(SourceFileLoader):

@@ -34,6 +34,7 @@ from ws_jax.storage.workdir import (
     changed_code,
     check_code,
     differences,
+    environment,
     with_code,
 )
 
@@ -71,6 +72,7 @@ def extended(
     changed = with_code(here, new) if changed_code(here, new) else here
     return {
         **new,
+        **environment(),
         **{key: changed[key] for key in ("code_before",) if key in changed},
         "chunks": [*entries, *describe_chunks(study, added)],
         "extended_from": [*here.get("extended_from", []), past],

@@ -114,7 +114,8 @@ def _as_argument(value: float) -> jax.ShapeDtypeStruct:
 def _check_names(program: Program, params: Any, totals: dict[str, Any]) -> None:
     """Raises `ConfigError` if two things would fill one column of the results."""
     run, task = program.run, program.run.task
-    one = {n: Total(jnp.ones(t.shape[1:]), jnp.ones(())) for n, t in totals.items()}
+    ones: Any = np.ones  # on the host, as those of an epoch
+    one = {n: Total(ones(t.shape[1:]), ones(())) for n, t in totals.items()}
     made = epoch_metrics(task, [], {"train": one, "val": one, "test": one})
     require(
         task.watched in made,

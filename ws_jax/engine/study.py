@@ -19,7 +19,6 @@ from ws_jax.engine.program import Examples, Program, make_examples, make_program
 from ws_jax.names import OWN_CODE, group_names, run_columns
 from ws_jax.phases import NoPhase
 from ws_jax.runs import Run, Sweep
-from ws_jax.storage.workdir import environment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,14 +98,24 @@ def prepare(sweep: Sweep, data_dir: str | None = None) -> Study:
       ConfigError: if a value is not allowed or does not suit the data.
       DataError: if the data are not to be had.
     """
+    study = make_study(sweep, data_dir)
+    check_fits(study)
+    return study
+
+
+def make_study(sweep: Sweep, data_dir: str | None = None) -> Study:
+    """Loads the data and plans the sweep, without a look at how they go together.
+
+    Raises:
+      ConfigError: if a value is not allowed.
+      DataError: if the data are not to be had.
+    """
     sweep = sweep.checked()
     config = sweep.base.data
     dataset = load(config.name, data_dir)
     if config.num_images:
         dataset = dataset.first(config.num_images)
-    study = Study(sweep, dataset, make_splits(dataset, config), make_groups(sweep))
-    check_fits(study)
-    return study
+    return Study(sweep, dataset, make_splits(dataset, config), make_groups(sweep))
 
 
 def make_groups(sweep: Sweep) -> tuple[Group, ...]:
@@ -120,7 +129,10 @@ def make_groups(sweep: Sweep) -> tuple[Group, ...]:
 
 
 def check_fits(study: Study) -> None:
-    """Raises `ConfigError` if what is trained or measured does not suit the data."""
+    """Raises `ConfigError` if what is trained or measured does not suit the data.
+
+    It traces a network of each group, for which the devices start.
+    """
     dataset = study.dataset
     for group in study.groups:
         for one in group.runs:  # before any network is traced
@@ -148,9 +160,28 @@ def check_fits(study: Study) -> None:
         )
 
 
-def map_groups(study: Study) -> dict[str, MappedProgram]:
+class MappedGroups(dict[str, MappedProgram]):
+    """The programs of groups by name, each mapped when it is first asked for.
+
+    The first starts the devices, which takes seconds and most of a GPU's memory: a
+    sweep that is finished never asks.
+    """
+
+    def __init__(self, study: Study):
+        """Takes the sweep; nothing is mapped yet."""
+        super().__init__()
+        self._study = study
+
+    def __missing__(self, name: str) -> MappedProgram:
+        """Maps the program of a group that was not asked for before."""
+        group = next(group for group in self._study.groups if group.name == name)
+        self[name] = map_group(self._study, group)
+        return self[name]
+
+
+def map_groups(study: Study) -> MappedGroups:
     """Maps the program of each group, by name, over this machine's devices."""
-    return {group.name: map_group(study, group) for group in study.groups}
+    return MappedGroups(study)
 
 
 def map_group(study: Study, group: Group) -> MappedProgram:
@@ -161,11 +192,13 @@ def map_group(study: Study, group: Group) -> MappedProgram:
 
 
 def make_record(sweep: Sweep, dataset: Dataset) -> dict[str, Any]:
-    """Returns what a sweep says of itself, its chunks left out, fit for JSON."""
+    """Returns what a sweep says of itself, fit for JSON.
+
+    Its chunks come later, and where it began, which `Workdir.begin` adds.
+    """
     return {
         # As JSON has it, so that it equals what is read back: tuples are lists.
         "config": json.loads(json.dumps(sweep.values())),
         "data": dataset.identity,
         "code": digests(sweep),
-        **environment(),
     }

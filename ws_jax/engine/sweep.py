@@ -23,7 +23,7 @@ from ws_jax.engine.chunk import (
 from ws_jax.engine.extend import check_extension, extended, with_new_code
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.progress import Progress, counted
-from ws_jax.engine.study import Study, make_record, map_groups, prepare
+from ws_jax.engine.study import Study, check_fits, make_record, make_study, map_groups
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.training import Training
 from ws_jax.runs import Sweep
@@ -37,6 +37,7 @@ from ws_jax.storage.workdir import (
     changed_code,
     differences,
     stop_requests,
+    versions,
     with_code,
 )
 
@@ -71,7 +72,7 @@ def run_sweep(
     if overwrite and extend:
         raise ConfigError("--overwrite removes what --extend adds to: take one of them")
     progress = Progress()
-    study = _prepared(sweep, data_dir, progress)
+    study = _prepared(sweep, data_dir, progress, Path(workdir))
     with Workdir(workdir) as folder, stop_requests() as stop:
         mapped = map_groups(study)
         with folder.planning(stop, _waiting(progress, "plans it"), alone=overwrite):
@@ -118,7 +119,7 @@ def check_start(
     Raises:
       ConfigError, DataError, WorkdirError: as `run_sweep`.
     """
-    study = _prepared(sweep, data_dir, Progress())
+    study = _prepared(sweep, data_dir, Progress(), Path(workdir))
     new = make_record(study.sweep, study.dataset)
     with Workdir(workdir) as folder:
         here = folder.here() if extend else None
@@ -129,10 +130,15 @@ def check_start(
     return study
 
 
-def _prepared(sweep: Sweep, data_dir: str | None, progress: Progress) -> Study:
+def _prepared(
+    sweep: Sweep, data_dir: str | None, progress: Progress, workdir: Path
+) -> Study:
     """Makes a sweep ready, and says what work it is."""
     progress.say(f"loading the data {sweep.base.data.name}")
-    study = prepare(sweep, data_dir)
+    study = make_study(sweep, data_dir)
+    # What is finished needs no devices, and the checks would start them.
+    if not _was_checked(study, workdir):
+        check_fits(study)
     runs, groups = counted(study.num_runs, "run"), counted(len(study.groups), "group")
     progress.say(f"planning {runs} in {groups}")
     progress.plan(
@@ -140,6 +146,16 @@ def _prepared(sweep: Sweep, data_dir: str | None, progress: Progress) -> Study:
         max(len(split.train) for split in study.splits),
     )
     return study
+
+
+def _was_checked(study: Study, workdir: Path) -> bool:
+    """Whether the very same began here, by the same versions, after its checks."""
+    try:
+        here = results.read_record(workdir / results.RECORD_FILE)
+    except (OSError, results.ResultsError):  # told of later, where it is read again
+        return False
+    new = {**make_record(study.sweep, study.dataset), "versions": versions()}
+    return all(here.get(name) == new[name] for name in new)
 
 
 def _agreed_chunks(

@@ -181,6 +181,8 @@ class SweepTable:
     def _settle(self) -> None:
         if rows := self._rows():
             self.check_there()
+            if results.holds(self._path, rows):
+                return
             ledger.settle(results.make_frame(rows), self._path)
 
     def _rows(self) -> list[dict[str, Any]]:

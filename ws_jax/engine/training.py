@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -20,11 +20,13 @@ from ws_jax.engine.study import Group, Study, map_group
 from ws_jax.engine.table import SweepTable
 from ws_jax.metrics import Metrics, epoch_metrics
 from ws_jax.storage import locks
-from ws_jax.storage.checkpoint import ChunkCheckpoints, open_chunk
 from ws_jax.storage.events import EventFiles
 from ws_jax.storage.locks import Interrupted
 from ws_jax.storage.status import Status, now
 from ws_jax.storage.stored import Saved
+
+if TYPE_CHECKING:
+    from ws_jax.storage.checkpoint import ChunkCheckpoints
 
 _STATUS_NAMES = {
     RunStatus.ALIVE: "running",
@@ -71,14 +73,16 @@ class Training:
     def run(self) -> None:
         """Trains what is left, beside other processes; ends when all is done."""
         self.table.begin()
+        finished = all(map(self.table.is_done, self.chunks))
         self._tell_sweep()
         try:
             while left := [c for c in self.chunks if not self._done(c)]:
                 # All are tried, the first that is free first.
                 if not sum([self._try(chunk) for chunk in left]):
                     self._wait(left)
-            self.table.write()
-            self._tell_sweep()
+            if not finished:  # of one that was, `begin` has looked after the table
+                self.table.write()
+                self._tell_sweep()
         finally:
             self.progress.close()
 
@@ -120,6 +124,9 @@ class Training:
             # Another process may have ended it in between.
             if not free or self._done(chunk):
                 return False
+            # It brings Orbax, which a sweep that is finished does not wait for.
+            from ws_jax.storage.checkpoint import open_chunk
+
             mapped, examples = self._program(chunk.group)
             self.table.check_there()
             folder, digest = self.table.where(chunk)

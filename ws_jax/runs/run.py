@@ -7,8 +7,11 @@ structure train in one program.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from ws_jax.config import (
     MOST,
@@ -199,6 +202,11 @@ class Run(Config):
         """
         return _bits(f"evaluation/{self.fold}")
 
+    @functools.cached_property
+    def identity(self) -> Mapping[str, Any]:
+        """What of it can change a number, see `config.essence`."""
+        return essence(self)
+
     def digest(
         self, data_fingerprint: str, pooled: bool = False, code: str = ""
     ) -> str:
@@ -213,7 +221,7 @@ class Run(Config):
 
     def digests(self, data_fingerprint: str, code: str = "") -> tuple[str, str]:
         """Returns both digests, the whole one and the pooled one."""
-        kept = essence(self)
+        kept = self.identity
         pooled = {k: v for k, v in kept.items() if k not in ("fold", "seed")}
         own = [code] if code else []
         texts = (

@@ -19,7 +19,6 @@ from ws_jax.config import (
     axis_path,
     check_config,
     check_together,
-    essence,
     from_values,
     has_axis,
     has_field,
@@ -58,12 +57,21 @@ class Sweep:
           ConfigError: for a value that is not allowed, an axis that names no field or
             one twice, has no or equal values, or a field that cannot be swept.
         """
+        if self._axes_checked == self.axes:
+            return self
         base = check_config(self.base)
         sweep = dataclasses.replace(self, base=base, axes=self._checked_axes(base))
         for run in sweep.runs():
             check_together(run)
         sweep._check_severing()
+        # A file, the command line and the engine each ask, of a thousand runs maybe.
+        vars(sweep)["_axes_checked"] = dict(sweep.axes)
         return sweep
+
+    @functools.cached_property
+    def _axes_checked(self) -> Mapping[str, Sequence] | None:
+        """The axes of a sweep that was checked, as they were then."""
+        return None
 
     def _checked_axes(self, base: Run) -> dict[str, tuple]:
         """Those of the base's fields first: kinds that they bring have fields, too."""
@@ -132,7 +140,7 @@ class Sweep:
                     run = replace_field(run, path, value)
                     idle.pop(path, None)
             run = simplify(run)
-            found.setdefault(json.dumps(essence(run), sort_keys=True), run)
+            found.setdefault(json.dumps(run.identity, sort_keys=True), run)
         for path in idle:
             raise ConfigError(f"axis {path}: no run of this sweep has such a field")
         return _aligned(list(found.values()))

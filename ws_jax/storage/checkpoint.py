@@ -59,7 +59,10 @@ class ChunkCheckpoints:
         for leftover in self._folder.glob(f"*{ocp.utils.TMP_DIR_SUFFIX}*"):
             shutil.rmtree(leftover)
         self._found = newest_sound(self._folder, digest)
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep)
+        # Were folders made in the background, and the disk had no inode for them, what
+        # waits for them would hold the process back for ten minutes after its end.
+        waiting = ocp.AsyncOptions(create_directories_asynchronously=False)
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, async_options=waiting)
         handlers = {name: kind() for name, kind in _KINDS.items()}
         self._manager = ocp.CheckpointManager(
             self._folder, options=options, item_handlers=handlers

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from absl import logging
 
 from ws_jax.storage import results
 from ws_jax.storage.integrity import WorkdirError
 from ws_jax.storage.results import RESULTS_FILE, ResultsError, read_table
+
+if TYPE_CHECKING:  # see `results`
+    import pandas as pd
 
 Key = tuple[str, int]  # of a chunk: its group, its index there
 _ENDS = {"finished", "stopped", "diverged"}

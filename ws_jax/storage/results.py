@@ -8,10 +8,9 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from ws_jax.storage import standins
 from ws_jax.storage.integrity import (
@@ -22,6 +21,11 @@ from ws_jax.storage.integrity import (
     unseal,
     write_atomically,
 )
+
+# Pandas takes half a second, which a sweep that is finished does not wait for: it is
+# imported where a table is made of rows, or rows of a table.
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESULTS_FILE = "results.parquet"
 RECORD_FILE = "sweep.json"
@@ -78,6 +82,8 @@ def make_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     After `COLUMNS` come those of the run's identity, then all others by name.
     """
+    import pandas as pd
+
     frame = pd.DataFrame(list(rows))
     identity = [n for n in standins.IDENTITY_COLUMNS if n in frame.columns]
     extra = sorted(set(frame.columns) - {*COLUMNS, *identity})
@@ -103,6 +109,33 @@ def to_bytes(frame: pd.DataFrame) -> bytes:
     return seal_parquet(buffer.getvalue())
 
 
+def holds(workdir: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Returns whether a sweep's table is sound and has just these rows, in order.
+
+    It is sure only of yes: where it is not, `same` tells.
+    """
+    from pyarrow import parquet  # only where there is a table
+
+    try:
+        content = (Path(workdir) / RESULTS_FILE).read_bytes()
+        check_parquet(content)
+        # `parquet.read_table` would bring pandas.
+        table = parquet.ParquetFile(io.BytesIO(content)).read()
+    except Exception:  # as `read_table` says
+        return False
+    if not COLUMNS.keys() <= set(table.column_names):
+        return False
+    there = [
+        {k: v for k, v in row.items() if v is not None} for row in table.to_pylist()
+    ]
+    asked = [{k: v for k, v in row.items() if not _is_missing(v)} for row in rows]
+    return there == asked
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def same(frame: pd.DataFrame, other: pd.DataFrame) -> bool:
     """Returns whether two tables have the same rows, and columns in any order.
 
@@ -120,7 +153,8 @@ def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
     nested = {
         name: column.map(lambda v: repr(_as_lists(v)))
         for name, column in frame.items()
-        if any(isinstance(v, list | tuple | np.ndarray) for v in column)
+        if column.dtype == object
+        and any(isinstance(v, list | tuple | np.ndarray) for v in column)
     }
     return frame.assign(**nested)
 
@@ -128,7 +162,7 @@ def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
 def _as_lists(value: Any) -> Any:
     if isinstance(value, list | tuple | np.ndarray):
         return [_as_lists(part) for part in value]
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if _is_missing(value):
         return None
     return float(value) if isinstance(value, int | float | np.number) else value
 
@@ -147,6 +181,8 @@ def read(
     Raises:
       ResultsError: if a folder holds no results, or a table is damaged.
     """
+    import pandas as pd
+
     several = not isinstance(workdir, str | os.PathLike)
     if several and not isinstance(workdir, Sequence):
         raise ResultsError(
@@ -198,6 +234,8 @@ def read_table(path: Path) -> pd.DataFrame:
     Raises:
       ResultsError: if it is damaged.
     """
+    import pandas as pd
+
     content = path.read_bytes()
     try:
         check_parquet(content)

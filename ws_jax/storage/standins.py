@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # see `results`
+    import pandas as pd
 
 # Which training a row belongs to, whatever sweep and table hold it.
 IDENTITY_COLUMNS = {
@@ -92,6 +93,8 @@ def identified(
     added |= {k: v for k, v in fields.items() if k not in {*_TOLD, *frame.columns}}
     added |= {k: rows[k].fillna(added[k]) for k in known}
     rows = rows.assign(**{k: added[k] for k in sorted(added, key=_place)})
+    import pandas as pd
+
     whole = pd.concat([frame[~old], rows]).sort_index() if (~old).any() else rows
     return whole.astype(IDENTITY_COLUMNS)
 

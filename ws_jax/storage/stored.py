@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from absl import logging
 
 from ws_jax.storage.integrity import (
@@ -242,6 +241,9 @@ def read_state(path: Any, sums: Mapping[str, list[Any]] | None) -> Any:
     Raises:
       Damage: if they are not what was written.
     """
+    # Half a second, for arrays alone: a sweep that is finished reads none.
+    import orbax.checkpoint as ocp
+
     try:
         with contextlib.closing(ocp.StandardCheckpointHandler()) as handler:
             tree = handler.metadata(path).tree

@@ -167,10 +167,13 @@ class Workdir:
         Args:
           record: see `engine.study.make_record`; and `chunks`, the runs that train
             together: group, index, and a list of runs.
+        Returns:
+          The record, with the versions and devices of this process.
         """
         self._clear()
+        record = {**record, **environment()}
         write_record(record, self.path)
-        return dict(record)
+        return record
 
     def _read_record(self) -> dict[str, Any]:
         try:
@@ -283,14 +286,19 @@ def with_code(here: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
     return {**here, "code": new["code"], "code_before": changed}
 
 
+def versions() -> dict[str, str]:
+    """Returns the versions of what computes, fit for JSON."""
+    return {
+        "ws_jax": ws_jax.__version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
+
+
 def environment() -> dict[str, Any]:
     """Returns the versions and the devices that this process runs on, fit for JSON."""
     return {
-        "versions": {
-            "ws_jax": ws_jax.__version__,
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in _PACKAGES},
-        },
+        "versions": versions(),
         "device": {
             "platform": jax.default_backend(),
             "kind": jax.devices()[0].device_kind,
