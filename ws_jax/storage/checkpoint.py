@@ -60,7 +60,7 @@ class ChunkCheckpoints:
             shutil.rmtree(leftover)
         self._found = newest_sound(self._folder, digest)
         # Were folders made in the background, and the disk had no inode for them, what
-        # waits for them would hold the process back for ten minutes after its end.
+        # waits for them would hold the process back for minutes after its end.
         waiting = ocp.AsyncOptions(create_directories_asynchronously=False)
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, async_options=waiting)
         handlers = {name: kind() for name, kind in _KINDS.items()}
