@@ -84,6 +84,32 @@ def test_wrong_input_is_one_clear_error(flags, message, tmp_path):
     assert not (tmp_path / "new" / results.RECORD_FILE).exists()
 
 
+SWALLOWS = """
+import signal
+
+from configs.smoke import get_config
+
+
+class Gone:
+    def __del__(self):  # what is raised here is dropped, as in much of a library
+        signal.raise_signal(signal.SIGINT)
+
+
+Gone()
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_start_wherever_it_comes(tmp_path):
+    config, workdir = tmp_path / "own.py", tmp_path / "sweep"
+    config.write_text(SWALLOWS)
+    ended = launch("sweep", *TINY, f"--config={config}", f"--workdir={workdir}")
+    assert ended.returncode == 130
+    (line,) = ended.stderr.splitlines()
+    assert line == "interrupted: start the same command again to go on"
+    assert not workdir.exists()
+
+
 @pytest.mark.slow
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
