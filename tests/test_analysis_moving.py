@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import study_frames
 from test_analysis_standing import page, section
 from test_savarese_paths_report import made_up as paths
@@ -49,6 +50,7 @@ def test_the_best_epoch_is_the_last_where_validation_images_change():
     assert (values == 0.99).all()
 
 
+@pytest.mark.slow
 def test_the_page_says_that_the_last_epoch_counts():
     text = page(easy_first())
     first = section(text, "answer")

@@ -5,6 +5,7 @@ import re
 import warnings
 
 import numpy as np
+import pytest
 import study_frames
 
 from ws_jax.analysis import (
@@ -118,6 +119,7 @@ def record(frame, folds, seeds):
     }
 
 
+@pytest.mark.slow
 def test_fewer_folds_are_amiss_only_if_more_were_planned():
     frame = runs({"model": "cnn"}, {"model": "fcn"}, seeds=(0, 1))
     text = own_page(frame, [record(frame, (0,), (0, 1))])
@@ -167,6 +169,7 @@ def test_the_first_words_answer_the_sweeps_own_question():
     assert text.index('id="figures"') < text.index("Tables without results")
 
 
+@pytest.mark.slow
 def test_one_run_each_is_no_finding():
     cases = [{"model": model} for model in ("cnn", "fcn")]
     first = section(own_page(runs(*cases, epochs=6)), "answer")
@@ -211,6 +214,7 @@ def test_values_are_compared_though_another_stands_beside_none():
     assert "kinds (decay, none)" in said and "()" not in said
 
 
+@pytest.mark.slow
 def test_the_lead_names_each_data_set_apart():
     names = ["cifar10", "mnist", "mnist_5k"]
     frame = study_frames.frame(
@@ -234,6 +238,7 @@ def many():
     return runs(*cases, seeds=(0, 1))
 
 
+@pytest.mark.slow
 def test_many_settings_are_columns_figures_and_a_folded_list():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

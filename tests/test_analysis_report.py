@@ -264,6 +264,7 @@ def check_page(text):
     assert {a or b for a, b in links} <= set(checker.ids)
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_else(mixed, tmp_path):
     image = np.zeros((28, 28, 1))
     path = report.write_report(mixed, tmp_path / "report.html", image=image, papers=ALL)

@@ -207,6 +207,7 @@ def test_unequal_training_is_not_joined():
     assert any("8 epochs" in t for t in titles) and any("2 epochs" in t for t in titles)
 
 
+@pytest.mark.slow
 def test_unequal_training_is_not_judged_together_unless_asked():
     frame = unequal()
     apart = [v for v in judge.judge(frame) if v.checks and v.data == "mnist"]

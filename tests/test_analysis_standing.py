@@ -60,11 +60,13 @@ def test_a_paper_whose_claims_are_filled_comes_first(name):
     assert "All settings" in section(stored(name), "tables")
 
 
+@pytest.mark.slow
 def test_a_paper_on_other_data_is_not_named():
     judged = section(stored("savarese_paths_reduced"), "verdicts")
     assert "Ott" not in judged and "Shared networks learn paths faster" in judged
 
 
+@pytest.mark.slow
 def test_a_sweep_that_no_claim_can_be_judged_on_is_its_own():
     text = stored("mnist_grid_reduced")
     first = section(text, "answer")
@@ -78,6 +80,7 @@ def test_a_sweep_that_no_claim_can_be_judged_on_is_its_own():
     assert "Swept: network (CNN, FCN); augmentation" in first
 
 
+@pytest.mark.slow
 def test_a_sweep_that_has_a_papers_runs_among_others_is_first_its_own():
     frame = study_frames.frame(
         [
@@ -102,6 +105,7 @@ def test_a_papers_answer_is_given_alone():
     assert "Swept:" not in first and "Claims of" not in first
 
 
+@pytest.mark.slow
 def test_studies_in_one_folder_are_answered_each():
     frame = study_frames.frame(
         [

@@ -303,6 +303,7 @@ def all_tables(frame):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "frame", [EMPTY, study_frames.study("mnist_5k", epochs=2, folds=(3,))]
 )

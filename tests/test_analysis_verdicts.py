@@ -67,6 +67,7 @@ def test_nothing_is_known_of_nothing():
     assert len(verdicts.to_frame(found)) == sum(len(v.checks) for v in found)
 
 
+@pytest.mark.slow
 def test_all_claims_are_judged_on_their_data_under_every_reading(whole):
     found = judge.judge(whole)
     places = {(v.claim.number, v.data, v.semantics, v.init) for v in found}

@@ -58,6 +58,7 @@ def test_axes_of_numbers_are_one_program_and_each_run_is_itself(traces, tmp_path
     assert alone["loss"].iloc[-1] not in set(others["loss"])
 
 
+@pytest.mark.slow
 def test_an_axis_of_sizes_is_a_program_each(traces, tmp_path):
     sweep = cli.change_sweep(one_scheme(), {}, ["network.hidden=4,8"])
     engine.run_sweep(sweep, tmp_path)
@@ -114,6 +115,7 @@ def test_a_dense_task_trains_stops_and_goes_on(tmp_path, monkeypatch):
     assert scores[-1] > 0.5 and scores[-1] > scores[0]
 
 
+@pytest.mark.slow
 def test_the_test_images_are_scored_once_at_the_end(tmp_path):
     # 60 images, of which 12 are the published test part; 48 are cut 36 to 12.
     data = Data("synthetic:60x10x10x1", split="holdout", holdout=0.25)
@@ -134,6 +136,7 @@ def test_the_test_images_are_scored_once_at_the_end(tmp_path):
     np.testing.assert_allclose(table.loc[scored, "test_acc"] * 12 % 1, 0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_vectors_and_matrices_are_kept_as_lists(tmp_path, monkeypatch):
     sweep = one_scheme(task=Classification(confusion=True, top=(3,)))
     stop_at_once(sweep, tmp_path, monkeypatch)
@@ -145,6 +148,7 @@ def test_vectors_and_matrices_are_kept_as_lists(tmp_path, monkeypatch):
     assert last["val_top3"] >= last["val_acc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count, equal", [("training", False), ("epoch", True)])
 def test_a_cadence_counts_all_of_training_or_each_epoch(count, equal, tmp_path):
     # Three steps an epoch: every third step of an epoch is its last, every second of

@@ -94,6 +94,7 @@ def test_a_mixed_kernel_acts_as_mixed_layers():
         np.testing.assert_allclose(single, sum(several), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_the_sum():
     module, x, params = made(3, 2)
     target = jax.random.normal(jax.random.key(2), x.shape)

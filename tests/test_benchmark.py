@@ -65,6 +65,7 @@ def test_a_carried_state_goes_from_call_to_call():
     assert seen == [0, 1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "scheme"), [("mnist", "full"), ("mnist", "free"), ("cifar10", "full")]
 )

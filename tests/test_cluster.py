@@ -188,6 +188,7 @@ def test_a_preempted_element_is_queued_again_and_nothing_is_lost(
         )
 
 
+@pytest.mark.slow
 def test_what_every_element_would_refuse_is_refused_before(tmp_path):
     begun = tiny(sweep__folds=(0, 1))
     engine.run_sweep(begun, tmp_path / "begun")

@@ -49,6 +49,7 @@ def test_depth_is_not_judged_across_settings():
     assert first.outcome == OPEN and "data.num_images" in first.sentence
 
 
+@pytest.mark.slow
 def test_paths_are_not_judged_across_settings_nor_below_saying_yes_everywhere():
     frame = paths.made_up(ahead=0.05, late=0.1)
     assert {v.outcome for v in path_claims.judge(frame)} == {HOLDS}

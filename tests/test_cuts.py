@@ -104,6 +104,7 @@ def test_programs_see_the_size_that_is_cut():
     assert program.layers[0].inputs == (16, 16, 3)
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_on_cut_images(tmp_path):
     base = Run(
         data=Data("synthetic:60x14x14x1", num_folds=3),

@@ -142,6 +142,7 @@ def test_another_saving_rhythm_is_not_another_sweep(done):
     )
 
 
+@pytest.mark.slow
 def test_overwrite_starts_anew(done, tmp_path):
     small = tiny(sweep__levels=(0.0,), sweep__folds=(0,), train__epochs=1)
     engine.run_sweep(small, tmp_path)

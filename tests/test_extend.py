@@ -73,6 +73,7 @@ def content(workdir):
     return {p: p.read_bytes() for p in files if ".lock" not in str(p)}
 
 
+@pytest.mark.slow
 def test_more_values_of_axes_train_and_nothing_else(sweep, tmp_path, epochs):
     before = content(sweep / "checkpoints")
     more = study({"seed": (0, 3)}, sweep__folds=(2, 1, 0), sweep__levels=(0.0, 0.3))
@@ -174,6 +175,7 @@ def test_no_sweep_is_extended_while_another_process_works(short):
         engine.run_sweep(study(), short, extend=True, overwrite=True)
 
 
+@pytest.mark.slow
 def test_epochs_are_not_added_to_a_run_whose_schedule_spreads_over_them(tmp_path):
     axis = {"train.optimizer.schedule": (Constant(), Cosine())}
     parts = {"sweep__folds": (0,), "train__epochs": 1}

@@ -31,6 +31,8 @@ from ws_jax.storage.locks import part_lock
 from ws_jax.storage.results import ResultsError
 from ws_jax.storage.workdir import Workdir
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

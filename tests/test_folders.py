@@ -256,6 +256,7 @@ def test_a_folder_without_a_test_part_is_all_training(tmp_path):
     assert data.load("folder:own", data_dir=tmp_path).num_train == 15
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_on_a_folder(tmp_path):
     make(tmp_path / "own", counts=((8, 8, 8), (3, 3, 3)))
     base = Run(

@@ -233,6 +233,7 @@ def test_loops_that_cannot_be_are_refused(kernels, message):
         check_config(FoldedWideResNet(depth=16, kernels=kernels))
 
 
+@pytest.mark.slow
 def test_gradients_reach_every_step_and_kernel():
     network, _, x, variables = looping()
     folded = fold(network, variables, Rule(0.999))

@@ -120,6 +120,7 @@ def planned(monkeypatch, tmp_path):
     return plan
 
 
+@pytest.mark.slow
 def test_the_steps_are_the_whole_paper_under_both_readings(planned):
     sweeps = planned(small=False)
     done = {
@@ -190,6 +191,7 @@ def day(tmp_path, *flags):
     return told.stdout
 
 
+@pytest.mark.slow
 def test_a_day_waits_for_its_data(tmp_path):
     gpu_data.pack(digits(), tmp_path / "data", 2)[1].unlink()
     said = day(

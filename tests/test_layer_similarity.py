@@ -95,6 +95,7 @@ def test_the_term_without_a_bank_is_refused():
         prepare(Sweep("some", run(templates=0), {"seed": (0,)}))
 
 
+@pytest.mark.slow
 def test_at_the_start_no_two_layers_are_alike_and_the_term_draws_them_together():
     program = prepared(run(strength=1.0))
     params = dict(network_variables(program, program.run)["params"])

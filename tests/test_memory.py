@@ -316,6 +316,7 @@ def test_the_chunk_of_the_config_is_taken_as_it_is(all_at_once, monkeypatch):
     assert chunk_lengths(tiny(**{**ONE_GROUP, "execution__chunk": 4})) == [4]
 
 
+@pytest.mark.slow
 def test_memory_too_short_for_one_run_is_one_clear_error(all_at_once, tmp_path):
     config = tiny(**ONE_GROUP)
     all_at_once(need_of(config, 1) - 1)
@@ -346,6 +347,7 @@ def test_cores_share_the_memory_so_that_fewer_of_them_train(monkeypatch):
         chunk(99)
 
 
+@pytest.mark.slow
 def test_the_plan_shows_the_chunk_and_its_need(all_at_once):
     config = tiny(**ONE_GROUP)
     need = need_of(config, 2)
@@ -357,6 +359,7 @@ def test_the_plan_shows_the_chunk_and_its_need(all_at_once):
     assert f"{memory.mebibytes(need)} can be used" in text
 
 
+@pytest.mark.slow
 def test_needs_grow_with_the_runs_and_hold_their_states():
     config = tiny(**ONE_GROUP)
     study = prepare(config)

@@ -96,6 +96,7 @@ def test_diverged_runs_are_left_out_and_said(made):
     assert "FCN: 4 folds of ours. FCN: 1 diverged, left out." in section.note
 
 
+@pytest.mark.slow
 def test_the_page_marks_what_lies_outside(made):
     frame = move(made, "rotation", -3.0, model="cnn", epoch=8)
     text = report.make_report(frame, papers=[page.PAPER], figures=False)

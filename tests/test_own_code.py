@@ -363,6 +363,7 @@ def codes_of(workdir):
     return dict(zip(told["seed"], told["own.code"], strict=True))
 
 
+@pytest.mark.slow
 def test_runs_that_are_added_with_changed_code_are_told_apart(files):
     workdir = files / "sweep"
     engine.run_sweep(load(files), workdir)
@@ -400,6 +401,7 @@ def test_what_was_begun_keeps_its_code_and_the_rest_has_the_new(files):
     assert codes_of(workdir) == codes
 
 
+@pytest.mark.slow
 def test_what_goes_on_for_more_epochs_keeps_its_code(files):
     workdir, path = files / "sweep", files / "mine.py"
     edit(path, "Evaluation, Run", "Evaluation, Execution, Run")

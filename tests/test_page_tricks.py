@@ -11,6 +11,8 @@ from ws_jax.papers.ott2020 import published
 from ws_jax.papers.pages import PAPERS
 from ws_jax.storage import results
 
+pytestmark = pytest.mark.slow
+
 LEVELS = published.LEVELS
 
 

@@ -99,6 +99,7 @@ def changed(changes):
     return {name.replace("__", "."): value for name, value in changes.items()}
 
 
+@pytest.mark.slow
 def test_the_papers_own_runs_are_judged():
     assert runs.left_out(wide()) == sleep_runs.left_out(in_sleep()) == []
     assert path_runs.left_out(paths()) == path_runs.left_out(paths(reduced)) == []

@@ -138,6 +138,7 @@ def heavy_ball(scale):
     return optax.chain(optax.trace(0.9), moved)
 
 
+@pytest.mark.slow
 def test_a_step_of_descent_and_sharing_is_a_convolution_but_not_under_adamw():
     share = GroupMean(sharing="full").change
     with jax.enable_x64(True):

@@ -281,6 +281,7 @@ def trained():
     return mapped, group.runs, examples, states
 
 
+@pytest.mark.slow
 @drawn(6)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=3).map(sorted))
 @example([0, 1, 2, 3])

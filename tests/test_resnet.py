@@ -91,6 +91,7 @@ def test_a_shared_one_is_the_plain_network(train):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [ResNet(depth=8, width=16), ResNet18(width=2)])
 def test_how_the_classifier_starts(network):
     x, classes, width = jnp.zeros((1, 32, 32, 3)), 1000, network.width
@@ -167,9 +168,8 @@ pytestmark = pytest.mark.usefixtures("kept_programs")
 NUMBERS = ["epoch", "loss", "acc", "val_loss", "val_acc", "translation"]
 
 
-@pytest.mark.parametrize(
-    "dtype", ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_one_trains_stops_and_goes_on(dtype, tmp_path, monkeypatch):
     sweep = study(dtype=dtype)
     engine.run_sweep(sweep, tmp_path / "whole")

@@ -38,6 +38,7 @@ def test_resnet_18_has_the_published_size(sharing, stem, width):
     assert count == COUNTS[sharing, stem, width]
 
 
+@pytest.mark.slow
 def test_a_small_one_maps_images_to_outputs():
     network = ResNet18(width=2, sharing="free", dtype="bfloat16")
     module = network.make(5, Arithmetic())

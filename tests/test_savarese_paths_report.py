@@ -257,6 +257,7 @@ def test_rows_have_the_names_of_the_figures():
     assert paper_names.named(mnist).equals(mnist)
 
 
+@pytest.mark.slow
 def test_the_page_has_short_names_and_explains_data_and_term_once():
     papers = list(PAPERS.values())
     text = report.make_report(made_up(seeds=(0,)), papers=papers, figures=False)
@@ -280,6 +281,7 @@ def test_curves_have_short_names_too():
     assert not any("network.templates" in text for text in texts)
 
 
+@pytest.mark.slow
 def test_the_first_words_tell_what_the_network_is():
     papers = list(PAPERS.values())
     text = report.make_report(made_up(seeds=(0,)), papers=papers, figures=False)

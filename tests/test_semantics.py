@@ -67,6 +67,7 @@ def test_released_severing_hides_units_from_every_filter():
     assert hidden.any() and not grad[:, hidden].any() and grad[:, ~hidden].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reading, count", [("paper", 20), ("released", 16)])
 def test_perturbed_validation_on_the_fold_or_on_whole_batches(reading, count):
     _, living, _, examples = started(

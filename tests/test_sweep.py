@@ -76,6 +76,7 @@ def train_staggered(mapped, runs, examples):
     return history, jax.tree.map(np.asarray, living.all_states()), sizes
 
 
+@pytest.mark.slow
 def test_stopped_runs_are_compacted_with_equal_results(monkeypatch):
     _, group, mapped, examples = mapped_group(tiny())
     history, states, sizes = train_staggered(mapped, group.runs, examples)
@@ -258,6 +259,7 @@ def at_level_zero(kind):
 KINDS = ("none", "translation", "rotation", "noise", "edge_noise")
 
 
+@pytest.mark.slow
 def test_level_zero_has_the_same_batches_under_every_kind():
     batches = []
     for kind in KINDS:

@@ -85,6 +85,7 @@ def small(side=16, **network):
     return run, make_program(run, dataset, make_splits(dataset, run.data))
 
 
+@pytest.mark.slow
 def test_layers_are_measured_without_their_border():
     run, program = small(stem_sharing="full")
     params = network_variables(program, run)["params"]
