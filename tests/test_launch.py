@@ -1,5 +1,6 @@
 """The launchers as a person starts them: what works, and what wrong input says."""
 
+import contextlib
 import importlib
 import os
 import re
@@ -8,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from launchers import launched
 
 from ws_jax import cli
 from ws_jax.config import ConfigError
+from ws_jax.engine import sweep as engine
 from ws_jax.storage import results
 
 ROOT = Path(__file__).parents[1]
@@ -137,6 +140,45 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     assert got.returncode == 1 and "cannot write to" in got.stderr
     missing = launch("sweep", *TINY)
     assert missing.returncode == 1 and "--workdir is missing" in missing.stderr
+
+
+STUDY = """
+from studies import tiny
+
+
+def get_config():
+    return tiny(sweep__sharing=("free",), sweep__levels=(0.0,), seed={seed})
+"""
+
+
+@pytest.mark.slow
+def test_a_paper_stopped_in_its_second_study_goes_on_there(tmp_path, monkeypatch):
+    """A paper's folder of configs beside one's own work is found like those here."""
+    configs = tmp_path / "configs" / "mine"
+    configs.mkdir(parents=True)
+    (configs / "paper.py").write_text('STUDIES = ("first", "second")\n')
+    for seed, name in enumerate(("first", "second")):
+        (configs / f"{name}.py").write_text(STUDY.format(seed=seed))
+    monkeypatch.chdir(tmp_path)
+    begun, stop_requests = [], engine.stop_requests
+
+    @contextlib.contextmanager
+    def stopped_in_the_second():
+        with stop_requests() as stop:
+            begun.append(stop)
+            if len(begun) == 2:
+                stop.set()
+            yield stop
+
+    monkeypatch.setattr(engine, "stop_requests", stopped_in_the_second)
+    words = "paper", "--paper=mine", f"--workdir={tmp_path / 'all'}"
+    assert launched(*words) == 143
+    first = (tmp_path / "all" / "first" / "results.parquet").read_bytes()
+    assert len(results.read(tmp_path / "all")) == 6 + 4
+    assert launched(*words) == 0
+    rows = results.read(tmp_path / "all")
+    assert rows.groupby("seed")["epoch"].count().to_dict() == {0: 6, 1: 6}
+    assert (tmp_path / "all" / "first" / "results.parquet").read_bytes() == first
 
 
 def test_whose_word_holds_in_a_paper():
