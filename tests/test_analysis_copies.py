@@ -67,6 +67,26 @@ def test_tables_are_told_apart_by_their_folder(tmp_path):
     assert "folder" not in results.read_table(tmp_path / "a/x/results.parquet")
 
 
+def test_a_sweep_that_was_moved_and_linked_back_is_read(tmp_path):
+    results_, away = tmp_path / "results", tmp_path / "larger_disk"
+    write(results_ / "a", trained())
+    write(away / "deep" / "b", trained().assign(sweep="other"))
+    (away / "deep" / "back").symlink_to(away)  # round in circles
+    (results_ / "up").symlink_to(tmp_path)  # what is above is not below
+    (results_ / "0").symlink_to(results_ / "a")  # one table by two ways
+    (results_ / "gone").symlink_to(tmp_path / "gone")
+    write(tmp_path / "aside", trained())
+    assert set(results.read(results_)["folder"]) == {"."}
+    (results_ / "b").symlink_to(away)
+    rows = results.read(results_)
+    assert set(rows["folder"]) == {"a", "b/deep/b"}
+    assert len(rows) == 2 * len(trained())
+    assert len(results.read([results_, away])) == len(rows)
+    assert len(results.read_records(results_)) == 2
+    # A folder that is itself named by a link is read as ever.
+    assert set(results.read(results_ / "b")["folder"]) == {"."}
+
+
 @pytest.mark.parametrize("names", ["ab", "ba"])
 def test_copies_in_two_folders_are_not_spliced(tmp_path, names):
     whole = trained()
