@@ -131,6 +131,51 @@ def test_equal_copies_are_the_same_and_counted_once(tmp_path):
     assert "numbers differ" not in text and "another device" not in text
 
 
+ALONE = "validation accuracy is finite in one of the two alone"
+LATE = ["loss", "val_loss", "acc", "val_acc"]
+
+
+@pytest.mark.parametrize(
+    "late, columns, differ",
+    [
+        (float("nan"), {"status": "diverged"}, "one of the two diverged"),
+        (float("nan"), {}, ALONE),
+        (float("inf"), {}, ALONE),
+        (None, {"status": "diverged"}, "one of the two diverged"),
+        (None, {"status": "finished"}, ""),
+        (None, {"status": "running"}, ""),
+        (None, {"rotation": float("nan")}, ""),  # was not looked at
+    ],
+)
+def test_a_copy_that_diverged_is_not_the_same(tmp_path, late, columns, differ):
+    """What has no number any more differs from what has, and fills no gaps."""
+    whole = trained().assign(rotation=0.3)
+    bad = whole.assign(sparsity=0.5, **columns)
+    if late is not None:
+        bad.loc[bad["epoch"] >= 2, LATE] = late
+    good = whole.assign(sparsity=float("nan"))
+    # The first by name counts among equals: once that of numbers, once of none.
+    if late == float("inf"):
+        good, bad = bad.assign(sparsity=good["sparsity"]), good.assign(sparsity=0.5)
+    write(tmp_path / "a", good)
+    write(tmp_path / "b", bad.assign(sweep="zz"))
+    (said,) = aggregate.repeats(results.read(tmp_path))
+    same = f"sweep zz, 4 runs: the same as in {SWEEP}"
+    other = f"sweep zz, 4 runs: also in {SWEEP}, whose numbers differ ({differ})"
+    assert said == (other if differ else same)
+    rows = aggregate.tidy(results.read(tmp_path))
+    assert set(rows["sparsity"].dropna()) == (set() if differ else {0.5})
+
+
+def test_a_run_that_went_on_after_its_copy_had_stopped_is_the_same(tmp_path):
+    whole = trained()
+    write(tmp_path / "a", whole.assign(status="diverged"))
+    begun = whole[whole["epoch"] <= 1].assign(status="finished")
+    write(tmp_path / "b", begun)
+    (said,) = aggregate.repeats(results.read(tmp_path))
+    assert said.endswith("the same as in folder a")
+
+
 def test_a_backup_in_the_folder_itself_is_named(tmp_path):
     write(tmp_path / "x", trained())
     write(tmp_path / "x/old", stopped(trained(), 0.5))
