@@ -67,6 +67,26 @@ def test_tables_are_told_apart_by_their_folder(tmp_path):
     assert "folder" not in results.read_table(tmp_path / "a/x/results.parquet")
 
 
+def test_a_sweep_that_was_moved_and_linked_back_is_read(tmp_path):
+    results_, away = tmp_path / "results", tmp_path / "larger_disk"
+    write(results_ / "a", trained())
+    write(away / "deep" / "b", trained().assign(sweep="other"))
+    (away / "deep" / "back").symlink_to(away)  # round in circles
+    (results_ / "up").symlink_to(tmp_path)  # what is above is not below
+    (results_ / "0").symlink_to(results_ / "a")  # one table by two ways
+    (results_ / "gone").symlink_to(tmp_path / "gone")
+    write(tmp_path / "aside", trained())
+    assert set(results.read(results_)["folder"]) == {"."}
+    (results_ / "b").symlink_to(away)
+    rows = results.read(results_)
+    assert set(rows["folder"]) == {"a", "b/deep/b"}
+    assert len(rows) == 2 * len(trained())
+    assert len(results.read([results_, away])) == len(rows)
+    assert len(results.read_records(results_)) == 2
+    # A folder that is itself named by a link is read as ever.
+    assert set(results.read(results_ / "b")["folder"]) == {"."}
+
+
 @pytest.mark.parametrize("names", ["ab", "ba"])
 def test_copies_in_two_folders_are_not_spliced(tmp_path, names):
     whole = trained()
@@ -109,6 +129,51 @@ def test_equal_copies_are_the_same_and_counted_once(tmp_path):
     assert text.count("jax 1.2.3") == 1
     assert "4 stopped<" in text and "not begun" not in text
     assert "numbers differ" not in text and "another device" not in text
+
+
+ALONE = "validation accuracy is finite in one of the two alone"
+LATE = ["loss", "val_loss", "acc", "val_acc"]
+
+
+@pytest.mark.parametrize(
+    "late, columns, differ",
+    [
+        (float("nan"), {"status": "diverged"}, "one of the two diverged"),
+        (float("nan"), {}, ALONE),
+        (float("inf"), {}, ALONE),
+        (None, {"status": "diverged"}, "one of the two diverged"),
+        (None, {"status": "finished"}, ""),
+        (None, {"status": "running"}, ""),
+        (None, {"rotation": float("nan")}, ""),  # was not looked at
+    ],
+)
+def test_a_copy_that_diverged_is_not_the_same(tmp_path, late, columns, differ):
+    """What has no number any more differs from what has, and fills no gaps."""
+    whole = trained().assign(rotation=0.3)
+    bad = whole.assign(sparsity=0.5, **columns)
+    if late is not None:
+        bad.loc[bad["epoch"] >= 2, LATE] = late
+    good = whole.assign(sparsity=float("nan"))
+    # The first by name counts among equals: once that of numbers, once of none.
+    if late == float("inf"):
+        good, bad = bad.assign(sparsity=good["sparsity"]), good.assign(sparsity=0.5)
+    write(tmp_path / "a", good)
+    write(tmp_path / "b", bad.assign(sweep="zz"))
+    (said,) = aggregate.repeats(results.read(tmp_path))
+    same = f"sweep zz, 4 runs: the same as in {SWEEP}"
+    other = f"sweep zz, 4 runs: also in {SWEEP}, whose numbers differ ({differ})"
+    assert said == (other if differ else same)
+    rows = aggregate.tidy(results.read(tmp_path))
+    assert set(rows["sparsity"].dropna()) == (set() if differ else {0.5})
+
+
+def test_a_run_that_went_on_after_its_copy_had_stopped_is_the_same(tmp_path):
+    whole = trained()
+    write(tmp_path / "a", whole.assign(status="diverged"))
+    begun = whole[whole["epoch"] <= 1].assign(status="finished")
+    write(tmp_path / "b", begun)
+    (said,) = aggregate.repeats(results.read(tmp_path))
+    assert said.endswith("the same as in folder a")
 
 
 def test_a_backup_in_the_folder_itself_is_named(tmp_path):

@@ -378,6 +378,74 @@ def test_no_more_is_unpacked_than_an_original_file_holds(tmp_path, monkeypatch, 
     assert read == [1_001]  # bytes of the first file, and no other
 
 
+def long_header(kind, size):
+    """A header that says how long the next name is, and a name of that length."""
+    member = tarfile.TarInfo("././@LongLink")
+    member.type, member.size = kind, size
+    return member.tobuf(tarfile.GNU_FORMAT) + b"a" * size
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        long_header(tarfile.GNUTYPE_LONGNAME, 2**21),
+        long_header(tarfile.GNUTYPE_LONGLINK, 2**21),
+        long_header(tarfile.XHDTYPE, 2**21),
+        long_header(tarfile.XGLTYPE, 2**21),
+        long_header(tarfile.REGTYPE, 0) * 3_000,
+        long_header(tarfile.REGTYPE, 2**21) + long_header(tarfile.REGTYPE, 0),
+    ],
+    ids=["name", "link", "pax", "global pax", "many", "other"],
+)
+def test_no_more_of_an_archive_is_read_than_the_original_holds(
+    tmp_path, monkeypatch, content
+):
+    """Python's reader of archives takes a name of any length into memory."""
+    small = raw.dataclasses.replace(raw.ORIGINALS["cifar10"], largest=1_000)
+    monkeypatch.setitem(raw.ORIGINALS, "cifar10", small)
+    (tmp_path / small.archive).write_bytes(gzip.compress(content + bytes(1024)))
+    with pytest.raises(data.DataError, match="holds more than .* it is another file"):
+        raw.decode_files("cifar10", [tmp_path / small.archive])
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("file", ["data_batch_1.bin", "other"])
+def test_an_archive_that_leads_back_is_damaged(tmp_path, packed, file):
+    """It would be read round and round."""
+    member = tarfile.TarInfo(file)
+    member.size = -512
+    header = member.tobuf(tarfile.GNU_FORMAT)
+    content = long_header(tarfile.REGTYPE, 0) + header + bytes(1024)
+    path = tmp_path / raw.ORIGINALS["cifar10"].archive
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(data.DataError, match="leads back.: it is damaged, or not"):
+        raw.decode_files("cifar10", [path])
+
+
+def test_an_archive_with_an_odd_header_is_damaged(tmp_path):
+    path = tmp_path / raw.ORIGINALS["cifar10"].archive
+    with tarfile.open(path, "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("other")
+        member.pax_headers = {"GNU.sparse.map": "0,x"}
+        archive.addfile(member)
+    with pytest.raises(data.DataError, match="it is damaged, or not fully copied"):
+        raw.decode_files("cifar10", [path])
+
+
+@pytest.mark.parametrize("original", ["cifar10", "cifar100"], indirect=True)
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_archives_that_were_packed_anew_are_read(original, tmp_path, mode, form):
+    name, contents, *_ = original
+    path = tmp_path / raw.ORIGINALS[name].archive
+    with tarfile.open(path, mode, format=form) as archive:
+        for file, content in contents.items():
+            member = tarfile.TarInfo(f"{'deep/' * 60}é/{file}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    assert_holds(data.load(name, data_dir=tmp_path), original)
+
+
 def assert_holds(dataset, original):
     name, _, images, labels = original
     np.testing.assert_array_equal(dataset.images, images)

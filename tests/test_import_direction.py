@@ -20,7 +20,7 @@ ORDER = (
 WITHIN = {
     "engine": "program evaluate fits predict train mapping memory living own_code "
     "study recorded chunk progress describe extend table training sweep",
-    "storage": "integrity status events locks standins results stored ledger "
+    "storage": "below integrity status events locks standins results stored ledger "
     "checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",
     "phases": "phase periodic means hebbian sleep",

@@ -490,20 +490,39 @@ def test_a_damaged_or_another_table_is_refused(name, tmp_path):
             neural_fit.read(tmp_path / "a")
 
 
-def test_a_write_that_was_killed_leaves_no_record_of_another_table(
-    tmp_path, monkeypatch
-):
+@pytest.mark.parametrize("written", [0, 1])
+def test_a_write_that_was_killed_leaves_no_table(written, tmp_path, monkeypatch):
+    """Neither beside the record of another, nor without one."""
     frame = pd.DataFrame({"layer": ["stem"], "score": [0.5]})
     fit.write(frame, {"run": "a"}, tmp_path)
+    left = [fit.write_atomically] * written
 
     def killed(path, content):
-        path.write_bytes(content)
-        raise KeyboardInterrupt
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()(path, content)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(fit, "write_atomically", killed)
         fit.write(frame, {"run": "b"}, tmp_path)
-    assert not (tmp_path / fit.RECORD).exists()
+    assert not (tmp_path / fit.TABLE).exists()
+    with pytest.raises(ConfigError, match="gone.npz"):  # not for what was left there
+        neural_fit.fit_run(tmp_path, "a", tmp_path / "gone.npz", tmp_path)
+
+
+def test_a_table_whose_record_was_lost_is_not_replaced(tmp_path):
+    """None is read of what is to be compared: both are refused at once."""
+    frame = pd.DataFrame({"layer": ["stem"], "score": [0.5]})
+    fit.write(frame, {"run": "a"}, tmp_path)
+    ask = tmp_path, "a", tmp_path / "gone.npz", tmp_path
+    with pytest.raises(WorkdirError, match="holds a table: name another"):
+        neural_fit.fit_run(*ask)
+    (tmp_path / fit.RECORD).unlink()
+    with pytest.raises(WorkdirError, match="a table without its neural_fit.json") as at:
+        neural_fit.fit_run(*ask)
+    assert "\n" not in str(at.value) and (tmp_path / fit.TABLE).exists()
+    with pytest.raises(ConfigError, match="gone.npz"):
+        neural_fit.fit_run(*ask, overwrite=True)
 
 
 @pytest.mark.slow

@@ -2,11 +2,15 @@
 
 import json
 import logging
+import os
 import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import ws_jax
 from ws_jax import cli, engine
 from ws_jax.analysis import summaries
 from ws_jax.analysis.aggregate import tidy
@@ -237,6 +241,46 @@ def test_a_digest_does_not_hang_on_the_version_of_python(files):
 
 def test_parts_of_the_package_alone_have_no_own_code():
     assert own_code.digests(Sweep().checked()) == {}
+
+
+def test_a_checkout_that_is_reached_by_a_link_is_no_own_code(tmp_path):
+    """It would change the digest of every run: each module would be a user's own."""
+    (tmp_path / "link").symlink_to(Path(ws_jax.__file__).parents[1])
+    code = "import ws_jax.own_files as o; print(o.__file__, o.own_path(o.__file__))"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "link")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert told.split() == [f"{tmp_path}/link/ws_jax/own_files.py", "None"]
+
+
+@pytest.mark.parametrize("linked", ["own_scale.py", "mine.py", "own_pack"])
+def test_what_is_linked_beside_the_config_counts(files, linked, tmp_path_factory):
+    """A link in its folder is beside it, and what is beside the file it leads to."""
+    (files / "own_pack").mkdir()
+    (files / "own_pack" / "own_deep.py").write_text("SCALE = 1.0\n")
+    edit(files / "own_scale.py", "SCALE = 1.0", "from own_pack.own_deep import SCALE")
+    aside, folder = tmp_path_factory.mktemp("aside"), files
+    if linked == "mine.py":
+        folder = aside
+        (aside / "mine.py").symlink_to(files / "mine.py")
+    else:
+        (files / linked).rename(aside / linked)
+        (files / linked).symlink_to(aside / linked)
+    sweep = load(folder)
+    before, codes = own_code.digests(sweep), own_code.run_codes(sweep)
+    assert list(before) == ["mine.py", "own_deep.py", "own_scale.py"]
+    edit(files / "own_pack" / "own_deep.py", "1.0", "9.0")
+    # The text counts as it ran; a new start reads it anew.
+    assert own_code.digests(sweep) == before
+    sweep = load(folder)
+    after = own_code.digests(sweep)
+    assert [name for name in before if before[name] != after[name]] == ["own_deep.py"]
+    assert [*own_code.run_codes(sweep).values()] != [*codes.values()]
 
 
 def test_entries_by_name_are_code_too(files):

@@ -117,6 +117,15 @@ def test_a_table_over_folders(tmp_path):
     assert not status.all_ended(found) and status.all_ended(found[1:])
 
 
+def test_a_sweep_that_was_moved_and_linked_back_is_shown_once(tmp_path):
+    write(tmp_path / "away" / "b", chunks=8)
+    write(tmp_path / "results" / "a", chunks=8)
+    (tmp_path / "results" / "b").symlink_to(tmp_path / "away" / "b")
+    (tmp_path / "results" / "round").symlink_to(tmp_path / "results")
+    found = status.find([tmp_path / "results", tmp_path / "away"])
+    assert found == [tmp_path / "results" / name for name in "ab"]
+
+
 @pytest.mark.parametrize(
     "told",
     [

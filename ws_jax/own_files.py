@@ -7,6 +7,7 @@ config, and what it imports from beside it, keep the text that they were run fro
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import sysconfig
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -14,11 +15,11 @@ from importlib.util import decode_source
 from pathlib import Path
 from typing import Any
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).resolve().parent  # the checkout may be reached by a link
 
 
 def own_path(name: Any) -> Path | None:
-    """Returns the path of a source, unless it is of this or an installed package.
+    """Returns the real path of a source, unless it is of this or an installed package.
 
     Args:
       name: of the file; also what modules that are in none have in its place.
@@ -36,6 +37,17 @@ def own_path(name: Any) -> Path | None:
 @functools.cache  # asked at every import
 def _stdlib() -> Path:
     return Path(sysconfig.get_path("stdlib")).resolve()
+
+
+def is_below(name: str | os.PathLike, folder: str | os.PathLike) -> bool:
+    """Returns whether a file is in a folder or below it, as itself or as a link.
+
+    Args:
+      name: of the file, as it was found.
+      folder: as it was named; it may be a link, too.
+    """
+    given = Path(os.path.abspath(name)).is_relative_to(os.path.abspath(folder))
+    return given or Path(name).resolve().is_relative_to(Path(folder).resolve())
 
 
 class Keeping(SourceFileLoader):
@@ -67,8 +79,8 @@ class _Beside:
         spec = PathFinder.find_spec(name, path, target)
         if spec is None or type(spec.loader) is not SourceFileLoader:
             return spec
-        file = own_path(spec.origin)
-        if file and any(file.is_relative_to(folder) for folder in cls.folders):
+        origin = spec.origin or ""
+        if own_path(origin) and any(is_below(origin, f) for f in cls.folders):
             spec.loader = Keeping(name, spec.loader.path)
         return spec
 

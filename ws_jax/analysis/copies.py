@@ -19,7 +19,7 @@ _KEY = ["training", "epoch"]
 # other data by more. Loss and the like: the same part of what they are.
 _ALIKE = 0.01
 _NO_MEASURE = {*RUN_COLUMNS, *IDENTITY_COLUMNS, *_KEY, "seconds"}
-_TOLD_FIRST = ("val_acc", "val_loss", "acc", "loss")
+_TOLD_FIRST = ["val_acc", "val_loss", "acc", "loss"]  # are measured in every epoch
 _TOP = "the uppermost folder"  # of all that were read
 
 
@@ -94,7 +94,8 @@ def _differences(
     Returns:
       A row for each such copy, by its number: absolute differences in the epochs that
       both have, by (measure, `far`), and by (measure, `part`) as a part of the number
-      where that is above 1.
+      where that is above 1. Of what has a number in one of the two alone it is
+      infinite; so it is of `status`, if one of the two alone diverged.
     """
     names = [
         name
@@ -106,11 +107,45 @@ def _differences(
     kept = rows[counts].drop_duplicates(_KEY).set_index(_KEY)[names].astype("float64")
     others = rows[~counts]
     there = kept.reindex(pd.MultiIndex.from_frame(others[_KEY])).set_index(others.index)
+    here, copy = others[names].astype("float64"), number[others.index]
     with np.errstate(invalid="ignore"):
-        far = (others[names].astype("float64") - there).abs()
-        part = far / there.abs().clip(lower=1)
+        far = (here - there).abs()
+        part = (far / there.abs().clip(lower=1)).mask(np.isinf(far), np.inf)
+    trained = pd.MultiIndex.from_frame(others[_KEY]).isin(kept.index)
+    trained &= others["epoch"] > 0  # before training not all is measured
+    for name in _TOLD_FIRST:
+        if name in names:
+            lost = trained & _in_one_alone(here[name], there[name], copy)
+            far[name], part[name] = (x[name].mask(lost, np.inf) for x in (far, part))
+    diverged = _in_one_diverged(rows, number, counts).map({True: np.inf, False: 0.0})
+    far["status"] = part["status"] = copy.map(diverged)
     found = pd.concat({"far": far, "part": part}, axis=1).swaplevel(axis=1)
-    return found.groupby(number[others.index]).max()
+    return found.groupby(copy).max()
+
+
+def _in_one_alone(here: pd.Series, there: pd.Series, copy: pd.Series) -> pd.Series:
+    """Marks where one of two is no finite number, unless one has none at all."""
+    ever = [x.notna().groupby(copy).transform("any") for x in (here, there)]
+    return (np.isfinite(here) != np.isfinite(there)) & ever[0] & ever[1]
+
+
+def _in_one_diverged(
+    rows: pd.DataFrame, number: pd.Series, counts: pd.Series
+) -> pd.Series:
+    """Marks the copies that do not count, by number, where they or the others diverged.
+
+    The one that counts is the longer one, and may have diverged later; one that still
+    runs may yet do so.
+    """
+    ends = rows.groupby(number)["epoch"].idxmax()
+    ends = rows.loc[ends, ["training", "epoch", "status"]].set_index(ends.index)
+    kept = ends.index.isin(number[counts])
+    others, there = ends[~kept], ends[kept].set_index("training")
+    there = there.reindex(others["training"]).set_index(others.index)
+    ours, theirs = others["status"] == "diverged", there["status"] == "diverged"
+    even = others["epoch"] == there["epoch"]
+    runs = (others["status"] == "running") | (there["status"] == "running")
+    return (ours != theirs) & ((ours & ~even) | (even & ~runs))
 
 
 def _parted(differences: pd.DataFrame) -> list[int]:
@@ -172,7 +207,11 @@ def _amount(rows: pd.DataFrame, far: pd.Series) -> str:
     """Says how far numbers are apart, by one measure: the watched one, if it can."""
     known = far[far > 0].index
     wanted = [*watched.names(rows).unique(), *_TOLD_FIRST, *known]
+    if "status" in known:
+        return "one of the two diverged"
     name = next(name for name in wanted if name in known)
+    if np.isinf(far[name]):
+        return f"{labels.metric(name).lower()} is finite in one of the two alone"
     amount = f"{far[name]:.2g}"
     if watched.is_share(rows, name):
         amount = f"{100 * far[name]:.2g} points"

@@ -251,10 +251,10 @@ def _explain(file: Path, error: BaseException) -> str:
 
 def _own_frames(file: Path, error: BaseException) -> Iterator[tuple[Any, int]]:
     """Yields the frames of a traceback in a user's own files, with their lines."""
-    folder = file.resolve().parent
+    folder, package = file.resolve().parent, _PACKAGE.resolve()
     for frame, line in traceback.walk_tb(error.__traceback__):
         path = Path(frame.f_code.co_filename).resolve()
-        packaged = path.is_relative_to(_PACKAGE) or "site-packages" in path.parts
+        packaged = path.is_relative_to(package) or "site-packages" in path.parts
         if path == file.resolve() or (path.is_relative_to(folder) and not packaged):
             yield frame, line
 

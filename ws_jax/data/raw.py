@@ -4,10 +4,12 @@ import dataclasses
 import functools
 import gzip
 import hashlib
+import io
 import tarfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from ws_jax.data.dataset import DataError, Dataset, NotFoundError
 
 VERSION = "original"
 _GZIP_MAGIC = b"\x1f\x8b"
+_HEADERS = 2**20  # bytes; ten times what an archive's names and the like may need
 
 # Decodes the content of all files, by name, to images, labels and `num_train`.
 _Decoder = Callable[[Mapping[str, bytes]], tuple[np.ndarray, np.ndarray, int]]
@@ -199,38 +202,83 @@ def decode_files(name: str, paths: list[Path]) -> Dataset:
 def _unpack(path: Path, original: _Original) -> dict[str, bytes]:
     """Returns the wanted files of `path`, uncompressed, by published name."""
     try:
-        if path.name == original.archive:
-            return _unpack_archive(path, original)
         with path.open("rb") as file:
             packed = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-        with (gzip.open if packed else open)(path, "rb") as file:
+        opened: Any = gzip.open if packed else open
+        with opened(path, "rb") as file:
+            if path.name == original.archive:
+                return _unpack_archive(file, path, original)
             content = _read_all(file.read, path, original)
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+    except DataError:
+        raise
+    # `tarfile` lets errors of odd numbers in headers pass.
+    except (OSError, EOFError, ValueError, zlib.error, tarfile.TarError) as error:
         raise DataError(
             f"{path} cannot be unpacked ({error}): it is damaged, or not fully copied"
         ) from error
     return {path.name.removesuffix(".gz"): content}
 
 
-def _unpack_archive(path: Path, original: _Original) -> dict[str, bytes]:
+def _unpack_archive(
+    file: io.BufferedIOBase, path: Path, original: _Original
+) -> dict[str, bytes]:
     contents = {}
-    with tarfile.open(path) as archive:
+    headers: Any = _Headers(file, path, original)
+    with tarfile.TarFile(fileobj=headers) as archive:
         for member in archive:
             name = Path(member.name).name
-            if name not in original.sha256 or not member.isreg():
+            if name not in original.sha256 or not member.isreg() or member.issparse():
                 continue  # links, too: what they name is not unpacked
-            file = archive.extractfile(member)
-            if file is not None:
-                contents[name] = _read_all(file.read, path, original)
+            headers.seek(member.offset_data)
+            most = functools.partial(_read_most, file, member.size)
+            contents[name] = _read_all(most, path, original)
     return contents
+
+
+def _read_most(file: io.BufferedIOBase, size: int, count: int) -> bytes:
+    return file.read(min(max(size, 0), count))
+
+
+class _Headers:
+    """An archive for `tarfile`, which reads names of any length into memory.
+
+    It may read the headers alone, no more than `_HEADERS` in all, and go no further
+    than the original files reach.
+    """
+
+    def __init__(self, file: io.BufferedIOBase, path: Path, original: _Original):
+        self._file, self._path = file, path
+        self._left = _HEADERS
+        self._end = original.largest * len(original.sha256) + _HEADERS
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        self._left -= size
+        if size < 0 or self._left < 0:
+            raise self._other(_HEADERS, "names and the like of the original archive")
+        return self._file.read(size)
+
+    def seek(self, offset: int) -> int:
+        if offset < self.tell():
+            raise tarfile.ReadError("a header leads back")
+        if offset > self._end:
+            raise self._other(self._end, "original archive")
+        return self._file.seek(offset)
+
+    def _other(self, most: int, what: str) -> DataError:
+        return _another_file(self._path, most, what)
 
 
 def _read_all(read: Callable[[int], bytes], path: Path, original: _Original) -> bytes:
     """Reads a file, but no more than an original file can hold."""
     content = read(original.largest + 1)
     if len(content) > original.largest:
-        raise DataError(
-            f"{path} holds more than the {original.largest:,} bytes of the largest "
-            "original file: it is another file; fetch it again"
-        )
+        raise _another_file(path, original.largest, "largest original file")
     return content
+
+
+def _another_file(path: Path, most: int, what: str) -> DataError:
+    return DataError(
+        f"{path} holds more than the {most:,} bytes of the {what}: it is another file; "
+        "fetch it again"
+    )

@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import itertools
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec, PathFinder
@@ -22,7 +23,7 @@ from typing import Any, NamedTuple
 from ws_jax.config import Config, leaves, map_parts
 from ws_jax.data import DATASETS, SPLITS
 from ws_jax.measure import Measure
-from ws_jax.own_files import own_path, text_of
+from ws_jax.own_files import is_below, own_path, text_of
 from ws_jax.runs import Run, Sweep
 from ws_jax.schemes import SCHEMES
 from ws_jax.sharing import MAPS
@@ -35,14 +36,20 @@ _MAKER = "get_config"  # what it says stands in the config
 class _File(NamedTuple):
     """A file of a user's own: where it is, and what it is imported as."""
 
-    path: Path
+    path: Path  # its real one
+    given: str  # as it was found, which may be a link
     name: str
     package: str  # that its relative imports start from
 
-    @property
-    def root(self) -> Path:
-        """The folder that it is imported from; what is below it is beside the file."""
-        return self.path.parents[len(self.package.split(".")) if self.package else 0]
+    def has_beside(self, other: _File) -> bool:
+        """Returns whether another is in the folder that it is imported from, or below.
+
+        A link in that folder is, wherever it leads; so is what is beside the file that
+        a link to this one leads to.
+        """
+        up = len(self.package.split(".")) if self.package else 0
+        roots = (Path(os.path.abspath(self.given)).parents[up], self.path.parents[up])
+        return any(is_below(other.given, root) for root in roots)
 
 
 def digests(sweep: Sweep) -> dict[str, str]:
@@ -105,7 +112,7 @@ def _followed(modules: Iterable[str]) -> dict[Path, str]:
             continue
         found[file.path] = json.dumps(_plain(body))
         others = map(_find, _imports(body, file.package))
-        left += [o for o in others if o and o.path.is_relative_to(file.root)]
+        left += [o for o in others if o and file.has_beside(o)]
     return found
 
 
@@ -167,14 +174,14 @@ def _modules(value: Any) -> Iterator[str]:
 def _find(name: str) -> _File | None:
     """Finds a file of a user's own by its module's name, without importing it."""
     if (module := sys.modules.get(name)) is not None:
-        path = getattr(module, "__file__", None)
+        given = getattr(module, "__file__", None)
         package = getattr(module, "__package__", None)
     elif (spec := _spec(name)) is not None:
-        path, package = spec.origin, spec.parent
+        given, package = spec.origin, spec.parent
     else:
         return None
-    path = own_path(path)
-    return _File(path, name, package or "") if path else None
+    path = own_path(given)
+    return _File(path, str(given), name, package or "") if path else None
 
 
 def _spec(name: str) -> ModuleSpec | None:

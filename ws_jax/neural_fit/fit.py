@@ -209,8 +209,8 @@ def fit_run(
     settings = settings or Settings()
     settings.check()
     folder = Path(output)
-    if not overwrite and (folder / RECORD).exists():
-        raise WorkdirError(f"{folder} holds a table: name another, or --overwrite")
+    if not overwrite:
+        _check_free(folder)
     data = read_neural(neural)
     study, chosen = find_run(workdir, run, data_dir)
     trained, shown = study.dataset.image_shape, data.images.shape[1:]
@@ -229,7 +229,7 @@ def fit_run(
     found = record(chosen, variables, data.images, classes, names)
     logging.info("recorded %d layers, %d images", len(names), len(data.images))
     table = compare(found, data, settings)
-    for name in (RECORD, ACTIVATIONS):  # of the table that is replaced
+    for name in (TABLE, RECORD, ACTIVATIONS):  # what is replaced
         (folder / name).unlink(missing_ok=True)
     if save_activations:
         write_activations(found, folder / ACTIVATIONS)
@@ -237,15 +237,29 @@ def fit_run(
     return table
 
 
+def _check_free(folder: Path) -> None:
+    """Refuses a folder that holds a table; a record alone is of a killed write."""
+    if not (folder / TABLE).exists():
+        return
+    if (folder / RECORD).exists():
+        raise WorkdirError(f"{folder} holds a table: name another, or --overwrite")
+    raise WorkdirError(
+        f"{folder} holds a table without its {RECORD}, which says of what: put that "
+        "back, name another folder, or --overwrite"
+    )
+
+
 def write(table: pd.DataFrame, about: Mapping[str, Any], folder: Path) -> None:
     """Writes a table, and a record of what it is of, each with a checksum."""
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     content = seal_parquet(buffer.getvalue())
-    (folder / RECORD).unlink(missing_ok=True)  # of the table that is replaced
-    write_atomically(folder / TABLE, content)
     text = json.dumps(seal({**about, "table": _checksum(content)}), indent=1)
+    # However this ends: never a table beside the record of another, or without.
+    for name in (TABLE, RECORD):
+        (folder / name).unlink(missing_ok=True)
     write_atomically(folder / RECORD, text.encode())
+    write_atomically(folder / TABLE, content)
 
 
 def read(output: str | os.PathLike) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ws_jax.storage import standins
+from ws_jax.storage import below, standins
 from ws_jax.storage.integrity import (
     Damage,
     check_parquet,
@@ -188,7 +188,7 @@ def read(
         raise ResultsError(
             f"{workdir!r} is no folder: name one, as results/smoke, or a list of them"
         )
-    tables: dict[str, Path] = {}  # a folder may be named twice
+    tables: dict[str, tuple[str, Path]] = {}  # a folder may be named twice
     folders = list(workdir) if several else [workdir]
     if not folders:
         raise ResultsError("no folder to read results from: name one, as results/smoke")
@@ -199,13 +199,16 @@ def read(
                 f"no results in {folder}: there is no {RESULTS_FILE} at or below it; "
                 "a sweep writes one when its first runs are done"
             )
-        tables |= {os.path.realpath(path.parent): path for path in found}
-    top = os.path.commonpath(tables)
+        for path in found:  # one that a link leads to has its place where the link is
+            place = os.path.relpath(path.parent, folder)
+            place = os.path.normpath(os.path.join(os.path.realpath(folder), place))
+            tables.setdefault(os.path.realpath(path.parent), (place, path))
+    top = os.path.commonpath([place for place, _ in tables.values()])
     frames = [
         _with_fingerprint(read_table(path), path).assign(
             folder=Path(place).relative_to(top).as_posix()
         )
-        for place, path in tables.items()
+        for place, path in tables.values()
     ]
     return pd.concat(frames, ignore_index=True)
 
@@ -221,11 +224,9 @@ def _with_fingerprint(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _find(folder: str | os.PathLike, name: str) -> list[Path]:
-    """Finds the files of a name at or below a folder.
-
-    `Path.rglob` fails if a folder goes while it looks, as a running sweep's do.
-    """
-    return sorted(Path(at, name) for at, _, files in os.walk(folder) if name in files)
+    """Finds the files of a name at or below a folder."""
+    walked = below.walk(folder)
+    return sorted(Path(at, name) for at, _, files in walked if name in files)
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ws_jax.storage import below
+
 STATUS_FILE = "status.json"
 WRITE_SECONDS = 5.0  # between two writes; a process that is alive writes as often
 SILENT_SECONDS = 60.0  # after which one that trained is called silent
@@ -117,13 +119,13 @@ def read(workdir: Path) -> dict[str, Any] | None:
 
 def find(folders: Sequence[str | os.PathLike]) -> list[Path]:
     """Lists the folders at or below some that hold a status."""
-    found = []
+    found: dict[str, Path] = {}  # by their real paths: links may lead to one folder
     for folder in folders:
-        for at, below, files in os.walk(folder):
+        for at, inner, files in below.walk(folder):
             if STATUS_FILE in files:
-                found.append(Path(at))
-                below.clear()  # checkpoints are many
-    return sorted(set(found))
+                found.setdefault(os.path.realpath(at), Path(at))
+                inner.clear()  # checkpoints are many
+    return sorted(found.values())
 
 
 def as_table(folders: Sequence[Path], time: str) -> str:

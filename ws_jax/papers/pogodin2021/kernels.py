@@ -16,6 +16,7 @@ from ws_jax.analysis import style
 from ws_jax.analysis.page import gallery
 from ws_jax.config import ConfigError
 from ws_jax.papers.pogodin2021 import runs
+from ws_jax.storage.below import walk
 from ws_jax.storage.results import RESULTS_FILE, ResultsError, read_table
 
 _SITES = 9  # a side that is shown, from the upper left corner
@@ -133,7 +134,7 @@ def items(folders: Sequence[str | os.PathLike]) -> list[gallery.Item]:
     """Returns a picture for each sweep at or below folders that has such kernels."""
     found = []
     for folder in folders:
-        for at, _, files in sorted(os.walk(folder)):
+        for at, _, files in sorted(walk(folder)):
             fields = trained(at) if RESULTS_FILE in files else {}
             if fields:
                 chosen = dict(list(fields.items())[:_MOST])

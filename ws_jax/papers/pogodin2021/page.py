@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from ws_jax.analysis.page.gallery import Item
 from ws_jax.analysis.page.paper import Paper
 from ws_jax.papers.pogodin2021 import claims, figures, runs
+from ws_jax.storage.below import walk
 
 _TABLE = "single_layer.parquet"  # of `ws_jax.single_layer.study`
 _SINGLE = """No networks, and no part of the tables above: a pool of neurons under the
@@ -42,7 +43,7 @@ def _single_layers(folders: Sequence[str | os.PathLike]) -> list[Item]:
     places = {
         os.path.abspath(at): None
         for folder in folders
-        for at, _, files in sorted(os.walk(folder))
+        for at, _, files in sorted(walk(folder))
         if _TABLE in files
     }
     return [

@@ -18,6 +18,7 @@ from matplotlib.lines import Line2D
 
 from ws_jax.analysis import labels, style
 from ws_jax.analysis.page.gallery import Item
+from ws_jax.storage.below import walk
 from ws_jax.storage.integrity import Damage, unseal
 from ws_jax.storage.results import ResultsError
 
@@ -37,7 +38,7 @@ def find(folders: Sequence[str | os.PathLike]) -> list[Path]:
     for folder in folders:
         whole = Path(os.path.abspath(folder))
         for root in (whole, whole.with_name(f"{whole.name}_folded")):
-            for at, _, files in os.walk(root):
+            for at, _, files in walk(root):
                 if REPORT_FILE in files:
                     found[Path(at, REPORT_FILE)] = None
     return sorted(found)
