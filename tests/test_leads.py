@@ -80,6 +80,16 @@ def test_equal_values_are_not_ahead_of_each_other():
     assert "CNN, factor 0.98, 61.1 %" in best and "3 others are as good." in best
 
 
+def test_of_equal_medians_the_best_mean_is_the_best():
+    frame = factors(fcn=(0.0, 0.0), cnn=(0.3, 0.3))
+    last = (frame["train.phase.factor"] == 1) & (frame["seed"] == 2)
+    frame.loc[last, "val_acc"] += 0.01
+    text = answer_to(frame, "network")
+    assert "each at its best factor (1)" in text
+    best = sentences(frame)[1]
+    assert "CNN, factor 1, 81.3 %" in best and "as good" not in best
+
+
 def test_a_field_without_a_difference_is_left_out_of_the_best():
     frame = by_rate(cnn=(0.8, 0.95, 0.1), fcn=(0.75, 0.78, 0.8))
     lots = [frame.assign(**{"train.batch_size": size}) for size in (16, 32)]

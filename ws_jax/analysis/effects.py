@@ -214,12 +214,14 @@ def _best(own: pd.DataFrame) -> _Best:
     everywhere = own.groupby(level=1)["size"].transform("size") == settings.nunique()
     common = own[everywhere]
     own = common if common["count"].any() else own
-    how = {"size": "sum", "count": "sum", "mean": "median"}
-    each = own.groupby(level="setting").agg(how)
+    by_setting = own.groupby(level="setting")
+    each = by_setting.agg({"size": "sum", "count": "sum", "mean": "median"})
     each["share"] = each["count"] / each["size"]
-    each = each.sort_values(["share", "mean"], ascending=False, kind="stable")
+    each["level"] = by_setting["mean"].mean()  # of equal medians
+    order = ["share", "mean", "level"]
+    each = each.sort_values(order, ascending=False, kind="stable")
     first, hoped = int(each.index[0]), int(each["mean"].idxmax())
-    good = (each[["share", "mean"]] == each.loc[first, ["share", "mean"]]).all(axis=1)
+    good = (each[order] == each.loc[first, order]).all(axis=1)
     tied = [first, *(int(n) for n in each.index[good] if n != first)]
     if each["mean"][hoped] <= each["mean"][first]:
         return _Best(first, tied, first, "")

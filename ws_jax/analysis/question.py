@@ -12,6 +12,7 @@ from ws_jax.analysis import labels, leads, varying
 from ws_jax.analysis.swept import Swept, key, named
 
 _CODE = "own.code"  # a user's own code, which changes and is not swept
+_RANKED = ["median", "mean"]  # by what settings are ranked
 
 
 def answers(found: Swept) -> list[str]:
@@ -58,7 +59,8 @@ def _swept(found: Swept) -> str:
 
 def _as_good(found: Swept, medians: pd.DataFrame) -> str:
     """Says which settings are as good as the first."""
-    others = medians.index[medians["median"] == medians["median"].iloc[0]][1:]
+    best = (medians[_RANKED] == medians[_RANKED].iloc[0]).all(axis=1)
+    others = medians.index[best][1:]
     if len(others) == 1:
         return f"; {named(found.fields, others[0])} is as good"
     return f"; {len(others)} others are as good" if len(others) else ""
@@ -93,5 +95,5 @@ def _why(found: Swept) -> str:
 
 def _medians(found: Swept, runs: pd.DataFrame) -> pd.DataFrame:
     keys = [key(i) for i in range(len(found.fields))]
-    table = runs.groupby(keys)["value"].agg(["median", "min", "max", "size"])
-    return table.sort_values("median", ascending=found.sign < 0, kind="stable")
+    table = runs.groupby(keys)["value"].agg(["median", "mean", "min", "max", "size"])
+    return table.sort_values(_RANKED, ascending=found.sign < 0, kind="stable")
