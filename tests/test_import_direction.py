@@ -26,8 +26,8 @@ WITHIN = {
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",
     "folding": "grouping layout loops begun report run",
-    "analysis": "labels watched copies style settings aggregate statistics varying "
-    "curves summaries tables swept effects question claims page",
+    "analysis": "labels watched kinds copies style settings aggregate statistics "
+    "varying curves summaries tables swept effects leads question claims page",
     "analysis/claims": "departures comparable lengths checks chance evidence seeds "
     "verdicts",
     "analysis/page": "gallery paper pieces render what_was_run verdict_cards "

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import copies, settings, watched
+from ws_jax.analysis.kinds import LEVELED
 from ws_jax.config import check_name
 from ws_jax.storage.results import COLUMNS, RUN_COLUMNS
 from ws_jax.storage.standins import identified
@@ -19,8 +20,6 @@ from ws_jax.storage.standins import identified
 CELL_KEYS = [*settings.USUAL, "setting", "cell"]
 TRAINING_KEYS = [*CELL_KEYS, "fold", "seed"]
 PLANNED_SEEDS = "planned_seed_numbers"  # a column: those of a cell, as "0 1 2"
-# Transforms that change nothing at level 0; others act without having a level.
-LEVELED = ("translation", "rotation", "noise", "edge_noise")
 MODEL_ORDER = {"cnn": 0, "fcn": 1}  # any other after them, by name
 
 

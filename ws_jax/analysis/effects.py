@@ -10,14 +10,12 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
-import math
+from collections.abc import Iterable
 
 import pandas as pd
 
 from ws_jax.analysis import labels, statistics
-from ws_jax.analysis.swept import Swept, key, named
-
-_MOST_UPSETS = 2  # settings with another order that a sentence names
+from ws_jax.analysis.swept import Swept, key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,21 +25,26 @@ class Effect:
     Attributes:
       order: the values, the best first.
       ahead: how far the first is ahead of each of the others.
-      best: for each value the others' setting that is best for it, as words by the
-        place of a field; they are empty for a field that its runs lack.
-      settings: all settings of the others that were compared, the same way.
+      best: for each value the others' settings that are best for it (several, if none
+        of them is better), as words by the place of a field; they are empty for a field
+        that its runs lack.
+      own: for each value all settings of the others that were compared, the same way.
+      settings: these, of no value: without empty words.
       upsets: those at which another value is the best, each with that value.
       dropped: settings that are not compared: not all values were trained there.
+      apart: settings that are not compared: their folds or seeds are others.
       passed: for a value whose best setting is not that of its best median, since more
         runs diverged there: that of its best median, and how many of its runs did.
     """
 
     order: list[str]
     ahead: list[statistics.Difference]
-    best: dict[str, dict[int, str]]
+    best: dict[str, list[dict[int, str]]]
+    own: dict[str, list[dict[int, str]]]
     settings: list[dict[int, str]]
     upsets: list[tuple[dict[int, str], str]]
     dropped: list[dict[int, str]]
+    apart: list[dict[int, str]]
     passed: dict[str, tuple[dict[int, str], str]]
 
 
@@ -50,6 +53,7 @@ class _Best:
     """The numbers of a value's best setting, and of that of its best median."""
 
     setting: int
+    tied: list[int]  # itself, and others that are as good
     passed: int
     lost: str  # how many of how many runs diverged there; empty if it is the best
 
@@ -59,10 +63,11 @@ def effect(found: Swept, place: int) -> Effect | None:
 
     All values have the same settings of the other fields to choose from: those in which
     all were trained; where there is none, those of as many values as stand beside each
-    other. The best has the largest share of runs that did not diverge, and of these
-    the best median, on the folds or seeds that all settings have: more seeds of a
-    setting do not make it the best. Differences are by folds (corrected for their
-    overlap), or by seeds where there is one fold.
+    other. Of these the most that have a fold or seed in common are compared, since
+    other seeds are other luck. The best has the largest share of runs that did not
+    diverge, and of these the best median, on the folds or seeds that all settings have:
+    more seeds of a setting do not make it the best. Differences are by folds (corrected
+    for their overlap), or by seeds where there is one fold.
 
     Args:
       found: the study.
@@ -75,7 +80,8 @@ def effect(found: Swept, place: int) -> Effect | None:
     if runs.empty:
         return None
     table = _side_by_side(found, place, runs)
-    numbers = [int(n) for n in table.index.get_level_values("setting").unique()]
+    complete, table = _numbers(table), _on_common_seeds(table)
+    numbers = _numbers(table)
     wide = table["mean"].dropna(axis="columns", how="all")
     best = {value: _best(table.xs(value, axis=1, level=1)) for value in wide.columns}
     chosen = {value: wide.loc[one.setting, value] for value, one in best.items()}
@@ -86,13 +92,16 @@ def effect(found: Swept, place: int) -> Effect | None:
     upsets = _upsets(wide.groupby(level="setting").mean(), order[0])
     tried = set(runs.loc[runs[key(place)].isin(order), "setting"])
     words = functools.partial(_words, found, place, runs)
+    apart = [number for number in complete if number not in numbers]
     return Effect(
         order,
         [ahead[other] for other in order[1:]],
-        {value: words(one.setting, value) for value, one in best.items()},
+        {v: unlike(words(number, v) for number in best[v].tied) for v in order},
+        {v: unlike(words(number, v) for number in numbers) for v in order},
         [words(number, "") for number in numbers],
         [(words(number, value), value) for number, value in upsets],
-        [words(number, "") for number in sorted(tried - set(numbers))],
+        [words(number, "") for number in sorted(tried - set(complete))],
+        [words(number, "") for number in apart],
         {
             value: (words(best[value].passed, value), best[value].lost)
             for value in order
@@ -114,6 +123,32 @@ def _side_by_side(found: Swept, place: int, runs: pd.DataFrame) -> pd.DataFrame:
     table = table.loc[there.index, (slice(None), there.columns)]
     table["mean"] *= found.sign
     return table
+
+
+def _numbers(table: pd.DataFrame) -> list[int]:
+    """Lists the settings of a table's rows."""
+    return [int(n) for n in table.index.get_level_values("setting").unique()]
+
+
+def _on_common_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Keeps the most settings that have a fold or seed in common, the most of these."""
+    there = table["size"].notna().any(axis=1).unstack(fill_value=False)
+
+    def shared(seed) -> tuple[int, int]:
+        """How many settings have it, and how many seeds all of these have."""
+        own = there[there[seed]]
+        return len(own), int(own.all().sum())
+
+    kept = there.index[there[max(there.columns, key=shared)]]
+    return table[table.index.get_level_values("setting").isin(kept)]
+
+
+def unlike(words: Iterable[dict[int, str]]) -> list[dict[int, str]]:
+    """Lists settings once each."""
+    found: list[dict[int, str]] = []
+    for one in words:
+        found += [] if one in found else [one]
+    return found
 
 
 def _ahead(found: Swept, each: pd.DataFrame) -> dict[str, statistics.Difference]:
@@ -179,16 +214,20 @@ def _best(own: pd.DataFrame) -> _Best:
     everywhere = own.groupby(level=1)["size"].transform("size") == settings.nunique()
     common = own[everywhere]
     own = common if common["count"].any() else own
-    how = {"size": "sum", "count": "sum", "mean": "median"}
-    each = own.groupby(level="setting").agg(how)
+    by_setting = own.groupby(level="setting")
+    each = by_setting.agg({"size": "sum", "count": "sum", "mean": "median"})
     each["share"] = each["count"] / each["size"]
-    each = each.sort_values(["share", "mean"], ascending=False, kind="stable")
+    each["level"] = by_setting["mean"].mean()  # of equal medians
+    order = ["share", "mean", "level"]
+    each = each.sort_values(order, ascending=False, kind="stable")
     first, hoped = int(each.index[0]), int(each["mean"].idxmax())
+    good = (each[order] == each.loc[first, order]).all(axis=1)
+    tied = [first, *(int(n) for n in each.index[good] if n != first)]
     if each["mean"][hoped] <= each["mean"][first]:
-        return _Best(first, first, "")
+        return _Best(first, tied, first, "")
     size = int(each["size"][hoped])
     lost = size - int(each["count"][hoped])
-    return _Best(first, hoped, f"{lost} of {labels.count(size, 'run')}")
+    return _Best(first, tied, hoped, f"{lost} of {labels.count(size, 'run')}")
 
 
 def _upsets(means: pd.DataFrame, first: str) -> list[tuple[int, str]]:
@@ -210,127 +249,15 @@ def _words(
     return {i: str(own[column(i)].iloc[0]) for i in others}
 
 
-def sentence(found: Swept, place: int) -> str:
-    """Tells the best value of a field in a sentence, and where it is the best."""
-    field = found.fields[place]
-    compared = effect(found, place)
-    if compared is None:
-        return f"{field.name}: no two values stand beside each other, all else equal."
-    order, ahead = compared.order, compared.ahead
-    first, last = ahead[0], ahead[-1]
-    aside = _passed(found, place, compared) + _aside(found, place, order)
-    named_values = [order[0], order[1], order[-1]] if len(order) > 2 else order
-    where = _where(found, place, compared, named_values)
-    other_order = _upset(found, compared)
-    if all(lead.mean == 0 for lead in ahead):
-        text = f"{field.name}: no difference between {_listed(order)}"
-        return f"{text}{where}{other_order}.{aside}"
-    text = f"{field.name}: {order[0]} is ahead of {order[1]} by {_lead(found, first)}"
-    if len(order) > 2:
-        text += f" and of {order[-1]}, the last, by {_lead(found, last)}"
-    clear = not math.isnan(first.low) and first.low > 0 and not found.is_short
-    said = f"clear of the spread between {found.repeated}s"
-    said = said if clear else "too early to say"
-    return f"{text}{where}: {said}{other_order}.{aside}"
-
-
-def _lead(found: Swept, lead: statistics.Difference) -> str:
-    said = f"{found.difference(lead.mean)}{found.unit}"
-    if math.isnan(lead.low):
-        return f"{said} (one {found.repeated}, no interval)"
-    ends = f"{found.difference(lead.low)} to {found.difference(lead.high)}"
-    counted = labels.count(lead.folds, found.repeated)
-    return f"{said} (95 % interval {ends}, {counted})"
-
-
-def _aside(found: Swept, place: int, order: list[str]) -> str:
-    """Says which values are not compared, and why."""
-    runs = found.runs
-    alone = [value for value in found.fields[place].values if value not in order]
-    lost = [
-        value
-        for value in alone
-        if (runs.loc[runs[key(place)] == value, "status"] == "diverged").all()
-    ]
-    alone = [value for value in alone if value not in lost]
-    text = f" All runs of {', '.join(lost)} diverged." if lost else ""
-    if alone:
-        text += f" Nothing stands beside {', '.join(alone)}, all else equal."
-    return text
-
-
-def _varied(compared: Effect) -> list[int]:
-    """Lists the other fields in which the settings that were compared differ."""
-    first = compared.settings[0]
-    return [i for i in first if len({words[i] for words in compared.settings}) > 1]
-
-
-def _where(found: Swept, place: int, compared: Effect, values: list[str]) -> str:
-    """Says at which setting of the others each value is compared."""
-    varied, dropped = _varied(compared), compared.dropped
-    same = compared.settings[0]
-    fixed = [
-        i for i in same if i not in varied and any(d[i] != same[i] for d in dropped)
-    ]
-    text = _named(found, {i: same[i] for i in fixed})
-    text = f", at {text}" if text else ""
-    if not varied:
-        return f"{text}, the only setting at which all were trained" if text else ""
-    words = {v: _said(found, varied, compared.best[v]) for v in values}
-    if len(set(words.values())) == 1:
-        told = words[values[0]]
-    else:
-        field = [found.fields[place]]
-        told = "; ".join(f"{named(field, v)}: {said}" for v, said in words.items())
-    text += f", each at its best {_listed([found.fields[i].name for i in varied])}"
-    text += " of those at which all were trained" if dropped else ""
-    return f"{text} ({told})"
-
-
-def _passed(found: Swept, place: int, compared: Effect) -> str:
-    """Says which values are judged elsewhere than at their best median, and why."""
-    text, field = "", [found.fields[place]]
-    for value, (words, lost) in compared.passed.items():
-        text += f" {named(field, value)} has a better median at "
-        text += f"{_named(found, words)}, where {lost} diverged."
-    return text
-
-
-def _named(found: Swept, words: dict[int, str]) -> str:
-    """Says a setting of some fields; nothing of those that it lacks."""
-    return named([found.fields[i] for i in words], tuple(words.values()))
-
-
-def _listed(names: list[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def _said(found: Swept, places: list[int], words: dict[int, str]) -> str:
-    if len(places) == 1:
-        return words[places[0]] or "has none"
-    fields = [found.fields[i] for i in places]
-    return named(fields, tuple(words[i] for i in places)) or "has none"
-
-
-def _upset(found: Swept, compared: Effect) -> str:
-    """Says at which settings of the others another value is the best."""
-    upsets, varied = compared.upsets, _varied(compared)
-    if not upsets:
-        return ""
-    fields = [found.fields[i] for i in varied]
-    told = [
-        (named(fields, tuple(words[i] for i in varied)), value)
-        for words, value in upsets
-    ]
-    if len(told) <= _MOST_UPSETS:
-        places: dict[str, list[str]] = {}
-        for words, value in told:
-            places.setdefault(value, []).append(f"at {words}")
-        listed = [f"{v} is the best {' and '.join(p)}" for v, p in places.items()]
-        return f"; but {', '.join(listed)}"
-    words, value = told[0]
-    return (
-        f"; but at {len(told)} of {len(compared.settings)} settings of the others "
-        f"another is the best ({value} at {words}, say)"
-    )
+def why_not(found: Swept, place: int) -> str:
+    """Says why no two values of a field can be compared."""
+    runs = _beside(found, place)
+    column, beside, seed = key(place), "stand beside each other", found.repeated
+    if runs.empty or runs.groupby("setting")[column].nunique().max() < 2:
+        return f"no two values {beside}, all else equal"
+    said = f"values that {beside} have no {seed} in common"
+    if runs.groupby(["setting", seed])[column].nunique().max() < 2:
+        return said
+    if runs.loc[runs["value"].notna(), column].nunique() < 2:
+        return "all runs but those of one value diverged"
+    return f"{said} on which they did not diverge"

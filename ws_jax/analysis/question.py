@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ws_jax.analysis import effects, labels, varying
+from ws_jax.analysis import labels, leads, varying
 from ws_jax.analysis.swept import Swept, key, named
+
+_CODE = "own.code"  # a user's own code, which changes and is not swept
+_RANKED = ["median", "mean"]  # by what settings are ranked
 
 
 def answers(found: Swept) -> list[str]:
@@ -25,24 +28,42 @@ def answers(found: Swept) -> list[str]:
         return [
             f"Nothing was swept. {labels.metric(found.metric)}: {value} ({repeats})."
         ]
-    swept = "; ".join(f"{f.name} ({', '.join(f.values)})" for f in found.fields)
     medians = _medians(found, runs)
     best = medians.iloc[0]
     name = named(found.fields, medians.index[0])
     spread = f"; {found.show(best['min'])} to {found.show(best['max'])}"
     spread = spread if best["size"] > 1 else ""
     sentences = [
-        f"Swept: {swept}. Behind each setting: {repeats}.",
+        f"{_swept(found)}. Behind each setting: {repeats}.",
         f"The best of {labels.count(len(medians), 'setting')}, by "
         f"{labels.metric(found.metric).lower()} at each run’s {found.epoch}"
         f"{_why(found)}"
         f"{'' if found.sign > 0 else ' (less is better)'}: {name}, "
         f"{found.show(best['median'])} (median of {labels.count(best['size'], 'run')}"
-        f"{spread}).",
+        f"{spread}){_as_good(found, medians)}.",
     ]
     return sentences + [
-        text for i in range(len(found.fields)) if (text := effects.sentence(found, i))
+        leads.sentence(found, i)
+        for i, field in enumerate(found.fields)
+        if field.column != _CODE
     ]
+
+
+def _swept(found: Swept) -> str:
+    """Says what was swept, and what nobody swept and differs."""
+    told = {f.column: f"{f.name} ({', '.join(f.values)})" for f in found.fields}
+    code = told.pop(_CODE, "")
+    swept = f"Swept: {'; '.join(told.values())}" if told else "Nothing was swept"
+    return f"{swept}. They differ besides in their {code}" if code else swept
+
+
+def _as_good(found: Swept, medians: pd.DataFrame) -> str:
+    """Says which settings are as good as the first."""
+    best = (medians[_RANKED] == medians[_RANKED].iloc[0]).all(axis=1)
+    others = medians.index[best][1:]
+    if len(others) == 1:
+        return f"; {named(found.fields, others[0])} is as good"
+    return f"; {len(others)} others are as good" if len(others) else ""
 
 
 def cautions(found: Swept) -> list[str]:
@@ -74,5 +95,5 @@ def _why(found: Swept) -> str:
 
 def _medians(found: Swept, runs: pd.DataFrame) -> pd.DataFrame:
     keys = [key(i) for i in range(len(found.fields))]
-    table = runs.groupby(keys)["value"].agg(["median", "min", "max", "size"])
-    return table.sort_values("median", ascending=found.sign < 0, kind="stable")
+    table = runs.groupby(keys)["value"].agg(["median", "mean", "min", "max", "size"])
+    return table.sort_values(_RANKED, ascending=found.sign < 0, kind="stable")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import copies, labels
+from ws_jax.analysis import copies, kinds, labels
 from ws_jax.config import MOST
 from ws_jax.free_fields import ROUNDED, WORK
 
@@ -100,8 +100,9 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
     """Returns the dotted fields in which runs on one data set differ, in words.
 
     A run that has no such field has no words for it. That is one without a value in a
-    sweep whose other runs have one; in a table without the column it has the default.
-    A field that a usual column, or one before it, tells is left out.
+    sweep whose other runs have one, and one whose kinds have no such field; else in a
+    table without the column it has the default. A field that a usual column, or one
+    before it, tells is left out.
     """
     dotted = [n for n in rows.columns if "." in n and changes_numbers(n)]
     varied = [name for name in dotted if len(set(map(repr, rows[name]))) > 1]
@@ -114,7 +115,8 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
     for name in varied:
         said = column_in_words(rows[name])
         elsewhere = (said != "").groupby(table).transform("any")
-        lacks = ((said == "") & elsewhere).groupby(rows["cell"]).transform("any")
+        none = (said == "") & (elsewhere | kinds.lacking(rows, name))
+        lacks = none.groupby(rows["cell"]).transform("any")
         values = _with_default(said.where(~lacks, _LACKS), rows["cell"])
         words, has = values.to_numpy(object), ~lacks.to_numpy(bool)
         if len(set(words[has])) > 1 and not _is_told(words[has], told, has):

@@ -17,7 +17,7 @@ from ws_jax.engine.chunk import group_need, make_chunks
 from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.mapping import MappedProgram, over_runs, stack_inputs
 from ws_jax.engine.program import Program, RunInputs, forward
-from ws_jax.engine.progress import format_seconds
+from ws_jax.engine.progress import counted, format_seconds
 from ws_jax.engine.study import Group, Study, map_groups, prepare
 from ws_jax.engine.train import Batch, init_run, run_masks, train_step
 from ws_jax.phases import Moment
@@ -91,9 +91,11 @@ def plan_text(study: Study, timed: bool = False) -> str:
         largest = max(len(c.runs) for c in chunks if c.group == group)
         costs.append(group_cost(study, group, mapped[group.name], largest))
     width = max(len(cost.name) for cost in costs)
+    shape = "x".join(map(str, data.image_shape))
     lines = [
-        f"{study.sweep.name}: {study.num_runs} runs in {len(costs)} groups, on "
-        f"{len(data):,} images of {'x'.join(map(str, data.image_shape))} ({data.name})",
+        f"{study.sweep.name}: {counted(study.num_runs, 'run')} in "
+        f"{counted(len(costs), 'group')}, on {counted(len(data), 'image')} of {shape} "
+        f"({data.name})",
         training_line(study),
         "",
         f"{'group':{width}}  runs  mapped  parameters  steps/epoch  GFLOP/epoch"
@@ -111,7 +113,7 @@ def plan_text(study: Study, timed: bool = False) -> str:
         f"{memory.mebibytes(available)} can be used",
         "besides, on the host, the process itself takes about "
         f"{memory.mebibytes(memory.PROCESS_BYTES)}",
-        f"in all at most {total / 1e12:,.1f} TFLOP; nothing was trained",
+        f"in all at most {memory.enough(total / 1e12)} TFLOP; nothing was trained",
     ]
     return "\n".join([*lines, *(time_lines(study, costs) if timed else ())])
 
@@ -126,7 +128,7 @@ def training_line(study: Study) -> str:
         for kind in views
     ]
     return (
-        f"up to {max(run.train.epochs for run in runs)} epochs, "
+        f"up to {counted(max(run.train.epochs for run in runs), 'epoch')}, "
         f"patience {_span(run.train.patience for run in runs)}, "
         f"batches of {_span(run.train.batch_size for run in runs)}; "
         f"evaluated each epoch: {', '.join(['plain', *told])}"
@@ -153,8 +155,9 @@ def time_lines(study: Study, costs: Sequence[GroupCost]) -> list[str]:
         longest = chunks * group.run.train.epochs * epoch
         compiling, training = compiling + first, training + longest
         lines.append(
-            f"{cost.name}: {epoch:.3g} s an epoch of {cost.at_once} runs, at most "
-            f"{format_seconds(longest)} after {format_seconds(first)} of compiling"
+            f"{cost.name}: {epoch:.3g} s an epoch of {counted(cost.at_once, 'run')}, "
+            f"at most {format_seconds(longest)} after {format_seconds(first)} of "
+            "compiling"
         )
     whole = format_seconds(compiling + training)
     return [*lines, f"in all about {whole} at most; early stopping makes it less"]
@@ -198,7 +201,8 @@ def _cost_line(cost: GroupCost, width: int) -> str:
     return (
         f"{cost.name:{width}}  {cost.num_runs:4d}  {cost.at_once:6d}  "
         f"{cost.num_parameters:10,d}  {cost.steps_per_epoch:11d}  "
-        f"{cost.flops_per_epoch / 1e9:11,.0f}  {memory.mebibytes(cost.memory_bytes)}"
+        f"{memory.enough(cost.flops_per_epoch / 1e9):>11}  "
+        f"{memory.mebibytes(cost.memory_bytes)}"
     )
 
 

@@ -294,4 +294,16 @@ def explain_exhausted(error: BaseException) -> str:
 
 def mebibytes(number: float) -> str:
     """Formats bytes for a person; a need that the compiler could not tell, too."""
-    return f"{number / 2**20:,.0f} MiB" if math.isfinite(number) else "too much"
+    return f"{enough(number / 2**20)} MiB" if math.isfinite(number) else "too much"
+
+
+def enough(number: float) -> str:
+    """Formats an amount with as many digits as tell it from none.
+
+    Example:
+      >>> enough(1234.5), enough(9.96), enough(0.00123), enough(0)
+      ('1,234', '10', '0.0012', '0')
+    """
+    if number >= 9.95 or number == 0:
+        return f"{number:,.0f}"
+    return np.format_float_positional(float(f"{number:.2g}"), trim="-")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 
-from ws_jax.config import ConfigError
+from ws_jax.config import ConfigError, leaves
 from ws_jax.data import Dataset, Split, load, make_splits
 from ws_jax.engine.fits import check_changes, check_run
 from ws_jax.engine.mapping import MappedProgram
@@ -139,7 +141,8 @@ def check_fits(study: Study) -> None:
             check_changes(one, dataset.image_shape)
     for group in study.groups:
         run = group.run
-        program = check_run(run, dataset, study.splits)
+        with naming_fields(run):
+            program = check_run(run, dataset, study.splits)
         for one in group.runs:  # their numbers differ
             one.train.phase.check_layers(program.layers)
             one.train.phase.check_steps(program.steps_per_epoch, one.train.epochs)
@@ -158,6 +161,21 @@ def check_fits(study: Study) -> None:
             "a kernel of its own at every site; set network.sharing to free, or "
             "train.phase to none"
         )
+
+
+@contextlib.contextmanager
+def naming_fields(run: Run) -> Iterator[None]:
+    """Says in a message about a word, as a network has it, which field it stands in."""
+    try:
+        yield
+    except ConfigError as error:
+        words = set(re.findall(r"'([^']*)'", str(error)))
+        fields = {path: v for path, v, _ in leaves(run) if isinstance(v, str)}
+        named = [p for p, v in fields.items() if words & {v, *re.split("[/:]", v)}]
+        if not named or any(path in str(error) for path in named):
+            raise
+        said = " or ".join(f"{path} {fields[path]}" for path in named)
+        raise ConfigError(f"{said}: {error}") from error
 
 
 class MappedGroups(dict[str, MappedProgram]):
