@@ -1,6 +1,7 @@
 """Every check of every claim holds on data made for it and on no data that break it."""
 
 import copy
+import dataclasses
 import re
 
 import numpy as np
@@ -433,13 +434,32 @@ def cut(rows, epochs):
 
 
 @pytest.mark.parametrize("epochs", [6, 49])
-def test_short_runs_may_pass_but_not_fail(made, epochs):
-    short = verdict(made["mnist"], 7, lambda rows: cut(rows, epochs))
-    assert short.outcome == HOLDS
+def test_short_runs_neither_pass_nor_fail(made, epochs):
+    for number in range(1, 9):
+        short = verdict(made["mnist"], number, lambda rows: cut(rows, epochs))
+        assert {c.outcome for c in short.checks} == {UNDECIDED}, short.sentence
+        assert f"{epochs} epochs are too few, it takes 50" in short.sentence
     ahead = MNIST[7]["FCN ahead"]
     early = verdict(made["mnist"], 7, lambda rows: cut(ahead(rows), epochs))
     assert early.outcome == UNDECIDED
-    assert f"{epochs} epochs are too few to fail, it takes 50" in early.sentence
+
+
+@pytest.mark.parametrize("epochs", [7, 8, 60])
+def test_what_is_long_enough_to_fail_is_long_enough_to_pass(made, data, epochs):
+    """Values mirrored about a threshold give the other outcome, at every length."""
+    base = copy.copy(made[data])
+    if epochs < base.rows["epoch"].max():
+        base.rows = cut(base.rows, epochs)
+    other = {HOLDS: FAILS, FAILS: HOLDS, UNDECIDED: UNDECIDED}
+    for claim in CLAIMS:
+        if data not in claim.data:
+            continue
+        for check in verdict(base, claim.number, lambda rows: rows).checks:
+            found, twice = check.found, 2 * check.threshold
+            ends = {"low": twice - found.high, "high": twice - found.low}
+            turned = dataclasses.replace(found, mean=twice - found.mean, **ends)
+            mirrored = dataclasses.replace(check, found=turned)
+            assert mirrored.outcome == other[check.outcome], check.what
 
 
 def test_what_is_left_of_lost_folds_may_fail_but_not_hold(made):
