@@ -192,7 +192,10 @@ BOTH = {
             ("fcn", "edge_noise", 0.1),
         )
     }
-    | {"translation does not help": same_as(0.2, 0.0, "translation")},
+    | {
+        "translation does not help": same_as(0.2, 0.0, "translation"),
+        "nor the CNN": put("translation", 0.3, **at(0.2, model="cnn")),
+    },
     8: {
         "all near .35": put(
             "val_acc",
@@ -225,6 +228,7 @@ MNIST = {
     3: {"FCN at .9896": put("val_acc", 0.9896, **at(0.1, **FREE))},
     4: {
         "gap grows again": add("translation", -0.0035, **at(0.6, **FREE)),
+        "gap grows from 0 to .1": same_as(0.1, 0.0, "translation"),
     },
     5: {
         "high noise brings 5 points": add(
@@ -244,8 +248,10 @@ MNIST = {
         "r = 4 below r = 1": nearer_than_neighbours,
         "r = 4 below r = 1 at .6": add("dist_4", -0.0035, **at(0.6, **FREE)),
         "falls at level 0": add("dist_1", -0.01, **at(0.0, **FREE)),
+        "falls at level 0, r = 4": add("dist_4", -0.01, **at(0.0, **FREE)),
         "rises everywhere": add("dist_1", 0.05, **{**TRANSLATED, **FREE}),
         "falls under rotation .3": add("dist_1", -0.02, aug_type="rotation", aug=0.3),
+        "falls under rotation .9": add("dist_4", -0.02, aug_type="rotation", aug=0.9),
         "falls under noise .7": add("dist_4", -0.02, aug_type="noise", aug=0.7),
         "rises under noise .9": add("dist_1", 0.02, aug_type="noise", aug=0.9),
         "noise like translation": add("dist_1", -0.04, aug_type="noise", aug=0.99),
@@ -262,6 +268,7 @@ MNIST = {
 CIFAR10 = {
     1: {"a gap of 25 points": add("acc", -0.09, **at(0.0, **FREE))},
     2: {"no rise at .3": same_as(0.3, 0.0, "val_acc")},
+    4: {"gap stays from .3 to .4": same_as(0.4, 0.3, ["translation", "val_acc"])},
     5: {"all at .515": put("translation", 0.515, **OTHER_KINDS)},
 }
 del BOTH[1]["FCN does not overfit"]
@@ -283,11 +290,40 @@ def test_claims_hold_on_data_made_for_them(made, claim, data):
     assert found.missing == ()
 
 
+@pytest.fixture(scope="module")
+def broken(made):
+    """Judges a claim on data that break it, each of `CASES` once."""
+    known = {}
+
+    def judged(name, number, change):
+        if (name, number, change) not in known:
+            known[name, number, change] = verdict(made[name], number, change)
+        return known[name, number, change]
+
+    return judged
+
+
 @pytest.mark.parametrize("name, number, change", CASES)
-def test_claims_fail_on_data_that_break_them(made, name, number, change):
-    found = verdict(made[name], number, change)
+def test_claims_fail_on_data_that_break_them(broken, name, number, change):
+    found = broken(name, number, change)
     assert found.outcome == FAILS, found.sentence
     assert re.search(r"this one does not: |\d fails?[,;]", found.sentence)
+
+
+def test_every_check_fails_on_some_data_that_break_its_claim(made, broken, data):
+    """A check that cannot fail would be hidden by others of its claim that do."""
+    places = {}
+    for claim in CLAIMS:
+        if data in claim.data:
+            checks = verdict(made[data], claim.number).checks
+            places |= {(claim.number, i): c.what for i, c in enumerate(checks)}
+    seen = set()
+    for case in CASES:
+        name, number, change = case.values
+        if name == data:
+            checks = broken(name, number, change).checks
+            seen |= {(number, i) for i, c in enumerate(checks) if c.outcome == FAILS}
+    assert {key: what for key, what in places.items() if key not in seen} == {}
 
 
 @pytest.mark.parametrize("number", range(1, 9))
