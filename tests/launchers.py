@@ -27,7 +27,7 @@ def launched(name, *args):
             mock.patch.object(runner.app, "run", run),
             # Of the whole process: devices are asked for already, and the log is read.
             mock.patch.object(cli, "setup_jax"),
-            mock.patch.object(runner, "_set_up_log"),
+            mock.patch.object(runner, "set_up_log"),
         ):
             cli.run(main, takes_words=name == "status")
     except SystemExit as ended:

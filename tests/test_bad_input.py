@@ -58,7 +58,7 @@ BAD = {
         lambda: conv.local_conv(X, FIELD, strides=(1, 1, 1)),
         "needs two whole numbers",
     ),
-    "half a stride": (lambda: plain(conv._both)(0.5), "whole numbers"),
+    "half a stride": (lambda: plain(conv.down_and_across)(0.5), "whole numbers"),
     "one image": (
         lambda: conv.local_conv(IMAGE, FIELD),
         r"x needs axes \[n h w c\], got shape \(6, 6, 2\)",

@@ -121,7 +121,7 @@ def test_peers_that_are_not_installed_are_told():
 def test_a_peer_of_another_size_is_refused(monkeypatch):
     answers = [{"cases": ["torch bmm (fcn)"]}, {"parameters": 7, "loss": 1.0}]
     with Peers(sys.executable) as peers, pytest.raises(PeerError, match="7 parameters"):
-        monkeypatch.setattr(peers, "_ask", lambda **request: answers.pop(0))
+        monkeypatch.setattr(peers, "ask", lambda **request: answers.pop(0))
         peers.prepare(make_benchmark("mnist", "free"), 8, 1, False, print)
 
 

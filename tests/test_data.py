@@ -419,7 +419,7 @@ def test_synthetic_can_be_learnt_and_images_vary():
 
 def test_synthetic_patterns_move_round_the_edges():
     grids = np.arange(20 * 4 * 4 * 2, dtype=np.int16).reshape(20, 4, 4, 2)
-    moved = synthetic._move(np.random.RandomState(0), grids, 12, 24)
+    moved = synthetic.move_grids(np.random.RandomState(0), grids, 12, 24)
     still = grids.repeat(3, axis=1).repeat(6, axis=2)
     shifts = set()
     for image, pattern in zip(moved, still, strict=True):

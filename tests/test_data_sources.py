@@ -497,7 +497,7 @@ def server(original, monkeypatch):
     server = Server(contents, raw.ORIGINALS[name].archive)
     monkeypatch.setattr(download, "registered_urls", lambda name: server.urls)
     monkeypatch.setattr(download, "find_obstacle", lambda url: "")
-    monkeypatch.setattr(download, "_fetch_by_tfds", server.fetch)
+    monkeypatch.setattr(download, "fetch_by_tfds", server.fetch)
     return server
 
 
@@ -533,7 +533,7 @@ def test_download_that_breaks_off(original, server, monkeypatch):
     def break_off(name, urls, directory):
         raise ConnectionResetError("reset by peer:\nmany\nlines")
 
-    monkeypatch.setattr(download, "_fetch_by_tfds", break_off)
+    monkeypatch.setattr(download, "fetch_by_tfds", break_off)
     with pytest.raises(data.DataError) as caught:
         data.load(original[0])
     assert str(caught.value) == (

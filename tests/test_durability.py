@@ -569,11 +569,11 @@ def test_cut_off_programs_leave_the_compile_cache(tmp_path):
     ]
     # What was whole is read again only if it has changed.
     (tmp_path / "jit_e-cache").write_bytes(whole[:-1])
-    real, read = compile_cache._is_whole, []
+    real, read = compile_cache.is_whole, []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             compile_cache,
-            "_is_whole",
+            "is_whole",
             lambda path: read.append(path.name) or real(path),
         )
         assert compile_cache.remove_damaged(tmp_path) == ["jit_e-cache"]
@@ -584,7 +584,7 @@ def test_cut_off_programs_leave_the_compile_cache(tmp_path):
 
 def test_a_flipped_bit_is_found_in_a_program_without_checksum(tmp_path, monkeypatch):
     """JAX writes zstd frames without one where Python has zstd; they decompress."""
-    monkeypatch.setattr(compile_cache, "_is_whole", lambda path: True)
+    monkeypatch.setattr(compile_cache, "is_whole", lambda path: True)
     entry = tmp_path / "jit_a-cache"
     entry.write_bytes(b"\x28\xb5\x2f\xfd" + bytes(100))
     stat = entry.stat()

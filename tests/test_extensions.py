@@ -16,10 +16,12 @@ from ws_jax.checkpoint import load_run
 from ws_jax.config import config, replace_field
 from ws_jax.conv import shared_conv
 from ws_jax.initializers import glorot_uniform
+from ws_jax.layers import SharedConv
 from ws_jax.models import Network
 from ws_jax.optimizers import SGD, Cosine
 from ws_jax.phases import couple
 from ws_jax.runs import Sweep
+from ws_jax.schemes import layer_scheme
 from ws_jax.sharing import full
 
 pytestmark = pytest.mark.usefixtures("kept_programs")
@@ -31,7 +33,15 @@ class TwoBlocks(nn.Module):
     @nn.compact
     def __call__(self, x, train=False):
         for i in range(2):
-            y = nn.Conv(4, (3, 3), kernel_init=glorot_uniform(), name=f"block_{i}")(x)
+            y = SharedConv(
+                features=4,
+                window=(3, 3),
+                strides=(1, 1),
+                padding="SAME",
+                scheme=layer_scheme("tiles:2", i),
+                kernel_init=glorot_uniform(),
+                name=f"block_{i}",
+            )(x)
             y = nn.BatchNorm(use_running_average=not train, name=f"norm_{i}")(y)
             x = x + nn.relu(y)
         return nn.Dense(10)(x.mean(axis=(1, 2)))

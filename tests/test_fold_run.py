@@ -134,7 +134,7 @@ def test_a_table_that_a_kill_left_unwritten_is_written(trained, tmp_path):
     with pytest.raises(WorkdirError, match="small_folded -> small_folded_trained"):
         fold_run(workdir, name, tmp_path, [Rule(0.0)], epochs=1)
     with pytest.raises(ResultsError, match="folded and not trained"):
-        fold_module._last_row(tmp_path / "threshold_0")
+        fold_module.last_row(tmp_path / "threshold_0")
 
 
 def test_a_fold_of_other_parameters_is_refused_where_one_is(

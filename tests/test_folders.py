@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ws_jax import data, engine, results
-from ws_jax.data import cache, folders
+from ws_jax.data import DataError, cache, dataset, folders
 from ws_jax.models import ConvNet
 from ws_jax.runs import Data, Run, Sweep, Train
 
@@ -62,7 +62,7 @@ def test_a_folder_is_read_class_by_class_and_shuffled(tmp_path, below):
 def test_images_are_decoded_once(tmp_path, monkeypatch):
     make(tmp_path / "own")
     first = data.load("folder:own", data_dir=tmp_path)
-    monkeypatch.setattr(folders, "_decode", None)
+    monkeypatch.setattr(folders, "decode_image", None)
     assert data.load("folder:own", data_dir=tmp_path).fingerprint == first.fingerprint
     assert len(list(cache.default_dir().iterdir())) == 1
     # Another file is another data set.
@@ -71,16 +71,27 @@ def test_images_are_decoded_once(tmp_path, monkeypatch):
         data.load("folder:own", data_dir=tmp_path)
 
 
+def test_more_images_than_memory_are_refused_after_the_first(tmp_path, monkeypatch):
+    make(tmp_path / "own")
+    decode, decoded = folders.decode_image, []
+    watched = lambda path, **how: decoded.append(path) or decode(path, **how)  # noqa: E731
+    monkeypatch.setattr(folders, "decode_image", watched)
+    monkeypatch.setattr(dataset, "host_memory", lambda: 22 * 9 * 9 * 3 - 1)
+    with pytest.raises(DataError, match="take .* of memory here: ask for fewer"):
+        data.load("folder:own", data_dir=tmp_path)
+    assert len(decoded) == 1
+
+
 def test_images_kept_under_other_rules_of_reading_are_decoded_anew(
     tmp_path, monkeypatch
 ):
     """White images of before 16 bits were refused would live on in the cache."""
     make(tmp_path / "own")
-    monkeypatch.setattr(folders, "_READING", b"")
+    monkeypatch.setattr(folders, "READING", b"")
     data.load("folder:own", data_dir=tmp_path)
     monkeypatch.undo()
     monkeypatch.setenv("WS_JAX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(folders, "_decode", None)
+    monkeypatch.setattr(folders, "decode_image", None)
     with pytest.raises(TypeError):
         data.load("folder:own", data_dir=tmp_path)
 

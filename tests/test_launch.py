@@ -1,6 +1,8 @@
 """The launchers as a person starts them: what works, and what wrong input says."""
 
 import importlib
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +84,50 @@ def test_wrong_input_is_one_clear_error(flags, message, tmp_path):
     assert message in got.stderr and "Traceback" not in got.stderr, got.stderr
     assert last
     assert not (tmp_path / "new" / results.RECORD_FILE).exists()
+
+
+@pytest.mark.slow
+def test_a_sweep_holds_no_more_memory_than_its_plan_says(tmp_path):
+    flags = ["--config=configs/smoke.py", "--config.train.batch_size=1000"]
+    plan = launch("sweep", *flags, "--dry_run").stdout
+    (process,) = re.findall(r"process itself takes about ([\d,]+) MiB", plan)
+    groups = re.findall(r"^f.* ([\d,]+) MiB$", plan, flags=re.MULTILINE)
+    process, *groups = (int(n.replace(",", "")) for n in (process, *groups))
+    flags += [f"--workdir={tmp_path / 'sweep'}", "--config.train.epochs=1"]
+    command = [sys.executable, "-m", "launch.sweep", *flags]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as started:
+        _, status, used = os.wait4(started.pid, 0)
+        started.returncode = os.waitstatus_to_exitcode(status)
+    assert started.returncode == 0 and len(groups) == 2 and max(groups) > 100
+    kibibytes = 1024 if sys.platform == "darwin" else 1
+    assert used.ru_maxrss / 1024 / kibibytes <= process + max(groups)
+
+
+SWALLOWS = """
+import signal
+
+from configs.smoke import get_config
+
+
+class Gone:
+    def __del__(self):  # what is raised here is dropped, as in much of a library
+        signal.raise_signal(signal.SIGINT)
+
+
+Gone()
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_start_wherever_it_comes(tmp_path):
+    config, workdir = tmp_path / "own.py", tmp_path / "sweep"
+    config.write_text(SWALLOWS)
+    ended = launch("sweep", *TINY, f"--config={config}", f"--workdir={workdir}")
+    assert ended.returncode == 130
+    last = ended.stderr.splitlines()[-1]
+    assert last == "interrupted: start the same command again to go on"
+    assert "Traceback" not in ended.stderr
+    assert not workdir.exists()
 
 
 @pytest.mark.slow

@@ -318,8 +318,8 @@ class Clock:
 
 def test_time_left_takes_compiling_and_epochs_apart(monkeypatch):
     lines, clock = [], Clock()
-    monkeypatch.setattr(progress, "_write", lines.append)
-    monkeypatch.setattr(progress, "_bar_wanted", lambda: False)
+    monkeypatch.setattr(progress, "write_line", lines.append)
+    monkeypatch.setattr(progress, "bar_wanted", lambda: False)
     shown = progress.Progress(clock)
     shown.plan({"a": 8, "b": 8}, 100)
     shown.skip("a", 4)
@@ -340,8 +340,8 @@ def test_time_left_takes_compiling_and_epochs_apart(monkeypatch):
 
 def test_the_best_is_the_least_where_less_is_better(monkeypatch):
     lines = []
-    monkeypatch.setattr(progress, "_write", lines.append)
-    monkeypatch.setattr(progress, "_bar_wanted", lambda: False)
+    monkeypatch.setattr(progress, "write_line", lines.append)
+    monkeypatch.setattr(progress, "bar_wanted", lambda: False)
     shown = progress.Progress(Clock())
     shown.plan({"a": 8}, 100)
     shown.begin("a", 0, 1)

@@ -129,5 +129,5 @@ def test_a_run_is_found_by_its_fields_and_by_its_columns(which):
     base = Run(network=network, train=train, transforms=(Translation(level=0.2),))
     runs = [*columns_of(Sweep("s", base)), *columns_of(Sweep())[:1]]
     chunks = [{"group": "a", "index": i, "runs": [run]} for i, run in enumerate(runs)]
-    chunk, index = checkpoint._find_run(chunks, dict([which]))
+    chunk, index = checkpoint.match_run(chunks, dict([which]))
     assert (chunk["index"], index) == (0, 0)

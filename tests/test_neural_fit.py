@@ -170,7 +170,7 @@ def test_the_choice_is_that_of_a_grid_search_where_scales_are_alike():
     errors = [0.0] * 3
     for number in range(6):
         a, b = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        paths = regression._paths(gram, y, a, b, grid)
+        paths = regression.ridge_paths(gram, y, a, b, grid)
         errors = [e + ((p - y[b]) ** 2).mean() for e, p in zip(errors, paths,
                   strict=True)]  # fmt: skip
     np.testing.assert_allclose(

@@ -13,7 +13,7 @@ import study_frames
 
 from ws_jax.analysis.claims import verdicts
 from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
-from ws_jax.analysis.page import pieces, report
+from ws_jax.analysis.page import report
 from ws_jax.config import MOST, replace_field
 from ws_jax.measure import weight_snr
 from ws_jax.names import run_columns
@@ -532,7 +532,7 @@ def test_a_page_shows_single_layers_that_lie_in_its_folders(tmp_path):
 
 
 def test_the_report_speaks_of_the_paper_only_where_it_has_runs(monkeypatch):
-    monkeypatch.setattr(pieces, "svg", lambda *_, **__: "")  # words are asked for
+    monkeypatch.setattr(report.pieces, "svg", lambda *_, **__: "")  # words are asked for
     text = report.make_report(made(ONE_COPY, seeds=2), papers=list(PAPERS.values()))
     assert "More frequent sharing is better" in text
     assert "By how often kernels are shared" in text

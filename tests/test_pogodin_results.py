@@ -19,7 +19,7 @@ from ws_jax.lowerings import Geometry
 from ws_jax.papers.pogodin2021 import presets, runs
 from ws_jax.papers.pogodin2021.patterns import patterns
 from ws_jax.phases import GroupMean
-from ws_jax.phases.hebbian import _stray
+from ws_jax.phases.hebbian import move_strays
 from ws_jax.sharing import full
 from ws_jax.transforms import transform_batch
 
@@ -102,7 +102,7 @@ def test_means_of_groups_are_those_of_a_loop(window):
                 continue
             odd.add(inner.shape[0] % window)
             # A matrix of zeros leaves nothing of what strays.
-            got = _stray(jnp.asarray(inner), zero)
+            got = move_strays(jnp.asarray(inner), zero)
             np.testing.assert_allclose(got, by_loop(inner, window), atol=1e-5)
     assert window == 1 or len(odd) > 1  # also where the inside is no whole number
 

@@ -16,7 +16,7 @@ from ws_jax.engine.study import make_groups
 from ws_jax.names import run_columns
 from ws_jax.phases import Couple
 from ws_jax.runs import Sweep
-from ws_jax.search import _train, read_space, search
+from ws_jax.search import read_space, search, train_points
 from ws_jax.storage import results
 
 CONFIG = tiny(
@@ -109,18 +109,20 @@ def test_words_and_kinds_are_searched(trained, tmp_path):
         for sharing, phase in itertools.product(space["sharing"], space["phase"])
         for rate in (1e-4, 1e-3, 1e-2)
     ]
-    values = _train(sweep, points, tmp_path, None)
+    values = train_points(sweep, points, tmp_path, None)
     assert values == [0, 1, 2] * 4
     assert {path.name for path in trained} == {
         f"sharing{a}-phase{b}" for a in ("full", "free") for b in ("none", "couple")
     }
-    assert _train(sweep, [{free: "full"}, {free: "free"}], tmp_path / "b", None)
+    assert train_points(sweep, [{free: "full"}, {free: "free"}], tmp_path / "b", None)
 
 
 def test_runs_of_one_name_are_told_apart(trained, tmp_path):
     phases = (Couple(strength=0.1), Couple(strength=0.9))
     base = replace_field(CONFIG.checked().base, "network.sharing", "free")
     sweep = Sweep("twice", base, {"train.phase": phases}).checked()
-    values = _train(sweep, [{"network.hidden": h} for h in (4, 8)], tmp_path, None)
+    values = train_points(
+        sweep, [{"network.hidden": h} for h in (4, 8)], tmp_path, None
+    )
     # Two runs of each, the first group's before the second's.
     assert values == [0.5, 2.5]

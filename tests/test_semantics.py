@@ -24,7 +24,7 @@ SEVERED = {
 
 def one_run(living, index):
     """The inputs and state of one run of a stack."""
-    return jax.tree.map(lambda a: a[index], (living._placed, living._state))
+    return jax.tree.map(lambda a: a[index], (living.placed, living.state))
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,10 @@ def one_run(living, index):
 def test_severed_connections_stay_severed(reading):
     sweep = tiny(semantics__severing=reading, **SEVERED)
     _, living, program, examples = started(sweep)
-    before = jax.tree.map(np.asarray, living._state.params)
+    before = jax.tree.map(np.asarray, living.state.params)
     for epoch in range(2):
         living.train_epoch(examples, epoch)
-    after = jax.tree.map(np.asarray, living._state.params)
+    after = jax.tree.map(np.asarray, living.state.params)
     for run, p in enumerate(SEVERED["sweep__severing"]):
         inputs, _ = one_run(living, run)
         masks = train.run_masks(program, inputs)
@@ -108,11 +108,11 @@ def test_shuffling_under_noise(kind, reading, shuffled):
 
 def test_perturbed_images_are_the_same_for_all_runs_on_a_fold():
     _, living, _, _ = started(tiny())
-    keys = jax.random.key_data(living._placed.evaluation_key)
-    own = jax.random.key_data(living._placed.key)
+    keys = jax.random.key_data(living.placed.evaluation_key)
+    own = jax.random.key_data(living.placed.key)
     assert len(np.unique(keys, axis=0)) == 2 and len(np.unique(own, axis=0)) == 4
     _, cnn, _, _ = started(tiny(), which=1)
-    np.testing.assert_array_equal(keys, jax.random.key_data(cnn._placed.evaluation_key))
+    np.testing.assert_array_equal(keys, jax.random.key_data(cnn.placed.evaluation_key))
 
 
 def test_both_initialisations_differ_by_their_scale_alone():
@@ -122,7 +122,7 @@ def test_both_initialisations_differ_by_their_scale_alone():
             sweep__init=(reading,), sweep__sharing=("free",), sweep__levels=(0.0,)
         )
         _, living, _, _ = started(sweep)
-        states.append(np.asarray(living._state.params["conv_0"]["kernel"]))
+        states.append(np.asarray(living.state.params["conv_0"]["kernel"]))
         assert np.all(living.status == Status.ALIVE)
     paper, released = states
     # 9 + 36 fans against 16 * 9 + 16 * 4.

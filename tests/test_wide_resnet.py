@@ -73,7 +73,7 @@ def test_a_network_has_the_published_size(size):
 def test_only_the_coefficients_do_not_decay():
     params = shapes(WideResNet(depth=28, width=10, templates=6))
     optimizer = SGD(weight_decay=1.0, decays=True, no_decay=(COEFFICIENTS,))
-    mask = optimizer._decayed(params)
+    mask = optimizer.decayed(params)
     decayed, kept = [], []
     for leaf, decays in zip(*map(jax.tree.leaves, (params, mask)), strict=True):
         (decayed if decays else kept).append(leaf)

@@ -22,11 +22,11 @@ def draw(*shape, seed=0):
 @pytest.mark.parametrize("taps", range(1, 6))
 def test_a_row_of_sites_is_filtered_in_few_multiplications(sites, taps):
     if sites + taps > 8:
-        assert winograd._side(sites, sites, sites + taps - 1, taps, 1) is None
+        assert winograd.tile_side(sites, sites, sites + taps - 1, taps, 1) is None
         return
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=sites + taps - 1), rng.normal(size=taps)
-    side = winograd._side(sites, sites, len(x), taps, 1)
+    side = winograd.tile_side(sites, sites, len(x), taps, 1)
     assert len(side.data) == len(side.kernel) == sites + taps - 1
     got = side.result @ ((side.kernel @ w) * (side.data @ x))
     np.testing.assert_allclose(got, np.correlate(x, w), rtol=1e-12, atol=1e-12)

@@ -100,7 +100,7 @@ def _locate(
     if not path.exists():
         raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
     record = read_record(path)
-    chunk, index = _find_run(record["chunks"], which)
+    chunk, index = match_run(record["chunks"], which)
     names = [run["run"] for run in chunk["runs"]]
     folder = chunk_folder(Path(workdir), chunk["group"], chunk["index"])
     return folder, chunk_digest(record, names), index, names[index]
@@ -128,9 +128,14 @@ def _load_variables(folder: Path, digest: str) -> dict[str, Any]:
                 ) from damage
 
 
-def _find_run(
+def match_run(
     chunks: list[Mapping[str, Any]], which: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], int]:
+    """Returns the chunk of the one run that has these values, and its place in it.
+
+    Raises:
+      ResultsError: if there is no such column, or not one run has them.
+    """
     runs = [
         (chunk, index, run)
         for chunk in chunks

@@ -114,7 +114,7 @@ def shared_conv(
     check_sharing(sharing)
     x = as_floats("x", x, " ".join(layout).lower())
     bank = as_floats("a bank", bank, "k kh kw c o")
-    strides = _both(strides)
+    strides = down_and_across(strides)
     name = lowering or default_lowering(jax.default_backend())
     own = natural_layout(name, sharing.is_full)
     x = _permute(x, layout, own)
@@ -133,7 +133,7 @@ def shared_conv(
 _AXES = "NHWC"
 
 
-def _both(strides: Any) -> Size:
+def down_and_across(strides: Any) -> Size:
     """Returns steps down and across."""
     both = (strides, strides) if np.ndim(strides) == 0 else tuple(strides)
     whole = all(isinstance(step, int | np.integer) and step > 0 for step in both)

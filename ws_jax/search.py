@@ -95,7 +95,7 @@ def search(
         trials = [study.ask(distributions) for _ in range(batch_size)]
         folder = Path(workdir) / f"batch_{batch:03d}"
         points = [{paths[n]: v for n, v in t.params.items()} for t in trials]
-        values = _train(sweep, points, folder, data_dir)
+        values = train_points(sweep, points, folder, data_dir)
         for trial, value in zip(trials, values, strict=True):
             study.tell(trial, value)
     return study
@@ -195,7 +195,7 @@ def _distributions(space: Space) -> dict[str, Any]:
     return found
 
 
-def _train(
+def train_points(
     sweep: Sweep, points: Sequence[Point], folder: Path, data_dir: str | None
 ) -> list[float]:
     """Trains a batch of points; returns their values.

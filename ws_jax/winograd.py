@@ -79,7 +79,7 @@ def make_plan(
     if sharing.blocks is None:
         return None
     sides = zip(sharing.shape, sharing.blocks, units, window, strides, strict=True)
-    down, across = (_side(*numbers) for numbers in sides)
+    down, across = (tile_side(*numbers) for numbers in sides)
     return None if down is None or across is None else Plan(down, across)
 
 
@@ -119,7 +119,9 @@ def _transform(down: np.ndarray, across: np.ndarray, x: Array, precision: Any) -
 
 
 @functools.cache
-def _side(sites: int, block: int, units: int, taps: int, stride: int) -> Side | None:
+def tile_side(
+    sites: int, block: int, units: int, taps: int, stride: int
+) -> Side | None:
     """One filter for each phase of the stride, since its taps see no other's units."""
     starts = range(0, sites, block)
     data, kernels, results = [], [], []

@@ -110,12 +110,12 @@ class Peers:
         for name, reason in self.missing.items():
             tell(name, reason)
         cases = []
-        for name in self._ask(op="cases", network=network)["cases"]:
+        for name in self.ask(op="cases", network=network)["cases"]:
             if not name.endswith(kind):
                 continue
             if not slow and any(mark in name for mark in _SLOW):
                 continue
-            answer = self._ask(op="prepare", case=name)
+            answer = self.ask(op="prepare", case=name)
             if "error" in answer:
                 tell(name, answer["error"])
             elif answer["parameters"] != num_parameters:
@@ -129,7 +129,7 @@ class Peers:
 
     def _case(self, name: str, steps: int) -> Case:
         def seconds() -> float:
-            answer = self._ask(op="time", case=name, steps=steps)
+            answer = self.ask(op="time", case=name, steps=steps)
             if "error" in answer:
                 raise PeerError(f"{name}: {answer['error']}")
             time.sleep(_SETTLE)
@@ -137,7 +137,8 @@ class Peers:
 
         return Case(name, seconds)
 
-    def _ask(self, **request: Any) -> dict[str, Any]:
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Sends a request to the peers' process; returns its answer."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()

@@ -1,8 +1,9 @@
 r"""ResNet-18 of half width on ImageNet: shared, free, and free with sharing in sleep.
 
 The ImageNet rows of the paper's accuracy table. DIR holds `imagenet/train/CLASS/` and
-`imagenet/val/CLASS/`, and all images at 256x256 must fit into memory. Those in `val`
-are scored. Three seeds. 15 runs of 200 epochs; days on a GPU for each.
+`imagenet/val/CLASS/`. Those in `val` are scored. All images, at 256x256, are decoded
+first and kept in memory: 265 GB. Three seeds. 15 runs of 200 epochs; days on a GPU for
+each.
 
 python -m launch.sweep --config=configs/pogodin2021/imagenet.py \
     --workdir=results/pogodin_imagenet --data_dir=DIR

@@ -42,7 +42,7 @@ def remove_damaged(folder: Path) -> list[str]:
         for path in sorted(folder.glob(f"*{_SUFFIX}")):
             seen, before = _state(path), known.get(path.name)
             rotten = before is not None and before[:2] == seen[:2] and before != seen
-            if before == seen or (not rotten and _is_whole(path)):
+            if before == seen or (not rotten and is_whole(path)):
                 checked[path.name] = seen
             else:
                 path.unlink()
@@ -73,7 +73,7 @@ def _state(path: Path) -> list[int | str]:
     return state
 
 
-def _is_whole(path: Path) -> bool:
+def is_whole(path: Path) -> bool:
     """Decompresses an entry, without looking at what is in it."""
     with open(path, "rb") as file:
         start = file.read(len(_ZSTD))

@@ -26,7 +26,7 @@ def run(main: Callable[..., None], takes_words: bool = False) -> None:
     def guarded(argv: list[str]) -> None:
         if len(argv) > 1 and not takes_words:
             sys.exit(_fail(_positional(argv[1:])))
-        _set_up_log()
+        set_up_log()
         status = guard(functools.partial(main, argv[1:]) if takes_words else main)
         # All is written: a signal from now on ends the process without a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -54,7 +54,7 @@ class _Lines(logging_levels.Formatter):
         return f"{self.formatTime(record, '%H:%M:%S')} {text}"
 
 
-def _set_up_log() -> None:
+def set_up_log() -> None:
     """Shows what is done, from INFO on unless `--verbosity` says otherwise."""
     if not flags.FLAGS["verbosity"].present:
         logging.set_verbosity(logging.INFO)

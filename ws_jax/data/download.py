@@ -60,7 +60,7 @@ def download(
     logging.info("Downloading %s from %s", name, urlsplit(address).netloc)
     with tempfile.TemporaryDirectory(prefix="ws_jax_") as directory:
         try:
-            fetched = (fetch or _fetch_by_tfds)(name, urls, Path(directory))
+            fetched = (fetch or fetch_by_tfds)(name, urls, Path(directory))
         except Exception as error:  # the manager lets through what its parts raise
             raise DataError(
                 f"downloading {name} failed: {_first_line(error)}"
@@ -101,7 +101,7 @@ def find_obstacle(url: str, timeout_s: float = _PROBE_S) -> str:
     return answers[0] if answers else f"no answer within {timeout_s:g} s"
 
 
-def _fetch_by_tfds(
+def fetch_by_tfds(
     name: str, urls: Mapping[str, str], directory: Path
 ) -> Mapping[str, Path]:
     """Downloads, compares with the registered checksums, and shows progress."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from ws_jax.config import nearest
 from ws_jax.data.cache import Source
-from ws_jax.data.dataset import FOLDER, DataError, Dataset
+from ws_jax.data.dataset import FOLDER, DataError, Dataset, check_fits
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
 _TEST_PARTS = ("val", "validation", "test")
@@ -154,12 +154,12 @@ def _annotated(part: Path, number: dict[str, int]) -> list[_Item]:
 
 # Raise it with what images are refused or how they are decoded: what was kept of them
 # before is then read anew. At first images of 16 bits became white.
-_READING = b"2"
+READING = b"2"
 
 
 def _digest(root: Path, items: Sequence[_Item]) -> str:
     """Tells folders apart by their files' names, sizes and times, not by content."""
-    digest = hashlib.sha256(_READING)
+    digest = hashlib.sha256(READING)
     for item in items:
         try:
             stat = item.path.stat()
@@ -181,12 +181,14 @@ def _read(
     crop: int,
 ) -> Dataset:
     """Decodes all images, several at a time: decoders work without Python's lock."""
+    decode = functools.partial(decode_image, resize=resize, crop=crop)
+    first = decode(items[0].path)
+    shape = (len(items), *first.shape)
+    check_fits(name, shape)  # not after hours of decoding
+    stacked = np.empty(shape, np.uint8)
+    stacked[0] = first
     with ThreadPoolExecutor() as pool:
-        decode = functools.partial(_decode, resize=resize, crop=crop)
-        images = pool.map(lambda item: decode(item.path), items)
-        first = next(images)
-        stacked = np.empty((len(items), *first.shape), np.uint8)
-        stacked[0] = first
+        images = pool.map(lambda item: decode(item.path), items[1:])
         for i, image in enumerate(images, start=1):
             if image.shape != first.shape:
                 sizes = ["x".join(map(str, x.shape[:2])) for x in (image, first)]
@@ -204,7 +206,7 @@ def _read(
 _EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 
 
-def _decode(path: Path, resize: int, crop: int) -> np.ndarray:
+def decode_image(path: Path, resize: int, crop: int) -> np.ndarray:
     """Returns the image [h, w, 3] of a file."""
     from PIL import Image, UnidentifiedImageError  # slow to import
 

@@ -81,7 +81,7 @@ def _draw(
 ) -> Int16[np.ndarray, "n {h} {w} c"]:
     """Draws one image with each pattern, in [0, 255]."""
     clutter = _draw_grids(random, len(patterns), patterns.shape[-1])
-    images = _move(random, patterns, h, w) + _move(random, clutter, h, w)
+    images = move_grids(random, patterns, h, w) + move_grids(random, clutter, h, w)
     noise = np.frombuffer(random.bytes(images.size), np.int8).reshape(images.shape)
     return np.clip(images // 2 + noise // 2, 0, 255)
 
@@ -90,7 +90,7 @@ def _draw_grids(random: np.random.RandomState, n: int, c: int) -> np.ndarray:
     return random.randint(0, 256, (n, _GRID, _GRID, c), np.int16)
 
 
-def _move(
+def move_grids(
     random: np.random.RandomState, grids: Int16[np.ndarray, "n g g c"], h: int, w: int
 ) -> Int16[np.ndarray, "n {h} {w} c"]:
     """Enlarges each grid to an image and moves it."""

@@ -36,6 +36,8 @@ class LivingRuns:
       alive: the runs that train on.
       trained: the runs that trained in the epoch before, or are about to begin.
       status: of the runs in `trained`, after that epoch.
+      placed: what tells the runs of the program apart, on the devices.
+      state: theirs, on the devices.
     """
 
     def __init__(self, mapped: MappedProgram, runs: Sequence[Run]):
@@ -50,8 +52,8 @@ class LivingRuns:
     def start(self) -> Metrics:
         """Draws the initial states; returns what is measured on them."""
         self._hold(self.alive)
-        state, metrics = self._mapped.init(self._placed)
-        self._state = idle_after(state, len(self._held))
+        state, metrics = self._mapped.init(self.placed)
+        self.state = idle_after(state, len(self._held))
         return self._rows_of(self.trained, jax.device_get(metrics))
 
     def resume(self, load: Callable[[RunState], RunState]) -> None:
@@ -70,7 +72,7 @@ class LivingRuns:
 
     def compile(self, examples: Examples) -> Any:
         """Compiles the next epoch's program unless it is, so that epochs tell times."""
-        args = (examples, np.int32(0), self._placed, self._state)
+        args = (examples, np.int32(0), self.placed, self.state)
         return self._mapped.compile(*args)
 
     @property
@@ -81,26 +83,26 @@ class LivingRuns:
     @property
     def places(self) -> int:
         """Runs that the program of the next epoch has room for."""
-        return self._state.status.shape[0]
+        return self.state.status.shape[0]
 
     def stop(self, runs: Sequence[int]) -> None:
         """Stops runs: in the next epoch they are left as they are, then done with."""
-        status = np.array(self._state.status)
+        status = np.array(self.state.status)
         status[[self._held.index(run) for run in runs]] = Status.STOPPED
         placed = self._mapped.axis.place(jnp.asarray(status))
-        self._state = dataclasses.replace(self._state, status=placed)
+        self.state = dataclasses.replace(self.state, status=placed)
 
     def test(self, examples: Examples) -> Metrics:
         """Scores the runs that trained last on the test images."""
-        totals = self._mapped.test(examples, self._placed, self._state)
+        totals = self._mapped.test(examples, self.placed, self.state)
         return self._rows_of(self.trained, jax.device_get(totals))
 
     def train_epoch(self, examples: Examples, epoch: int) -> Metrics:
         """Trains the living runs for one epoch; returns its metrics, on the host."""
-        self._state, metrics = self._mapped.epoch(
-            examples, self._placed, self._state, epoch
+        self.state, metrics = self._mapped.epoch(
+            examples, self.placed, self.state, epoch
         )
-        metrics, status = jax.device_get((metrics, self._state.status))
+        metrics, status = jax.device_get((metrics, self.state.status))
         self.trained = self.alive
         metrics, self.status = self._rows_of(self.trained, (metrics, status))
         still = self.status == Status.ALIVE
@@ -118,29 +120,29 @@ class LivingRuns:
 
     def all_states(self) -> RunState:
         """Returns the states of all runs of the chunk, in order."""
-        if len(self._held) == self._num_runs == len(self._state.status):
-            return self._state
+        if len(self._held) == self._num_runs == len(self.state.status):
+            return self.state
         held, number = np.array(self._held), len(self._held)
-        ended = self._host or self._state  # before any compaction, fillers are last
+        ended = self._host or self.state  # before any compaction, fillers are last
 
         def merge(old, new):
             merged = np.array(old[: self._num_runs])
             merged[held] = np.asarray(new)[:number]
             return merged
 
-        return jax.tree.map(merge, ended, self._state)
+        return jax.tree.map(merge, ended, self.state)
 
     def _gather(self) -> None:
         self._hold(self.alive)
-        state = gather_rows(self._host, self._held, len(self._placed.key))
-        self._state = self._mapped.axis.place(
+        state = gather_rows(self._host, self._held, len(self.placed.key))
+        self.state = self._mapped.axis.place(
             jax.tree.map(np.asarray, idle_after(state, len(self._held)))
         )
 
     def _hold(self, runs: list[int]) -> None:
         size = self._mapped.size_for(len(runs))
         self._held = runs
-        self._placed = self._mapped.axis.place(gather_rows(self._inputs, runs, size))
+        self.placed = self._mapped.axis.place(gather_rows(self._inputs, runs, size))
 
     def _rows_of(self, runs: list[int], tree: Any) -> Any:
         rows = [self._held.index(run) for run in runs]

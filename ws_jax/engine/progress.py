@@ -75,10 +75,10 @@ class Progress:
     def say(self, text: str) -> None:
         """Tells what is going on."""
         if self._bar is None:
-            _write(text)
+            write_line(text)
             return
         with type(self._bar).external_write_mode(file=sys.stderr):
-            _write(text)
+            write_line(text)
 
     def warn(self, text: str) -> None:
         """Tells what a person should know, however little they want to hear."""
@@ -113,7 +113,7 @@ class Progress:
         self._training = group
         self._where = (f"{self._numbered(group)}{part}", short)
         self._since = self._clock()
-        if self._bar is None and _bar_wanted():
+        if self._bar is None and bar_wanted():
             import tqdm
 
             self._bar = tqdm.tqdm(
@@ -127,7 +127,7 @@ class Progress:
         if self._bar is not None:
             self._bar.set_description_str(short)
         else:
-            _write(f"{self._where[0]} starts")
+            write_line(f"{self._where[0]} starts")
 
     def ready(self) -> None:
         """Notes that a chunk's states are there: what drew them had to compile."""
@@ -170,7 +170,7 @@ class Progress:
         )
         if self._bar is None:
             runs = counted(num_runs, "run")
-            _write(
+            write_line(
                 f"{self._where[0]}: epoch {epoch} of {epochs}, {runs} alive, {name} "
                 f"best {best:.4f} median {middle:.4f}, "
                 f"{rate * self._images:.0f} images/s, {left}"
@@ -205,7 +205,8 @@ class Progress:
         return f"group {number} of {of} ({group})"
 
 
-def _bar_wanted() -> bool:
+def bar_wanted() -> bool:
+    """Returns whether a bar is drawn: someone looks, and has not asked for silence."""
     return _heard() and (sys.stderr.isatty() or _in_notebook())
 
 
@@ -218,7 +219,7 @@ def _heard() -> bool:
     return not flags.FLAGS.is_parsed() or logging.get_verbosity() >= logging.INFO
 
 
-def _write(text: str) -> None:
+def write_line(text: str) -> None:
     """Tells one line, to whoever listens."""
     # Imports leave a handler at the root that lets warnings through alone: what counts
     # is whether anyone hears a line.

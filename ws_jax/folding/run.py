@@ -108,7 +108,7 @@ def fold_run(
         logging.info("%s", entry_text(entry, before))
         if epochs:
             run_sweep(new.sweep, folder, data_dir=data_dir)
-            entry["trained"] = _last_row(folder)
+            entry["trained"] = last_row(folder)
             report = add_folding(Path(output), about, rule, entry, overwrite)
     return report
 
@@ -197,7 +197,7 @@ def num_parameters(variables: Any) -> int:
     return sum(math.prod(np.shape(a)) for a in jax.tree.leaves(variables["params"]))
 
 
-def _last_row(folder: Path) -> dict[str, float]:
+def last_row(folder: Path) -> dict[str, float]:
     """Returns the metrics of a run's last epoch; `ResultsError` if it is 0."""
     row = results.read(folder).sort_values("epoch").iloc[-1]
     if row["epoch"] == 0:

@@ -89,7 +89,7 @@ def ridge(
     for number in range(folds):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         best = _choose(gram, y, train, grid, inner, seed) if grid.size > 1 else None
-        paths = _paths(gram, y, train, test, grid)
+        paths = ridge_paths(gram, y, train, test, grid)
         index = np.zeros(y.shape[1], int) if best is None else best
         predicted[test] = paths[index, :, np.arange(y.shape[1])].T
         chosen[number] = grid[index]
@@ -102,12 +102,12 @@ def _choose(gram, y, train, grid, inner, seed) -> np.ndarray:
     errors = np.zeros((grid.size, y.shape[1]))
     for number in range(inner):
         fitted, held = train[part != number], train[part == number]
-        paths = _paths(gram, y, fitted, held, grid)
+        paths = ridge_paths(gram, y, fitted, held, grid)
         errors += ((paths - y[held]) ** 2).sum(axis=1)
     return errors.argmin(axis=0)
 
 
-def _paths(gram, y, train, test, grid) -> np.ndarray:
+def ridge_paths(gram, y, train, test, grid) -> np.ndarray:
     """Predicts `test` from `train` with every penalty, [penalties, test, neurons]."""
     own, across = gram[np.ix_(train, train)], gram[np.ix_(test, train)]
     column, whole = own.mean(axis=0), own.mean()

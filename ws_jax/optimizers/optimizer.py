@@ -49,15 +49,17 @@ class Optimizer(Config):
         own = rules(self)
         if not (self.decays if "decays" in own else "weight_decay" in own):
             return optax.identity()
-        mask = self._decayed if self.no_decay else None
+        mask = self.decayed if self.no_decay else None
         return optax.add_decayed_weights(self.weight_decay, mask=mask)
 
-    def _decayed(self, params: Any) -> Any:
-        def decayed(path, _):
+    def decayed(self, params: Any) -> Any:
+        """Returns a tree like the parameters' that says which of them decay."""
+
+        def whether(path, _):
             names = {getattr(entry, "key", None) for entry in path}
             return not names & set(self.no_decay)
 
-        return jax.tree_util.tree_map_with_path(decayed, params)
+        return jax.tree_util.tree_map_with_path(whether, params)
 
 
 def make_optimizer(

@@ -88,7 +88,7 @@ def hebbian_sleep(
     matrix = _sleep_matrix(key, taps, iterations, batch, rate, gamma, kernel.dtype)
     index = _tap_order(geometry, (rows.start, columns.start), kernel.shape[4])
     matrices = matrix[index[..., :, None], index[..., None, :]]
-    return kernel.at[rows, columns].set(_stray(inner, matrices))
+    return kernel.at[rows, columns].set(move_strays(inner, matrices))
 
 
 def _sleep_matrix(key, taps, iterations, batch, rate, gamma, dtype) -> Array:
@@ -125,7 +125,7 @@ def _tap_order(geometry: Geometry, start: Size, channels: int) -> np.ndarray:
     return index.reshape(*geometry.window, -1)
 
 
-def _stray(inner: Array, matrices: Array) -> Array:
+def move_strays(inner: Array, matrices: Array) -> Array:
     """Multiplies what strays from the mean of its group by the group's matrix.
 
     Args:
