@@ -67,8 +67,8 @@ display(table if len(table) else Markdown("No free networks beside a CNN here.")
 # %% [markdown]
 # ## What these results say
 #
-# The paper's claims, judged on the runs at hand. A claim about the end of training
-# needs runs of at least the paper's patience; shorter ones leave it open.
+# The paper's claims, judged on the runs at hand. All need runs of at least the
+# paper's patience; shorter ones leave them open.
 
 # %%
 head = ["Claim | Data | Semantics, init | Verdict | Evidence", "--- | " * 4 + "---"]

@@ -84,8 +84,8 @@ best.rename(columns=labels.kind).astype(object).fillna("no runs")
 # %% [markdown]
 # ## What these results say
 #
-# The paper's claims, judged on the runs at hand. A claim about the end of training
-# needs runs of at least the paper's patience; shorter ones leave it open.
+# The paper's claims, judged on the runs at hand. All need runs of at least the
+# paper's patience; shorter ones leave them open.
 
 # %%
 head = ["Claim | Data | Semantics, init | Verdict | Evidence", "--- | " * 4 + "---"]

@@ -85,6 +85,19 @@ def test_claims_are_judged(ahead, alike, outcomes):
     assert "4 seeds" in verdicts[0].sentence
 
 
+def test_every_check_fails_on_some_results_that_break_its_claim():
+    """A check that cannot fail would be hidden by others of its claim that do."""
+    banks, known, seen = (0, 2, 4), set(), set()
+    for verdict in claims.judge(made_up(templates=banks)):
+        assert verdict.outcome == "holds"
+        known |= {check.what.partition("(")[0] for check in verdict.checks}
+    for change in ({"ahead": -0.05}, {"alike": 0.5}):
+        for verdict in claims.judge(made_up(templates=banks, **change)):
+            failed = [c for c in verdict.checks if c.outcome == "does not hold"]
+            seen |= {check.what.partition("(")[0] for check in failed}
+    assert len(known) == 4 and seen == known
+
+
 def test_seeds_that_diverged_leave_claims_open():
     frame = made_up()
     frame.loc[frame["seed"] == 0, "status"] = "diverged"
@@ -133,10 +146,15 @@ def test_what_is_missing_is_said():
 def test_networks_that_learned_nothing_are_equal_and_decide_nothing():
     for verdict in claims.judge(made_up(at=0.1)):
         assert verdict.outcome == "not enough data"
-        assert (
-            "no network is shown to have learned: none is above 20 %, twice a guess ("
-            in (verdict.sentence)
-        )
+        said = "not shown to have learned, to be above 20 %, twice a guess: "
+        assert said in verdict.sentence
+
+
+def test_a_twin_that_learned_nothing_is_no_reference():
+    first, second = claims.judge(made_up(at=0.1, ahead=0.8))
+    assert first.outcome == "not enough data" and second.outcome == "holds"
+    said = "not shown to have learned, to be above 20 %, twice a guess: WRN-28-10 (9."
+    assert said in first.sentence
 
 
 def test_how_long_is_counted_in_steps():

@@ -111,6 +111,25 @@ def test_checks_say_of_which_view_and_size_of_network_they_are():
     assert further.outcome == "does not hold" and faster.outcome == "holds"
 
 
+def lower(frame, metric):
+    """Takes from one measure of the networks with templates."""
+    shared = frame["network.templates"] > 0
+    return frame.assign(**{metric: frame[metric] - 0.3 * shared})
+
+
+def test_every_check_fails_on_some_results_that_break_its_claim():
+    """A check that cannot fail would be hidden by others of its claim that do."""
+    frame, known, seen = made_up(ahead=0.05, late=0.1), set(), set()
+    for verdict in path_claims.judge(frame):
+        known |= {check.what for check in verdict.checks}
+    for metric in ("val_f1", *path_runs.VIEWS):
+        every = [c for v in path_claims.judge(lower(frame, metric)) for c in v.checks]
+        failed = {c.what for c in every if c.outcome == "does not hold"}
+        assert len(failed) == 2  # of the two networks, and nothing but what was broken
+        seen |= failed
+    assert len(known) == 10 and seen == known
+
+
 def test_views_that_ask_for_nothing_beyond_training_say_nothing_of_it():
     ahead = {"ahead": 0.05, "late": 0.1}
     frame = made_up(beyond=((2, 4), (11, 13)), sizes=(10, 14), **ahead)

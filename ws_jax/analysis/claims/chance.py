@@ -12,11 +12,11 @@ BEYOND = 2  # times the accuracy of a guess, by which learning is shown; ours
 
 
 def unlearned(accuracies: Mapping[str, pd.Series], classes: int) -> str:
-    """Says that no network is shown to have learned; empty if one is.
+    """Says which networks are not shown to have learned; empty if all are.
 
     One is if the whole 95 % interval of its accuracy over seeds lies above twice that
-    of a guess. Networks that learned nothing are as good as each other, and what they
-    differ by is luck.
+    of a guess. Networks that learned nothing are as good as each other, and to beat
+    one of them, or to lose to one that has learned, says nothing of either.
 
     Args:
       accuracies: by seed, of each network that is compared.
@@ -24,18 +24,18 @@ def unlearned(accuracies: Mapping[str, pd.Series], classes: int) -> str:
 
     Example:
       >>> nothing = pd.Series([0.10, 0.11, 0.10])
-      >>> unlearned({"a": nothing, "b": nothing + 0.6}, 10)
+      >>> unlearned({"a": nothing + 0.5, "b": nothing + 0.6}, 10)
       ''
-      >>> unlearned({"a": nothing}, 10)
-      'no network is shown to have learned: none is above 20 %, twice a guess (a 10.3)'
+      >>> unlearned({"a": nothing, "b": nothing + 0.6}, 10)
+      'not shown to have learned, to be above 20 %, twice a guess: a (10.3)'
     """
     least = BEYOND / classes
-    known = {name: values for name, values in accuracies.items() if len(values)}
-    found = [statistics.corrected_t_test(own, 0.0) for own in known.values()]
-    if any(one.low > least for one in found):
+    short = []
+    for name, own in accuracies.items():
+        if not statistics.corrected_t_test(own, 0.0).low > least:
+            score = f"{100 * own.mean():.1f}" if len(own) else "not scored"
+            short.append(f"{name} ({score})")
+    if not short:
         return ""
-    scores = ", ".join(f"{name} {100 * own.mean():.1f}" for name, own in known.items())
-    return (
-        f"no network is shown to have learned: none is above {100 * least:g} %, twice "
-        f"a guess ({scores or 'none was scored'})"
-    )
+    asked = f"above {100 * least:g} %, twice a guess"
+    return f"not shown to have learned, to be {asked}: {', '.join(short)}"

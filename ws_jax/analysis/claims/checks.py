@@ -3,9 +3,9 @@
 A check asks whether a mean over folds lies above or below a threshold. It passes if the
 whole 95 % interval does (corrected resampled t-test, `statistics.py`), fails if the
 whole interval lies on the other side, and is undecided otherwise. Runs that are
-missing, too short, under way or on fewer than two folds leave it undecided too. Short
-runs may pass, but not fail before training has settled; where runs diverged, or more
-than one fold is not there, the others may fail, but not pass.
+missing, too short, under way or on fewer than two folds leave it undecided too; what is
+too short to fail is too short to pass. Where runs diverged, or more than one fold is
+not there, the others may fail, but not pass.
 
 Where a text's number is not what its tables show, or lies where a perfect reproduction
 would have to lie, a check has two thresholds: the one that decides, and the text's.
@@ -130,11 +130,10 @@ class Check:
       text: the number of the paper's text, where that is not the threshold; else NaN.
       chosen: how the threshold was come by, where it is ours and not the paper's.
       over: what `found` is a mean over, a `fold` or a `seed`.
-      settled: epochs below which it may pass, but not fail.
       weak: whether it may fail, but not pass, see `Sample`.
       unsettled: why it is not judged though runs are there and have ended: how long
         they trained, and what would settle it; else empty.
-      steps: of an epoch, where `min_epochs` and `settled` were counted in steps.
+      steps: of an epoch, where `min_epochs` was counted in steps.
     """
 
     what: str
@@ -151,7 +150,6 @@ class Check:
     text: float = math.nan
     chosen: str = ""
     over: str = "fold"
-    settled: int = 0
     weak: bool = False
     unsettled: str = ""
     steps: int = 0
@@ -174,7 +172,7 @@ class Check:
         passes, fails = self._sides(threshold)
         if passes:
             return UNDECIDED if self.weak else HOLDS
-        return FAILS if fails and self.epochs >= self.settled else UNDECIDED
+        return FAILS if fails else UNDECIDED
 
     def _sides(self, threshold: float) -> tuple[bool, bool]:
         """Whether the whole interval lies on the claim's side, and on the other."""
@@ -274,14 +272,10 @@ class Check:
         """Why runs that are there, and long enough, decide nothing."""
         if self.running:
             return "not judged before all runs have ended"
-        passes, fails = self._sides(self.threshold)
-        if passes:
+        if self._sides(self.threshold)[0]:
             return (
                 f"open, since {self.over}s are lost: the others may be the better ones"
             )
-        if fails:
-            takes = self._takes(self.settled)
-            return f"{self.epochs} epochs are too few to fail, it takes {takes}"
         return "the interval includes the threshold"
 
     @property

@@ -41,7 +41,7 @@ class Evidence:
 
     @property
     def settled(self) -> int:
-        """Epochs before which a check may not fail; a paper's own knows them."""
+        """Epochs before which nothing is judged; a paper's own knows them."""
         return 0
 
     def levels(self, kind: str, model: str) -> list[float]:
@@ -140,7 +140,6 @@ class Evidence:
         paper: float = math.nan,
         text: float = math.nan,
         chosen: str = "",
-        min_epochs: int,
     ) -> Check:
         """Judges a sample against a threshold; for the rest see `Check`."""
         ratio = 1 / (self.num_folds - 1) if self.num_folds > 1 else math.nan
@@ -153,13 +152,12 @@ class Evidence:
             found,
             paper,
             sample.epochs,
-            min_epochs,
+            self.settled,
             sample.missing,
             sample.amiss,
             sample.running,
             text,
             chosen=chosen,
-            settled=self.settled,
             weak=sample.weak,
         )
 

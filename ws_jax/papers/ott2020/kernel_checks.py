@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from ws_jax.analysis import labels
 from ws_jax.analysis.claims.checks import Check, Sample, hardest, rank_correlation
 from ws_jax.papers.ott2020 import published
-from ws_jax.papers.ott2020.checks import EARLY
 from ws_jax.papers.ott2020.evidence import Evidence
 
 RADII = (1, 4)
@@ -43,9 +42,7 @@ def _change(
 
 def _check(runs: Evidence, what: str, sample: Sample, sense: str) -> Check:
     # The paper's curves dip first and cross; they are in order after some 30 epochs.
-    return runs.check(
-        what, sample, sense, 0.0, unit="distance", min_epochs=runs.settled
-    )
+    return runs.check(what, sample, sense, 0.0, unit="distance")
 
 
 def distances(runs: Evidence) -> Iterator[Check]:
@@ -69,7 +66,6 @@ def distances(runs: Evidence) -> Iterator[Check]:
             -0.9,
             unit="distance",
             chosen="for an order of levels, the few of them that change places aside",
-            min_epochs=runs.settled,
         )
         yield from hardest(
             _check(
@@ -149,7 +145,6 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
         unit="percent",
         paper=whole,
         chosen="for “comparably well”, below the tables",
-        min_epochs=runs.settled,
     )
     for sense, most in (("below", small), ("above", -small)):
         yield from hardest(
@@ -159,7 +154,6 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
                 sense,
                 most,
                 chosen="for “comparably well”",
-                min_epochs=runs.settled,
             )
             for p in _LEVELS
             if 0 < p <= 0.8
@@ -171,14 +165,12 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
         "above",
         0.20,
         chosen="for “degrades rapidly”",
-        min_epochs=runs.settled,
     )
     yield runs.check(
         f"Validation accuracy lost from p = .9 to .99, less that from 0 to .9{where}",
         late - (accuracy(0.0) - accuracy(0.9)),
         "above",
         0.0,
-        min_epochs=runs.settled,
     )
     if runs.semantics == "released":
         # Figure C.1 shows chance there; .11 on MNIST.
@@ -190,5 +182,4 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
             unit="percent",
             paper={"mnist": 0.11}.get(runs.data, float("nan")),
             chosen="chance and half of it",
-            min_epochs=EARLY,
         )

@@ -17,8 +17,8 @@ last epoch for distances, unless a check says otherwise. Intervals are those of 
 corrected resampled t-test (Nadeau and Bengio 2003), since folds share training images:
 with five folds the mean ± 1.86 standard deviations. Five folds show differences that
 are clearly larger than the spread between folds, and no smaller ones. They cannot tell
-the luck of a start from the difficulty of a fold. What shows early may pass after five
-epochs, and fail only after as many as the paper’s patience."""
+the luck of a start from the difficulty of a fold. Nothing is judged after fewer epochs
+than the paper’s patience, neither for a claim nor against it."""
 
 PAPER = Paper(
     name="ott2020",

@@ -2,8 +2,8 @@
 
 Runs of one study differ in their seed; differences are paired by it, and intervals are
 those of the ordinary t-test. A check is open where conditions differ in more than what
-names them, where none of them has learned anything, and below a least number of the
-paper's training steps (docs/design/0016).
+names them, where one of them is not shown to have learned, and below a least number of
+the paper's training steps (docs/design/0016).
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Evidence:
         # One row of each run, the last, is all that settings are read off.
         self.last = self.rows.drop_duplicates("training", keep="last").copy()
         self._samples: dict[tuple[str, str], Sample] = {}
+        self._read: dict[str, pd.Series] = {}
 
     def of_shift(self, padding: float, single: float) -> Evidence:
         """Returns the runs of copies shifted so far, and those of one copy.
@@ -86,12 +87,14 @@ class Evidence:
         by_seed = known.groupby(runs_of["seed"]).mean()
         return Sample(by_seed, int(runs_of["epoch"].min()), (), amiss, running, lost)
 
-    @functools.cache  # noqa: B019 - evidence lives as long as one judgement
     def _values(self, metric: str) -> pd.Series:
         """Returns a measure of each run over the last quarter of its epochs."""
         if self.rows.empty:
             return pd.Series(dtype="float64")
-        return aggregate.run_values(self.rows, metric, "last_quarter")["value"]
+        if metric not in self._read:
+            found = aggregate.run_values(self.rows, metric, "last_quarter")
+            self._read[metric] = found["value"]
+        return self._read[metric]
 
     @functools.cached_property
     def _differing(self) -> pd.DataFrame:
@@ -150,7 +153,7 @@ class Evidence:
         )
 
     def _at_chance(self, between: Collection[str]) -> str:
-        """Says that none of some conditions is shown to have learned; else nothing."""
+        """Says which conditions are not shown to have learned; else nothing."""
         known = {name: self.sample(name).values for name in between}
         return chance.unlearned(known, CLASSES[self.data])
 

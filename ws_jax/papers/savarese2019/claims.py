@@ -76,7 +76,7 @@ def _missing(what: str, lacking: str) -> Check:
 
 
 def _at_chance(rows: pd.DataFrame) -> str:
-    """Says that none of the networks is shown to have learned; empty if one does."""
+    """Says which of the networks are not shown to have learned; empty if all are."""
     ends = runs.best(rows)
     known = {str(title): _by_seed(own) for title, own in ends.groupby("title")}
     return chance.unlearned(known, 100 if rows["data"].iloc[0] == "cifar100" else 10)
