@@ -19,7 +19,7 @@ WIDTH = 80
 def flags_text(about: str, known: flags.FlagValues) -> str:
     """Returns what a launcher does, and its flags."""
     lines = [about.strip(), "", "flags:"]
-    for flag in _own_flags(known):
+    for flag in own_flags(known):
         form = f"[no]{flag.name}" if flag.boolean else f"{flag.name}=…"
         default = flag.default_unparsed
         default = ",".join(default) if isinstance(default, list) else default
@@ -31,7 +31,8 @@ def flags_text(about: str, known: flags.FlagValues) -> str:
     return "\n".join(lines)
 
 
-def _own_flags(known: flags.FlagValues) -> list[flags.Flag]:
+def own_flags(known: flags.FlagValues) -> list[flags.Flag]:
+    """Returns the flags of a launcher: those of ours, and how much is told."""
     own = ("ws_jax.", "launch.")
     found = [
         flag

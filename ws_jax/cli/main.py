@@ -32,7 +32,7 @@ def run(main: Callable[..., None], takes_words: bool = False) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         sys.exit(status)
 
-    app.run(guarded, flags_parser=_parse)
+    app.run(guarded, flags_parser=functools.partial(_parse, takes_words=takes_words))
 
 
 def _positional(names: Sequence[str]) -> str:
@@ -114,7 +114,7 @@ def _fail(error: Exception | str) -> int:
 _NO_FIELDS = "fields are set where a sweep is started, by launch.sweep say"
 
 
-def _parse(argv: list[str]) -> list[str]:
+def _parse(argv: list[str], takes_words: bool = False) -> list[str]:
     """Reads the flags, those of a config's fields apart; answers `--help`."""
     rest, overrides, missing = options.split_overrides(argv)
     if missing:
@@ -124,7 +124,7 @@ def _parse(argv: list[str]) -> list[str]:
     try:
         left = flags.FLAGS([arg for arg in rest if arg not in asked])
     except flags.Error as error:
-        sys.exit(_fail(_flag_error(error)))
+        sys.exit(_fail(_flag_error(error, takes_words)))
     if overrides and not options.sets_fields():
         sys.exit(_fail(f"--config.{overrides[0][0]} sets nothing: {_NO_FIELDS}"))
     if asked:
@@ -132,28 +132,41 @@ def _parse(argv: list[str]) -> list[str]:
     return left
 
 
-def _flag_error(error: flags.Error) -> str:
+def _flag_error(error: flags.Error, takes_words: bool = False) -> str:
     """Says what is wrong with a flag; one that is a field gets its right form."""
     name = getattr(error, "flagname", "")
     if isinstance(error, flags.IllegalFlagValueError):
         # What Python says of a word that is no number, and absl of one that is no bool.
         text = re.sub(r"\('Non-boolean.*", "needs true or false", str(error))
         return re.sub(r"(invalid literal for int|could not conv).*", "no number", text)
-    if not isinstance(error, flags.UnrecognizedFlagError) or not options.sets_fields():
+    if not isinstance(error, flags.UnrecognizedFlagError):
         return str(error)
-    from ws_jax.config import ConfigError, find_field
-    from ws_jax.runs import Run
+    if takes_words and name == "workdir":
+        return "unknown flag --workdir: name folders without a flag, as results/smoke"
+    from ws_jax.cli import helptext
+    from ws_jax.config import nearest
 
-    try:
-        path = find_field(Run(), name)
-    except ConfigError:
-        return str(error)
+    path = _field(name) if options.sets_fields() else ""
+    if not path:
+        known = [flag.name for flag in helptext.own_flags(flags.FLAGS)]
+        return f"unknown flag --{name}: {nearest(name, known)}"
     given = getattr(error, "flagvalue", "") or ""
     value = given.rpartition("=")[2] or "VALUE"
     return (
         f"unknown flag --{name}: did you mean --config.{path}={value}, or "
         f"--axis={path}=V1,V2?"
     )
+
+
+def _field(name: str) -> str:
+    """Returns the whole name of a run's field; nothing if there is none."""
+    from ws_jax.config import ConfigError, find_field
+    from ws_jax.runs import Run
+
+    try:
+        return find_field(Run(), name)
+    except ConfigError:
+        return ""
 
 
 def _help() -> None:
