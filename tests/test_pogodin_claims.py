@@ -532,7 +532,8 @@ def test_a_page_shows_single_layers_that_lie_in_its_folders(tmp_path):
 
 
 def test_the_report_speaks_of_the_paper_only_where_it_has_runs(monkeypatch):
-    monkeypatch.setattr(report.pieces, "svg", lambda *_, **__: "")  # words are asked for
+    # Only words are asked for.
+    monkeypatch.setattr(report.pieces, "svg", lambda *_, **__: "")
     text = report.make_report(made(ONE_COPY, seeds=2), papers=list(PAPERS.values()))
     assert "More frequent sharing is better" in text
     assert "By how often kernels are shared" in text
