@@ -126,9 +126,8 @@ def test_a_task_watched_by_a_metric_of_a_users_own_is_drawn(tmp_path):
 
 
 def test_the_page_shows_foldings_where_there_are_any(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        report.pieces, "svg", lambda *_, **__: ""
-    )  # titles are asked for
+    # Only titles are asked for.
+    monkeypatch.setattr(report.pieces, "svg", lambda *_, **__: "")
     write(tmp_path / "sweep_folded", told())
     papers, frame = list(PAPERS.values()), made_up(seeds=(0,))
     text = report.make_report(frame, papers=papers, workdirs=[tmp_path / "sweep"])

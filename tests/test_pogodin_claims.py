@@ -301,7 +301,6 @@ def test_shifted_images_and_others_are_judged_apart_but_for_translations():
     assert fourth.setting == "validation images scored"
 
 
-@pytest.mark.slow
 def test_verdicts_say_which_images_are_scored_and_never_mix_them():
     def verdicts(frame):
         found = [v for v in claims.judge(frame) if v.data == "cifar10"]
@@ -533,9 +532,8 @@ def test_a_page_shows_single_layers_that_lie_in_its_folders(tmp_path):
 
 
 def test_the_report_speaks_of_the_paper_only_where_it_has_runs(monkeypatch):
-    monkeypatch.setattr(
-        report.pieces, "svg", lambda *_, **__: ""
-    )  # words are asked for
+    # Only words are asked for.
+    monkeypatch.setattr(report.pieces, "svg", lambda *_, **__: "")
     text = report.make_report(made(ONE_COPY, seeds=2), papers=list(PAPERS.values()))
     assert "More frequent sharing is better" in text
     assert "By how often kernels are shared" in text
