@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ws_jax import cli, results
+from ws_jax.config import ConfigError
 from ws_jax.engine import run_sweep
 from ws_jax.engine.mapping import init_run, stack_inputs
 from ws_jax.engine.study import prepare
@@ -85,3 +86,13 @@ def test_an_example_trains(heading, tmp_path):
     assert set(frame["status"]) == {"finished"} and frame[column].notna().all()
     trained = frame[frame["epoch"] == 1]
     assert np.isfinite(trained["val_loss"]).all()
+
+
+def test_a_network_that_fails_is_one_sentence_that_names_its_line(tmp_path):
+    path = tmp_path / "my_config.py"
+    text = EXAMPLES["A network"].replace("Dense(self.", "Dense(hidden=self.")
+    path.write_text(text)
+    number = text[: text.index("Dense(hidden=")].count("\n") + 1
+    message = rf"network perceptron: {path}, line {number}: TypeError: .*'hidden'"
+    with pytest.raises(ConfigError, match=message):
+        prepare(cli.load_sweep(str(path)))

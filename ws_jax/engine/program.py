@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import inspect
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,10 +19,12 @@ import optax
 from jax import lax
 from jaxtyping import Array, Float, UInt8
 
+from ws_jax.config import ConfigError
 from ws_jax.data import Dataset, Split
 from ws_jax.layers import MASKS, Layer, describe_network
 from ws_jax.models import Arithmetic
 from ws_jax.optimizers import make_optimizer
+from ws_jax.own_files import is_below, own_path
 from ws_jax.runs import Run
 from ws_jax.schemes import SCHEME_STREAM
 from ws_jax.transforms import output_shape
@@ -167,7 +171,25 @@ def _describe(
 ) -> tuple[tuple[Layer, ...], dict[str, Any]]:
     """Returns the layers of a run's network, and the shapes of its variables."""
     program = Program(run, image_shape, num_outputs, {})
-    return describe_network(lambda key: init_variables(program, run, key))
+    try:
+        return describe_network(lambda key: init_variables(program, run, key))
+    except ConfigError:
+        raise
+    except Exception as error:
+        if place := _own_line(error, type(run.network)):
+            said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise ConfigError(f"network {run.network.kind}: {place}: {said}") from error
+        raise
+
+
+def _own_line(error: Exception, network: type) -> str:
+    """Says where in a user's own network an error rose; nothing for one of ours."""
+    file = own_path(inspect.getsourcefile(network) or "")
+    if file is None:
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if is_below(frame.filename, file.parent)]
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
 
 
 def make_examples(dataset: Dataset, splits: Sequence[Split]) -> Examples:
