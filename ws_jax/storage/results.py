@@ -172,6 +172,9 @@ def read(
 ) -> pd.DataFrame:
     """Reads the tables of all sweeps at or below one or several folders.
 
+    Links to folders are followed, so that a sweep that was moved and linked back counts
+    once, where its link stands.
+
     Returns:
       One row per run and epoch, with the columns `COLUMNS`; epoch 0 is before
       training. `data.fingerprint` tells images in another order apart, where the
