@@ -1,6 +1,7 @@
 """Sweeps are read together: what comes with a kind is no field of other kinds."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from ws_jax.analysis.page import report
 from ws_jax.config import rules
 from ws_jax.optimizers import Optimizer
 from ws_jax.phases import Phase
+from ws_jax.storage import results
 
 SEEDS = (0, 1, 2)
 
@@ -114,6 +116,32 @@ def test_the_list_of_kinds_is_that_of_their_declarations(base, part):
         if kind.__module__.startswith("ws_jax.")
     }
     assert {name: set(fields) for name, fields in kinds.FIELDS[part].items()} == ours
+
+
+STORED = Path(__file__).parents[1] / "docs/results"
+
+
+def best(name, **where):
+    """The best epochs' accuracies of a stored study's runs, by seed."""
+    rows = pd.read_parquet(STORED / name / "results.parquet")
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    return rows.groupby("seed")["val_acc"].max()
+
+
+def test_stored_studies_say_together_what_they_were_run_for():
+    small = "pogodin_cifar10_reduced"
+    parts = ("", "_sleep", "_start", "_translations", "_unshifted")
+    frame = results.read([STORED / f"{small}{part}" for part in parts])
+    every = {"train.phase.every": 10}
+    sleep = best(f"{small}_sleep", **every) - best(small, **every)
+    copied = best(f"{small}_translations", model="cnn") - best(small, model="cnn")
+    text = answer_to(frame, "phase")
+    said = f"hebbian is ahead of group_mean by {100 * sleep.mean():.1f} points"
+    assert said in text and "at flip + crop, every 10, start by default" in text
+    text = answer_to(frame, "augmentation")
+    said = f"of flip + crop, the last, by {100 * copied.mean():.1f} points"
+    assert "repeat + flip + crop is ahead of flip by" in text and said in text
 
 
 def test_a_page_keeps_a_sweep_of_one_field_apart_from_one_of_another():
