@@ -157,7 +157,7 @@ def _run(module: Any, request: dict[str, Any]) -> None:
 
 def _take_aim(module: str, name: str, count: int) -> None:
     """Makes a call of a function the last thing that the process does."""
-    owner: Any = sys.modules[module]
+    owner: Any = importlib.import_module(module)
     *path, name = name.split(".")
     for part in path:
         owner = getattr(owner, part)
