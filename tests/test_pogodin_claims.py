@@ -212,7 +212,7 @@ def test_likeness_is_not_judged_by_what_falls_as_kernels_get_alike():
     verdicts = {v.claim.number: v for v in of_cifar(mixed)}
     assert verdicts[1].outcome == HOLDS and verdicts[5].outcome == UNDECIDED
     assert f"{FORM} deviation (free, sharing every 100)" in verdicts[5].sentence
-    title = figures.items(mixed)[0].draw().axes[1].get_title()
+    title = figures.items(mixed)[0].draw().axes[1].get_title(loc="left")
     assert title == "log SNR of weights (deviation, ratio)"
 
 
@@ -439,7 +439,9 @@ def test_a_page_shows_single_layers_that_lie_in_its_folders(tmp_path):
 
 
 def test_the_report_speaks_of_the_paper_only_where_it_has_runs(monkeypatch):
-    monkeypatch.setattr(report.page, "svg", lambda *_, **__: "")  # words are asked for
+    monkeypatch.setattr(
+        report.pieces, "svg", lambda *_, **__: ""
+    )  # words are asked for
     text = report.make_report(made(ONE_COPY, seeds=2), papers=list(PAPERS.values()))
     assert "More frequent sharing is better" in text
     assert "By how often kernels are shared" in text

@@ -82,7 +82,7 @@ def size_and_accuracy(rows: pd.DataFrame) -> Figure:
         panel.set_xlabel("Parameters")
         panel.set_ylabel("Accuracy (%)")
         style.in_percent(panel)
-    style.legend(figure, handles, columns=5)
+    style.legend(figure, handles)
     return figure
 
 
