@@ -60,8 +60,10 @@ def test_learning_curves_of_a_dozen_settings_can_be_read():
     figure = curves.learning_curves(rows, ["acc", "val_acc"])
     assert_readable(figure)
     assert len(figure.axes) == 24
-    assert max(panel.get_subplotspec().colspan.stop for panel in figure.axes) == 4
-    assert min(panel.get_position().width for panel in figure.axes) > 0.15
+    assert max(panel.get_subplotspec().colspan.stop for panel in figure.axes) <= 3
+    assert min(panel.get_position().width for panel in figure.axes) > 0.2
+    titles = [panel.get_title(loc="left") for panel in figure.axes]
+    assert max(title.count("\n") for title in titles) < 4
     low = {panel.get_ylim() for panel in figure.axes[:12]}
     assert len(low) == 1  # of one measure, over all its rows
 
@@ -132,6 +134,8 @@ def test_titles_are_broken_after_commas_first():
     assert style.wrapped(text, 2.2, 9.5).split("\n")[0] == "FCN, phase group_mean,"
     assert style.wrapped("short", 2.2) == "short" and style.wrapped("", 2.2) == ""
     parts = style.wrapped("network.kernel_sizes_of_all_layers", 1.5).split("\n")
+    tuples = style.wrapped("network.features (64, 128), epochs 3", 1.9)
+    assert tuples == "network.features (64, 128),\nepochs 3"
     assert len(parts) > 1 and all(style.text_width(part) <= 1.5 for part in parts)
 
 

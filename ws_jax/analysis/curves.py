@@ -181,8 +181,9 @@ def learning_curves(
     if not columns or not wanted:
         return style.message("No epochs yet.")
     common = common_words(rows, by)
-    names = [", ".join(_without(name, common)) for name, _ in columns]
-    across = -(-len(columns) // -(-len(columns) // _MOST_ACROSS))
+    told = [_WORDS.split(name) for name, _ in columns]
+    names = [", ".join(word for word in own if word not in common) for own in told]
+    across = _across(names)
     empty = [None] * (-len(columns) % across)
     panels: list[Panel | None] = []
     for metric in wanted:
@@ -193,7 +194,16 @@ def learning_curves(
     return by_setting(panels, across, by)
 
 
-_MOST_ACROSS = 4  # panels in a row
+_MOST_ACROSS, _MOST_LINES = 4, 4  # panels in a row, and lines of their titles
+
+
+def _across(names: Sequence[str]) -> int:
+    """Returns how many panels stand in a row: about as many in each, fewer if long."""
+    for most in range(_MOST_ACROSS, 1, -1):
+        across = -(-len(names) // -(-len(names) // most))
+        if all(t.count("\n") < _MOST_LINES for t in _titles(names, across)):
+            return across
+    return min(len(names), 2)
 
 
 def common_words(rows: pd.DataFrame, by: str) -> list[str]:
@@ -212,10 +222,6 @@ def common_words(rows: pd.DataFrame, by: str) -> list[str]:
 
 
 _WORDS = re.compile(r", (?![^(]*\))")  # the values of a tuple are one word
-
-
-def _without(name: str, common: Sequence[str]) -> list[str]:
-    return [word for word in _WORDS.split(name) if word not in common]
 
 
 def _columns(rows: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:

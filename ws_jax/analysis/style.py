@@ -143,7 +143,7 @@ def wrapped(text: str, width: float, size: float = 9) -> str:
       size: of the font, in points.
     """
     lines = [""]
-    for part in re.split(r"(?<=,) ", text):
+    for part in re.split(r"(?<=,) (?![^(]*\))", text):  # none within a tuple
         whole = text_width(part, size) <= width
         for word in [part] if whole else _words(part, width, size):
             joined = f"{lines[-1]} {word}" if lines[-1] else word
