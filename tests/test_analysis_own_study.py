@@ -38,7 +38,8 @@ def runs(*cases, folds=(0,), seeds=(0,), epochs=2, **columns):
 
 
 def titles(figure):
-    return [panel.get_title(loc="left").split(") ", 1)[1] for panel in figure.axes]
+    found = [panel.get_title(loc="left") for panel in figure.axes]
+    return [title.replace("\n", " ").split(") ", 1)[1] for title in found]
 
 
 def test_transforms_without_a_level_are_told_by_name():

@@ -159,7 +159,7 @@ def test_learning_curves_of_a_grid_search_are_coloured_by_rate():
     (item,) = sweep_curves(study_frames.frame(runs))
     figure = item.draw()
     titles = [panel.get_title(loc="left") for panel in figure.axes[:2]]
-    assert titles == ["(a) CNN, 2 layers", "(b) CNN, 3 layers"]
+    assert titles == ["(a) 2 layers", "(b) 3 layers"]
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert words == ["Rate", "1e-3", ".01"]
 

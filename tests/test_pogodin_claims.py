@@ -282,7 +282,7 @@ def test_likeness_is_not_judged_by_what_falls_as_kernels_get_alike():
     verdicts = {v.claim.number: v for v in of_cifar(mixed)}
     assert verdicts[1].outcome == HOLDS and verdicts[5].outcome == UNDECIDED
     assert f"{FORM} deviation (free, sharing every 100)" in verdicts[5].sentence
-    title = figures.items(mixed)[0].draw().axes[1].get_title()
+    title = figures.items(mixed)[0].draw().axes[1].get_title(loc="left")
     assert title == "log SNR of weights (deviation, ratio)"
 
 

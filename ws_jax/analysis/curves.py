@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 import matplotlib
@@ -85,36 +86,53 @@ class Panel:
     metric: str
 
 
-def by_setting(panels: Sequence[Panel], columns: int, by: str) -> Figure:
+def by_setting(panels: Sequence[Panel | None], columns: int, by: str) -> Figure:
     """Draws panels of curves over epochs, coloured by level or by probability.
 
     Args:
-      panels: row by row.
+      panels: row by row; None leaves a place empty.
       columns: of panels.
       by: `aug` (level), `vcp` (probability of severing) or `learning_rate`.
     """
-    settings = sorted({x for panel in panels for x in panel.rows[by].unique()})
+    drawn = [panel for panel in panels if panel]
+    settings = sorted({x for panel in drawn for x in panel.rows[by].unique()})
     colours = style.colours(settings, by)
-    figure, axes = style.make_axes(-(-len(panels) // columns), columns)
+    titles = iter(_titles([panel.title for panel in drawn], columns))
+    titles = [next(titles) if panel else "" for panel in panels]
+    lines = max(title.count("\n") + 1 for title in titles)
+    figure, axes = style.make_axes(-(-len(panels) // columns), columns, lines=lines)
+    empty = [None] * (axes.size - len(panels))
+    shown: list[tuple[Axes, Panel]] = []
     with matplotlib.rc_context(style.STYLE):
-        for place, panel in zip(axes.flat, panels, strict=False):
-            place.set_title(panel.title)
+        for place, panel, title in zip(
+            axes.flat, [*panels, *empty], [*titles, *empty], strict=True
+        ):
+            if panel is None:
+                place.remove()
+                continue
+            shown.append((place, panel))
+            place.set_title(title)
             place.set_ylabel(panel.label)
             for setting, part in panel.rows.groupby(by):
                 draw_epochs(place, part, panel.metric, color=colours[setting])
-            if watched.is_share(panel.rows, panel.metric):
-                style.in_percent(place)
+            share = watched.is_share(panel.rows, panel.metric)
+            (style.in_percent if share else style.in_short)(place)
             _skip_beginning(place, panel)
-        for place in axes[-1]:
+        lowest = {place.get_subplotspec().colspan.start: place for place, _ in shown}
+        for place in lowest.values():
             place.set_xlabel("Epoch")
-        _share_limits(axes, [panel.metric for panel in panels])
-        style.letters(axes)
-        for spare in axes.flat[len(panels) :]:
-            spare.set_axis_off()
+        _share_limits(shown)
     title = {"aug": "Level", "vcp": "p", "learning_rate": "Rate"}[by]
     if len(settings) > 1:
         style.legend(figure, style.handles(settings, by), title)
     return figure
+
+
+def _titles(names: Sequence[str], columns: int) -> list[str]:
+    """Returns titles with their letters, in lines that fit over panels."""
+    width = style.panel_width(columns) + 0.1
+    named = [f"({style.letter(i)}) {name}" for i, name in enumerate(names)]
+    return [style.wrapped(name, width, 9.5) for name in named]
 
 
 def _skip_beginning(axes: Axes, panel: Panel) -> None:
@@ -130,17 +148,20 @@ def _skip_beginning(axes: Axes, panel: Panel) -> None:
         axes.set_ylim(late.min() - margin, late.max() + margin)
 
 
-def _share_limits(axes: np.ndarray, metrics: Sequence[str]) -> None:
-    """Gives panels of one measure in one row the same limits."""
-    for row in range(axes.shape[0]):
-        panels = axes[row]
-        measures = metrics[row * axes.shape[1] : (row + 1) * axes.shape[1]]
-        if len(set(measures)) == 1:
-            shown = panels[: len(measures)]
-            low = min(panel.get_ylim()[0] for panel in shown)
-            high = max(panel.get_ylim()[1] for panel in shown)
-            for panel in shown:
-                panel.set_ylim(low, high)
+def _share_limits(shown: Sequence[tuple[Axes, Panel]]) -> None:
+    """Gives panels of one measure the same limits, if no row has another one, too."""
+    rows: dict[object, list[tuple[Axes, str]]] = {}
+    for place, panel in shown:
+        start = place.get_subplotspec().rowspan.start
+        rows.setdefault(start, []).append((place, panel.metric))
+    alike: dict[str, list[Axes]] = {}
+    for row in rows.values():
+        if len({metric for _, metric in row}) == 1:
+            alike.setdefault(row[0][1], []).extend(place for place, _ in row)
+    for places in alike.values():
+        limits = [place.get_ylim() for place in places]
+        for place in places:
+            place.set_ylim(min(low for low, _ in limits), max(h for _, h in limits))
 
 
 def learning_curves(
@@ -159,12 +180,48 @@ def learning_curves(
     columns = _columns(rows, by)
     if not columns or not wanted:
         return style.message("No epochs yet.")
-    panels = [
-        Panel(name, "" if place else labels.metric(metric), part, metric)
-        for metric in wanted
-        for place, (name, part) in enumerate(columns)
-    ]
-    return by_setting(panels, len(columns), by)
+    common = common_words(rows, by)
+    told = [_WORDS.split(name) for name, _ in columns]
+    names = [", ".join(word for word in own if word not in common) for own in told]
+    across = _across(names)
+    empty = [None] * (-len(columns) % across)
+    panels: list[Panel | None] = []
+    for metric in wanted:
+        for place, (name, (_, part)) in enumerate(zip(names, columns, strict=True)):
+            label = "" if place % across else labels.metric(metric)
+            panels.append(Panel(name, label, part, metric))
+        panels += empty
+    return by_setting(panels, across, by)
+
+
+_MOST_ACROSS, _MOST_LINES = 4, 4  # panels in a row, and lines of their titles
+
+
+def _across(names: Sequence[str]) -> int:
+    """Returns how many panels stand in a row: about as many in each, fewer if long."""
+    for most in range(_MOST_ACROSS, 1, -1):
+        across = -(-len(names) // -(-len(names) // most))
+        if all(t.count("\n") < _MOST_LINES for t in _titles(names, across)):
+            return across
+    return min(len(names), 2)
+
+
+def common_words(rows: pd.DataFrame, by: str) -> list[str]:
+    """Returns what the columns of learning curves have in common, left out over them.
+
+    Args:
+      rows: that are drawn.
+      by: what colours stand for.
+    """
+    told = [_WORDS.split(name) for name, _ in _columns(rows, by)]
+    if not told:
+        return []
+    common = [word for word in told[0] if all(word in own for own in told)]
+    # A panel of nothing but these would have no title.
+    return common if all(set(own) - set(common) for own in told) else []
+
+
+_WORDS = re.compile(r", (?![^(]*\))")  # the values of a tuple are one word
 
 
 def _columns(rows: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:

@@ -8,13 +8,18 @@ in the colour of text.
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
+from matplotlib.ticker import ScalarFormatter
 
 from ws_jax.analysis import labels
 
@@ -83,11 +88,17 @@ def model_style(model: str, init: str) -> dict[str, object]:
 
 # Inches around the panels and between them. They are fixed, so that panels line up
 # from figure to figure; and finding out what text needs takes longer than drawing.
-_LEFT, _RIGHT, _TOP, _BOTTOM, _ACROSS, _DOWN = 0.66, 0.08, 0.28, 0.78, 0.55, 0.5
+_LEFT, _RIGHT, _TOP, _BOTTOM, _ACROSS, _DOWN = 0.84, 0.16, 0.28, 0.78, 0.55, 0.5
+_TITLE_LINE, _LEGEND_LINE, _NOTE_LINE = 0.17, 0.175, 0.125  # heights, in inches
+
+
+def panel_width(columns: int, left: float = _LEFT) -> float:
+    """Returns the width of one of a row's panels, in inches."""
+    return (WIDTH - left - _RIGHT - (columns - 1) * _ACROSS) / columns
 
 
 def make_axes(
-    rows: int, columns: int, height: float = 1.6
+    rows: int, columns: int, height: float = 1.6, left: float = _LEFT, lines: int = 1
 ) -> tuple[Figure, np.ndarray]:
     """Returns a figure of the common width and its axes, an array [rows, columns].
 
@@ -95,21 +106,69 @@ def make_axes(
       rows: of panels.
       columns: of panels.
       height: of one panel, in inches.
+      left: of the panels, for the labels of their vertical axes, in inches.
+      lines: that the longest title of a panel has.
     """
-    total = _TOP + rows * height + (rows - 1) * _DOWN + _BOTTOM
-    panel = (WIDTH - _LEFT - _RIGHT - (columns - 1) * _ACROSS) / columns
+    top, down = (room + (lines - 1) * _TITLE_LINE for room in (_TOP, _DOWN))
+    total = top + rows * height + (rows - 1) * down + _BOTTOM
     grid = {
-        "left": _LEFT / WIDTH,
+        "left": left / WIDTH,
         "right": 1 - _RIGHT / WIDTH,
         "bottom": _BOTTOM / total,
-        "top": 1 - _TOP / total,
-        "wspace": _ACROSS / panel,
-        "hspace": _DOWN / height,
+        "top": 1 - top / total,
+        "wspace": _ACROSS / panel_width(columns, left),
+        "hspace": down / height,
     }
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, total))
         axes = figure.subplots(rows, columns, squeeze=False, gridspec_kw=grid)
     return figure, axes
+
+
+@functools.lru_cache(maxsize=4096)
+def text_width(text: str, size: float = 9) -> float:
+    """Returns how wide lines of text are, in inches; their font's size is in points."""
+    font = FontProperties(family=STYLE["font.family"], size=size)
+    measure = text_to_path.get_text_width_height_descent
+    points = max(measure(line, font, False)[0] for line in text.split("\n"))
+    return 1.05 * points / 72  # screens round the widths of letters
+
+
+def wrapped(text: str, width: float, size: float = 9) -> str:
+    """Breaks a text into lines of a width: after commas, else at spaces, else anywhere.
+
+    Args:
+      text: one line.
+      width: at most of a line, in inches.
+      size: of the font, in points.
+    """
+    lines = [""]
+    for part in re.split(r"(?<=,) (?![^(]*\))", text):  # none within a tuple
+        whole = text_width(part, size) <= width
+        for word in [part] if whole else _words(part, width, size):
+            joined = f"{lines[-1]} {word}" if lines[-1] else word
+            if text_width(joined, size) <= width:
+                lines[-1] = joined
+            else:
+                lines.append(word)
+    return "\n".join(line for line in lines if line)
+
+
+def _words(text: str, width: float, size: float) -> list[str]:
+    """Parts a text at spaces, and a word that is too wide where it must be."""
+    found = []
+    for word in text.split():
+        while text_width(word, size) > width and len(word) > 1:
+            fits = [
+                i for i in range(2, len(word)) if text_width(word[:i], size) <= width
+            ]
+            cut = max(fits, default=1)
+            best = max(word.rfind(sign, 0, cut) for sign in "._/-")
+            cut = best + 1 if best > 0 else cut
+            found.append(word[:cut])
+            word = word[cut:]
+        found.append(word)
+    return found
 
 
 def message(text: str) -> Figure:
@@ -121,11 +180,33 @@ def message(text: str) -> Figure:
 
 
 def noted(figure: Figure, text: str) -> Figure:
-    """Writes under a figure what is not in it; returns the figure."""
+    """Writes at the bottom of a figure, which grows, what is not in it; returns it."""
     if text:
+        lines = wrapped(text, WIDTH - 0.2, 7)
+        _grow(figure, _NOTE_LINE * (lines.count("\n") + 1) + 0.05)
+        at = 0.1 / WIDTH, 0.04 / figure.get_figheight()
         with matplotlib.rc_context(STYLE):
-            figure.text(0.01, -0.01, text, va="top", fontsize=7, color=INK, wrap=True)
+            figure.text(*at, lines, va="bottom", fontsize=7, linespacing=1.2, color=INK)
     return figure
+
+
+def _grow(figure: Figure, more: float) -> None:
+    """Adds inches at the bottom of a figure; all that is in it stays as it was."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + more)
+
+    def moved(y: float) -> float:
+        return (y * height + more) / (height + more)
+
+    for grid in {axes.get_gridspec() for axes in figure.axes} - {None}:
+        ends = grid.get_subplot_params(figure)
+        grid.update(bottom=moved(ends.bottom), top=moved(ends.top))
+    for axes in figure.axes:  # which follow their grid in figures of pyplot only
+        axes.set_subplotspec(axes.get_subplotspec())
+    for legend in figure.legends:
+        legend.set_bbox_to_anchor((0, moved(0), 1, 1 - moved(0)))
+    for text in figure.texts:
+        text.set_y(moved(text.get_position()[1]))
 
 
 def series(index: int) -> str:
@@ -134,54 +215,62 @@ def series(index: int) -> str:
     return ring[index % len(ring)]
 
 
-def legend(
-    figure: Figure, handles: Sequence[Line2D], title: str = "", columns: int = 0
-) -> None:
+def legend(figure: Figure, handles: Sequence[Line2D], title: str = "") -> None:
     """Puts one legend for all panels under them, its title in front of the entries.
+
+    It has as many rows as its entries need beside each other, from left to right; for
+    those below the first the figure grows.
 
     Args:
       figure: that it is of.
       handles: its entries.
       title: what they are.
-      columns: at most, 0 for as many as short entries leave room for; what stands
-        below the first row is put under the figure, which grows.
     """
     if not handles:
         return
-    first = [Line2D([], [], linestyle="none", label=title)] if title else []
-    entries = [*first, *handles]
-    if columns:
-        _legend_below(figure, entries, columns)
-        return
+    length = 1.3 if len(handles) > 6 else 2.2
+    widest = WIDTH - 0.6 - (text_width(title) + 0.6 if title else 0)
+    for handle in handles:
+        handle.set_label(wrapped(str(handle.get_label()), widest))
+    columns = _legend_columns(handles, title, length)
+    starts = range(0, len(handles), columns)
+    rows = [list(handles[start : start + columns]) for start in starts]
+    if title:
+        words = [title] + [""] * (len(rows) - 1)
+        first = [Line2D([], [], linestyle="none", label=word or " ") for word in words]
+        rows = [[one, *row] for one, row in zip(first, rows, strict=True)]
+    lines = [max(str(one.get_label()).count("\n") for one in row) + 1 for row in rows]
+    _grow(figure, _LEGEND_LINE * (sum(lines) - 1))
+    # A legend is filled down its columns.
+    across = range(len(rows[0]))
+    entries = [row[i] for i in across for row in rows if i < len(row)]
     with matplotlib.rc_context(STYLE):
         figure.legend(
             handles=entries,
             loc="lower center",
             borderaxespad=0.1,
-            ncols=min(len(entries), 12 if len(handles) > 6 else 5),
-            columnspacing=1.1,
-            handletextpad=0.5,
-            handlelength=1.3 if len(handles) > 6 else 2.2,
+            ncols=len(rows[0]),
+            columnspacing=_SPACING,
+            handletextpad=_PAD,
+            handlelength=length,
+            labelspacing=0.25,
         )
 
 
-def _legend_below(figure: Figure, entries: list[Line2D], columns: int) -> None:
-    """Makes a figure higher by the rows of a legend, and puts the legend there."""
-    columns = min(columns, len(entries))
-    more = 0.2 * (-(-len(entries) // columns) - 1)
-    width, height = figure.get_size_inches()
-    grid = figure.axes[0].get_gridspec()
-    ends = grid.get_subplot_params(figure)
-    figure.set_size_inches(width, height + more)
-    grid.update(
-        bottom=(ends.bottom * height + more) / (height + more),
-        top=(ends.top * height + more) / (height + more),
-    )
-    with matplotlib.rc_context(STYLE):
-        figure.legend(
-            handles=entries, loc="lower center", borderaxespad=0.1, ncols=columns,
-            columnspacing=1.1, handletextpad=0.5, labelspacing=0.25,
-        )  # fmt: skip
+_SPACING, _PAD = 1.1, 0.5  # of a legend, in its font's size
+
+
+def _legend_columns(handles: Sequence[Line2D], title: str, length: float) -> int:
+    """Returns how many entries of a legend stand in a row, about as many in each."""
+    one = 9 / 72  # the font's size in inches
+    beside = one * (length + _PAD + _SPACING)
+    wide = [text_width(str(handle.get_label())) + beside for handle in handles]
+    room = WIDTH - one - (text_width(title) + beside if title else 0)
+    for rows in range(1, len(handles) + 1):
+        columns = -(-len(handles) // rows)
+        if sum(max(wide[i::columns]) for i in range(columns)) <= room:
+            return columns
+    return 1
 
 
 def handles(values: Sequence[float], by: str = "aug") -> list[Line2D]:
@@ -193,6 +282,25 @@ def handles(values: Sequence[float], by: str = "aug") -> list[Line2D]:
 def in_percent(axes: Axes) -> None:
     """Writes the ticks of an accuracy axis, which runs in [0, 1], in percent."""
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
+
+
+class _Short(ScalarFormatter):
+    """Writes ticks in six signs, all by their power of ten if one needs more."""
+
+    def format_ticks(self, values: Sequence[float] | np.ndarray) -> list[str]:
+        found = super().format_ticks(values)
+        if max(map(len, found), default=0) <= 6:
+            return found
+        found = [f"{value:.4g}" for value in values]
+        if max(map(len, found)) > 6:
+            powers = [f"{value:.1e}" for value in values]
+            found = [re.sub(r"e\+?(-?)0*", r"e\1", power) for power in powers]
+        return [text.replace("-", "\N{MINUS SIGN}") for text in found]
+
+
+def in_short(axes: Axes) -> None:
+    """Writes the ticks of a measure's axis so that they fit beside a panel."""
+    axes.yaxis.set_major_formatter(_Short(useOffset=False))
 
 
 def over_levels(axes: Axes, label: str) -> None:

@@ -71,10 +71,11 @@ def _curves(rows: pd.DataFrame, title: str, words: str, by: str) -> Item:
     first, views = curves.ACCURACIES[:2], curves.ACCURACIES[2:]
     measured = ("loss", "val_loss", *first, *watched.own_metrics(rows), *views)
     metrics = [m for m in measured if rows[m].notna().any()]
+    common = ", ".join(curves.common_words(rows, by))
     return Item(
         "",
         f"{title}, {words}" if words else title,
         f"All that was evaluated, over epochs. {BANDS} Behind each line: "
-        f"{varying.repeats(rows)}.",
+        f"{varying.repeats(rows)}." + (f" All panels: {common}." if common else ""),
         functools.partial(curves.learning_curves, rows, metrics, by),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import matplotlib
 import numpy as np
@@ -193,16 +193,16 @@ def _against(found: swept.Swept, place: int) -> Figure:
         panel.set_ylabel(labels.metric(found.metric))
         if watched.is_share(found.rows, found.metric):
             style.in_percent(panel)
-    shown = [handle for told, handle in handles.items() if told]
+    order = found.fields[other].values if many else list(handles)
+    shown = [handles[told] for told in sorted(handles, key=_place_in(order)) if told]
     title = found.fields[other].name if many else ""
-    style.legend(figure, shown, title, _columns(shown))
+    style.legend(figure, shown, title)
     return figure
 
 
-def _columns(handles: list[Line2D]) -> int:
-    """Returns how many of a legend's entries fit beside each other."""
-    longest = max([len(str(handle.get_label())) for handle in handles], default=1)
-    return max(1, min(5, 96 // (longest + 6)))
+def _place_in(order: list[str]) -> Callable[[str], int]:
+    """Returns the key that sorts words in an order, others behind."""
+    return lambda told: order.index(told) if told in order else len(order)
 
 
 def _scale(panel, field: varying.Field) -> None:

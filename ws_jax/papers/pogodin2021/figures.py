@@ -34,14 +34,15 @@ def over_epochs(rows: pd.DataFrame) -> Figure:
     colour = colours(names)
     figure, axes = style.make_axes(1, len(shown), 2.4)
     titles = {"val_acc": "Accuracy, %", "snr": runs.snr_title(rows)}
-    for panel, metric in zip(axes.flat, shown, strict=True):
-        for name in names:
-            own = rows[(rows["condition"] == name) & np.isfinite(rows[metric])]
-            curves.draw_epochs(panel, own, metric, color=colour[name])
-        panel.set_title(titles[metric])
-        panel.set_xlabel("Epochs")
-        if metric == "val_acc":
-            style.in_percent(panel)
+    with matplotlib.rc_context(style.STYLE):
+        for panel, metric in zip(axes.flat, shown, strict=True):
+            for name in names:
+                own = rows[(rows["condition"] == name) & np.isfinite(rows[metric])]
+                curves.draw_epochs(panel, own, metric, color=colour[name])
+            panel.set_title(titles[metric])
+            panel.set_xlabel("Epochs")
+            if metric == "val_acc":
+                style.in_percent(panel)
     style.legend(figure, [Line2D([], [], color=colour[n], label=n) for n in names])
     return figure
 
@@ -54,21 +55,23 @@ def by_condition(rows: pd.DataFrame) -> Figure:
     if values.empty:
         return style.message("There are no results yet.")
     names = runs.order(set(values["condition"]))
-    figure, axes = style.make_axes(1, 1, 0.3 * len(names) + 0.6)
+    told = [style.wrapped(name, 0.4 * style.WIDTH) for name in names]
+    widest = max(map(style.text_width, told))
+    figure, axes = style.make_axes(1, 1, 0.3 * len(names) + 0.6, left=widest + 0.15)
     (panel,) = axes.flat
     colour = colours(names)
-    for place, name in enumerate(names):
-        own = values[values["condition"] == name]["value"]
-        panel.plot(own, [place] * len(own), "o", color=colour[name], alpha=0.4)
-        found = statistics.corrected_t_test(own, 0.0)
-        if np.isfinite(found.low):
-            panel.plot([found.low, found.high], [place] * 2, color=colour[name])
-        panel.plot([found.mean], [place], "|", color=colour[name], markersize=12)
-    panel.set_yticks(range(len(names)), names)
-    panel.invert_yaxis()
-    panel.set_xlabel("Accuracy, %")
-    panel.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
-    figure.subplots_adjust(left=0.34)
+    with matplotlib.rc_context(style.STYLE):
+        for place, name in enumerate(names):
+            own = values[values["condition"] == name]["value"]
+            panel.plot(own, [place] * len(own), "o", color=colour[name], alpha=0.4)
+            found = statistics.corrected_t_test(own, 0.0)
+            if np.isfinite(found.low):
+                panel.plot([found.low, found.high], [place] * 2, color=colour[name])
+            panel.plot([found.mean], [place], "|", color=colour[name], markersize=12)
+        panel.set_yticks(range(len(names)), told)
+        panel.set_ylim(len(names) - 0.5, -0.5)
+        panel.set_xlabel("Accuracy, %")
+        panel.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}")
     return figure
 
 

@@ -30,7 +30,8 @@ def similarity_maps(rows: pd.DataFrame) -> Figure:
         return style.message("No similarities were measured.")
     places = np.linspace(0, len(epochs) - 1, min(len(epochs), _MOST_EPOCHS))
     shown = [epochs[round(place)] for place in places]
-    figure, axes = style.make_axes(len(banks), len(shown), height=1.15)
+    side = min(1.15, style.panel_width(len(shown)))  # maps are squares
+    figure, axes = style.make_axes(len(banks), len(shown), height=side)
     with matplotlib.rc_context(style.STYLE):
         for stage, bank in enumerate(banks):
             known = dict(bank)
@@ -43,7 +44,8 @@ def similarity_maps(rows: pd.DataFrame) -> Figure:
                 if stage == 0:
                     panel.set_title(f"epoch {epoch}")
             axes[stage][0].set_ylabel(f"stage {stage + 1}")
-        bar = figure.add_axes((0.3, 0.085, 0.4, 0.02))
+        high = figure.get_figheight()
+        bar = figure.add_axes((0.3, 0.47 / high, 0.4, 0.11 / high))
         shades = matplotlib.cm.ScalarMappable(
             matplotlib.colors.Normalize(0, 1), "viridis"
         )
@@ -82,7 +84,7 @@ def size_and_accuracy(rows: pd.DataFrame) -> Figure:
         panel.set_xlabel("Parameters")
         panel.set_ylabel("Accuracy (%)")
         style.in_percent(panel)
-    style.legend(figure, handles, columns=5)
+    style.legend(figure, handles)
     return figure
 
 
