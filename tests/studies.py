@@ -95,7 +95,7 @@ def mapped_group(sweep, which=1):
     return study, group, *_shared[structure]
 
 
-kept = {}
+programs = {}
 
 
 def keep_programs(monkeypatch):
@@ -116,9 +116,9 @@ def keep_programs(monkeypatch):
             tuple((array.shape, array.dtype) for array in arrays),
             min(len(group.runs), study.base.execution.chunk or len(group.runs)),
         )
-        if key not in kept:
-            kept[key] = map_group(study, group)
-        return kept[key]
+        if key not in programs:
+            programs[key] = map_group(study, group)
+        return programs[key]
 
     monkeypatch.setattr(study_module, "map_group", kept)
     monkeypatch.setattr(training, "map_group", kept)

@@ -32,7 +32,7 @@ def traces(monkeypatch):
         return real(*args)
 
     monkeypatch.setattr(mapping, "train_epoch", counted)
-    monkeypatch.setattr(studies, "kept", {})
+    monkeypatch.setattr(studies, "programs", {})
     return counts
 
 

@@ -167,7 +167,13 @@ def test_figures_of_the_papers_can_be_read(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "folder", sorted(place.parent.name for place in STORED.glob("*/sweep.json"))
+    "folder",
+    # Of several small studies of one paper the largest.
+    sorted(
+        place.parent.name
+        for place in STORED.glob("*/sweep.json")
+        if not place.parent.name.startswith("pogodin_cifar10_reduced_")
+    ),
 )
 def test_all_stored_figures_can_be_read(folder):
     assert not amiss_in(folder, whole=True)

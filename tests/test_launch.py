@@ -63,7 +63,6 @@ def test_a_sweep_a_plan_and_one_run(tmp_path):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags, message",
     [
@@ -80,12 +79,9 @@ def test_a_sweep_a_plan_and_one_run(tmp_path):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_wrong_input_is_one_clear_error(flags, message, tmp_path):
-    got = launch("sweep", *flags, f"--workdir={tmp_path / 'new'}")
-    assert got.returncode not in (0, 143)
-    last = got.stderr.strip().splitlines()[-1]
-    assert message in got.stderr and "Traceback" not in got.stderr, got.stderr
-    assert last
+def test_wrong_input_is_one_clear_error(flags, message, tmp_path, capsys):
+    assert launched("sweep", *flags, f"--workdir={tmp_path / 'new'}") == 1
+    assert message in capsys.readouterr().err.strip().splitlines()[-1]
     assert not (tmp_path / "new" / results.RECORD_FILE).exists()
 
 

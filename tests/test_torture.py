@@ -45,6 +45,7 @@ pytestmark = [
 ]
 
 ROUNDS = int(os.environ.get("WS_JAX_TORTURE", "1"))
+KILLS = 6 * ROUNDS if ROUNDS > 1 else 3
 SEED = int(os.environ.get("WS_JAX_TORTURE_SEED", "0"))
 AIMED = int(os.environ.get("WS_JAX_TORTURE_AIMS", "1"))
 SMALL = {
@@ -182,7 +183,7 @@ def send(chance, forks, counts, kill=False):
 
 def test_random_kills(pair, quick, longest, tmp_path):
     chance, counts, number = random.Random(SEED), collections.Counter(), 0
-    while counts["killed"] < 6 * ROUNDS:
+    while counts["killed"] < KILLS:
         workdir, number = tmp_path / str(number), number + 1
         for _ in range(chance.randint(1, 3)):  # in a row
             pair[0].start(workdir, "QUICK")
@@ -196,7 +197,7 @@ def test_random_kills(pair, quick, longest, tmp_path):
 
 def test_random_kills_of_two_processes_on_one_workdir(pair, quick, longest, tmp_path):
     chance, counts, number = random.Random(SEED), collections.Counter(), 0
-    while counts["killed"] < 6 * ROUNDS:
+    while counts["killed"] < KILLS:
         workdir, number = tmp_path / str(number), number + 1
         first, second = chance.sample(pair, 2)
         for forks in pair:
