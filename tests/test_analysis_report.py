@@ -325,7 +325,7 @@ def test_study_summary(mixed):
 @pytest.mark.slow
 def test_reports_do_not_wait_for_what_trains_nor_need_papers():
     code = (
-        "import sys; import pandas as pd; from ws_jax.analysis import report; "
+        "import sys; import pandas as pd; from ws_jax.analysis.page import report; "
         "assert not [name for name in sys.modules if name.startswith('ws_jax.papers')];"
         "from ws_jax.papers.pages import PAPERS; "
         "report.make_report(pd.DataFrame(), papers=list(PAPERS.values())); "
