@@ -1,6 +1,6 @@
 """Kills and flipped bits: a sweep ends with the numbers of an undisturbed one, or says.
 
-Few rounds, so that it is quick; more by `WS_JAX_TORTURE=34`, 34 times as many: 204
+Few rounds, so that it is quick; more by `WS_JAX_TORTURE=34`, 34 rounds or more: 204
 random kills of one process and as many of two, 204 flipped bits of a sweep, and more in
 the caches of data and of compiled programs. Aimed kills repeat `WS_JAX_TORTURE_AIMS`
 times; `WS_JAX_TORTURE_SEED` draws others. With `-s` they are counted, by what came of
