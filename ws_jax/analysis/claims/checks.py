@@ -71,6 +71,8 @@ class Sample:
 
     def __sub__(self, other: Sample) -> Sample:
         """Returns the differences on the folds that both have."""
+        if not (len(self.values) and len(other.values)):  # quick, and frequent
+            return _joined([self, other], pd.Series(dtype="float64"))
         return _joined([self, other], (self.values - other.values).dropna())
 
     def __mul__(self, factor: float) -> Sample:
