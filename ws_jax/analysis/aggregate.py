@@ -164,13 +164,9 @@ def runs_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _asked(rows: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataFrame:
-    """Returns the columns that a reading of measures takes: wide rows are slow to cut.
-
-    Which epoch is the best hangs on columns that tasks and transforms name.
-    """
-    if reading == "best_epoch":
-        return rows
-    return rows[list(dict.fromkeys(["training", "epoch", "status", *metrics]))]
+    """Returns the columns that a reading takes, since wide rows are slow to cut."""
+    more = watched.columns(rows) if reading == "best_epoch" else []
+    return rows[list(dict.fromkeys(["training", "epoch", "status", *metrics, *more]))]
 
 
 def _sound(rows: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, statistics
 from ws_jax.analysis.claims import checks
-from ws_jax.analysis.claims.checks import Check, Sample
+from ws_jax.analysis.claims.checks import NOTHING, Check, Sample
 
 _CELL = ["model", "aug", "aug_type", "vcp", "severing"]
 
@@ -91,7 +91,7 @@ class Evidence:
         runs = self._runs_of(metric, reading, model, kind, level, vcp)
         name = _cell_name(model, kind, level, vcp)
         if not runs:  # most that are asked for, where little was trained
-            return Sample(pd.Series(dtype="float64"), 0, (name,))
+            return Sample(NOTHING, 0, (name,))
         where, last = name.rpartition(" ")[0], vcp or level
         amiss = tuple(checks.Amiss(where, last, text) for text in self._amiss(runs))
         status = {run.status for run in runs}
@@ -105,11 +105,11 @@ class Evidence:
                 f"{cell[:12]} ({text})" if text else cell for cell, text in told.items()
             ]
             name += f" as one training; there are {' and '.join(words)}, of which each"
-            return Sample(pd.Series(dtype="float64"), 0, (name,), amiss, running)
+            return Sample(NOTHING, 0, (name,), amiss, running)
         known = [run for run in runs if not math.isnan(run.value)]
         if not known:
             name += f" with values of {metric}"
-            return Sample(pd.Series(dtype="float64"), 0, (name,), amiss, running)
+            return Sample(NOTHING, 0, (name,), amiss, running)
         values = _by_fold(known)
         lost = "diverged" in status or self.num_folds - len(values) > 1
         shortest = min(run.trained for run in known)
