@@ -1,6 +1,7 @@
 """Every example of docs/extending.md is a config that trains as it stands there."""
 
 import re
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -86,6 +87,15 @@ def test_an_example_trains(heading, tmp_path):
     assert set(frame["status"]) == {"finished"} and frame[column].notna().all()
     trained = frame[frame["epoch"] == 1]
     assert np.isfinite(trained["val_loss"]).all()
+
+
+def test_a_phase_that_is_never_due_is_refused(tmp_path):
+    path = tmp_path / "my_config.py"
+    for every, message in [(3, ""), (4, "phase shrink would never act.* 3 steps")]:
+        text = EXAMPLES["A phase"].replace('"every": (1, 3)', f'"every": (1, {every})')
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=message) if message else nullcontext():
+            prepare(cli.load_sweep(str(path)))
 
 
 def test_a_network_that_fails_is_one_sentence_that_names_its_line(tmp_path):
