@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import chex
+import jax
 import numpy as np
 import pytest
 import studies
@@ -12,13 +14,15 @@ from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError, replace_field
 from ws_jax.data import DATASETS, Dataset
 from ws_jax.engine import mapping
+from ws_jax.engine import study as study_module
+from ws_jax.engine.living import LivingRuns
+from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.study import prepare
 from ws_jax.phases import Couple, GroupMean, NoPhase
 from ws_jax.runs import Data
 from ws_jax.tasks import Classification, Segmentation
 
 pytestmark = pytest.mark.usefixtures("kept_programs")
-NUMBERS = ["epoch", "loss", "acc", "val_loss", "val_acc", "translation"]
 
 
 @pytest.fixture
@@ -36,37 +40,64 @@ def traces(monkeypatch):
     return counts
 
 
+def trained(mapped, examples, runs):
+    """States and metrics of runs that train together for two epochs, as arrays."""
+    living = LivingRuns(mapped, runs)
+    metrics = [living.start()]
+    metrics += [living.train_epoch(examples, epoch) for epoch in range(2)]
+    return jax.tree.map(np.asarray, (living.all_states(), metrics))
+
+
+def assert_each_is_itself(study):
+    """Every run that trains with others of its group is what it is alone.
+
+    Groups train in the programs of their sweep, runs in one program a group.
+    """
+    for group in study.groups:
+        mapped = study_module.map_group(study, group)
+        single = MappedProgram(mapped.program, 1, jax.local_devices()[:1])
+        examples = mapped.axis.replicate(study.examples)
+        together = trained(mapped, examples, group.runs)
+        kernels = together[0].params["hidden"]["kernel"]
+        for place, run in enumerate(group.runs):
+            of_run = jax.tree.map(lambda a: a[place : place + 1], together)  # noqa: B023
+            alone = trained(single, examples, [run])
+            chex.assert_trees_all_close(of_run, alone, rtol=1e-5, atol=1e-6)
+            others = np.delete(kernels, place, axis=0) - kernels[place]
+            assert np.abs(others).max(axis=(1, 2)).min() > 1e-5
+
+
 AXES = ["optimizer.weight_decay=0,1e-2", "phase.strength=0,.5,1", "seed=0,1"]
 
 
 def test_axes_of_numbers_are_one_program_and_each_run_is_itself(traces, tmp_path):
     base = one_scheme(train__phase=Couple(every=2), execution__chunk=12)
     sweep = cli.change_sweep(base, {}, AXES)
-    engine.run_sweep(sweep, tmp_path / "all")
+    engine.run_sweep(sweep, tmp_path)
     assert len(traces) == 1
-    table = results.read(tmp_path / "all")
+    table = results.read(tmp_path)
     assert table["run"].nunique() == table["digest"].nunique() == 12
     assert table["cell"].nunique() == 6  # seeds are pooled
     assert set(table["train.optimizer.weight_decay"]) == {0, 1e-2}
     assert set(table["coupling"]) == {0, 0.5, 1}
-    one = cli.change_sweep(base, {}, [f"{AXES[0][:-7]}=1e-2", "strength=.5", "seed=1"])
-    engine.run_sweep(one, tmp_path / "one")
-    alone = results.read(tmp_path / "one")
-    same = table[table["digest"] == alone["digest"][0]].reset_index(drop=True)
-    np.testing.assert_allclose(same[NUMBERS], alone[NUMBERS], rtol=1e-5, atol=1e-6)
-    others = table[table["digest"] != alone["digest"][0]]
-    assert alone["loss"].iloc[-1] not in set(others["loss"])
+    assert_each_is_itself(prepare(sweep))
+    assert len(traces) == 2  # and one of a run alone
 
 
 @pytest.mark.slow
 def test_an_axis_of_sizes_is_a_program_each(traces, tmp_path):
-    sweep = cli.change_sweep(one_scheme(), {}, ["network.hidden=4,8"])
+    axes = ["network.hidden=32,64", "seed=0,1"]
+    sweep = cli.change_sweep(one_scheme(), {}, axes)
     engine.run_sweep(sweep, tmp_path)
-    assert [run.network.hidden for run in traces] == [4, 8]
+    assert [run.network.hidden for run in traces] == [32, 64]
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2
-    shapes = {load_run(tmp_path, hidden=h)["params"]["hidden"]["kernel"].shape[1]
-              for h in (4, 8)}  # fmt: skip
-    assert shapes == {4, 8}
+    shapes = {
+        load_run(tmp_path, hidden=h, seed=0)["params"]["hidden"]["kernel"].shape[1]
+        for h in (32, 64)
+    }
+    assert shapes == {32, 64}
+    assert_each_is_itself(prepare(sweep))
+    assert len(traces) == 4
 
 
 def test_sweeps_that_differ_in_any_field_never_share_a_cell(tmp_path):

@@ -27,6 +27,7 @@ from ws_jax.config import (
     split_values,
     static,
     to_values,
+    without_field,
 )
 from ws_jax.engine.mapping import stack_inputs
 from ws_jax.engine.study import make_groups
@@ -419,6 +420,22 @@ def test_columns_say_what_is_swept_or_not_usual():
     assert [c["network.hidden"] for c in columns] == [8, 8, 9, 9]
     assert columns[0]["sharing"] == "free" and columns[0]["epochs"] == 250
     assert set(paths(base)) >= {"transforms.level", "transforms.translation.level"}
+
+
+@pytest.mark.parametrize(
+    "path, left",
+    [
+        ("parts.level", [{"name": "a"}, {"name": "b"}, {"name": "a"}]),
+        ("parts.a_2.level", [{"name": "a", "level": 1}, {"name": "b"}, {"name": "a"}]),
+        ("parts.c.level", [{"name": "a", "level": 1}, {"name": "b"}, {"name": "a",
+                                                                      "level": 2}]),
+    ],
+)  # fmt: skip
+def test_a_field_is_left_out_of_those_that_its_name_means(path, left):
+    parts = [{"name": "a", "level": 1}, {"name": "b"}, {"name": "a", "level": 2}]
+    assert without_field({"parts": parts, "seed": 0}, path) == {
+        "parts": left, "seed": 0,
+    }  # fmt: skip
 
 
 def test_a_misspelt_argument_of_a_preset_is_named():

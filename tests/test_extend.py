@@ -12,10 +12,13 @@ from studies import stop_at_once, tiny
 from ws_jax import engine, results
 from ws_jax.checkpoint import load_run
 from ws_jax.config import ConfigError
+from ws_jax.engine.extend import check_extension
 from ws_jax.engine.living import LivingRuns
+from ws_jax.engine.study import make_record, make_study
+from ws_jax.engine.sweep import check_start
 from ws_jax.optimizers import Constant, Cosine, Steps
 from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE
-from ws_jax.storage.workdir import Workdir, WorkdirError
+from ws_jax.storage.workdir import Workdir, WorkdirError, differences
 
 pytestmark = pytest.mark.usefixtures("kept_programs")
 PARTS = {
@@ -122,6 +125,41 @@ def test_runs_that_stopped_early_stay(tmp_path, epochs):
     same = ["run", "epoch", "loss", "val_acc", "status"]
     pd.testing.assert_frame_equal(after[same], stopped[same])
     assert set(after["epochs"]) == {8}
+
+
+def test_what_a_base_has_in_a_swept_field_is_not_asked(short, epochs):
+    # Folds, levels and sharing are axes: all runs are those that are there.
+    other = {"fold": 2, "transforms__level": 0.1, "network__sharing": "free"}
+    before = content(short / "checkpoints"), (short / RECORD_FILE).read_bytes()
+    engine.run_sweep(study(**other), short)
+    engine.run_sweep(study(**other), short, extend=True)
+    more = check_start(study(sweep__folds=(0, 1, 2), **other), short, extend=True)
+    assert epochs == [] and more.num_runs == 3
+    assert before == (
+        content(short / "checkpoints"),
+        (short / RECORD_FILE).read_bytes(),
+    )
+    with pytest.raises(WorkdirError, match=r"asked\):\n  base.seed: 0 -> 1\n"):
+        engine.run_sweep(study(seed=1, **other), short)
+
+
+def test_a_swept_length_is_no_length_of_the_base(tmp_path):
+    def asked(epochs, **base):
+        sweep = study({"train.epochs": epochs}, sweep__folds=(0,), **base)
+        made = make_study(sweep)
+        return made, make_record(made.sweep, made.dataset)
+
+    begun, record = asked((1, 2))
+    record["chunks"] = [
+        {"group": group.name, "index": 0, "runs": [begun.columns[run]]}
+        for group in begun.groups
+        for run in group.runs
+    ]
+    same, new = asked((1, 2), train__epochs=1)
+    assert differences(record, new) == []
+    assert check_extension(same, tmp_path, record, new)
+    more, new = asked((1, 2, 3), train__epochs=1)
+    assert len(check_extension(more, tmp_path, record, new)) == 2
 
 
 @pytest.mark.parametrize(

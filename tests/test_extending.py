@@ -1,6 +1,8 @@
 """Every example of docs/extending.md is a config that trains as it stands there."""
 
+import pkgutil
 import re
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -46,6 +48,11 @@ def test_there_is_one_of_each():
     assert list(EXAMPLES) == list(EXPECTED)
 
 
+@pytest.mark.parametrize("name", re.findall(r"`(ws_jax\.[\w.]+)`", PAGE.read_text()))
+def test_what_the_page_names_is_there(name):
+    pkgutil.resolve_name(name)
+
+
 def loaded(heading, tmp_path):
     path = tmp_path / "my_config.py"
     path.write_text(EXAMPLES[heading])
@@ -86,6 +93,48 @@ def test_an_example_trains(heading, tmp_path):
     assert set(frame["status"]) == {"finished"} and frame[column].notna().all()
     trained = frame[frame["epoch"] == 1]
     assert np.isfinite(trained["val_loss"]).all()
+
+
+SHARED = """\
+from ws_jax.banks import TemplateBank
+from ws_jax.initializers import glorot_uniform
+from ws_jax.layers import SharedConv
+from ws_jax.schemes import layer_scheme
+"""
+
+
+def test_layers_of_a_network_of_ones_own_share_as_the_page_says(tmp_path):
+    page = PAGE.read_text()
+    (layer,) = re.findall(r"`(SharedConv\(features=.*?)`", page)
+    (bank,) = re.findall(r"`(bank = TemplateBank\(.*?)`", page)
+    (drawn,) = re.findall(r"`(SharedConv\(\.\.\., bank.*?)`", page)
+    own = layer.removeprefix("SharedConv(").removesuffix(")")
+    body = f"""\
+        x = {layer}(x)
+        num_templates, num_layers = 2, 3
+        {bank}
+        for i in range(num_layers):
+            x = nn.relu({drawn.replace("...", own)}(x))
+"""
+    dense = "        x = nn.relu(nn.Dense(self.hidden)(x.reshape(x.shape[0], -1)))\n"
+    assert dense in EXAMPLES["A network"]
+    path = tmp_path / "my_config.py"
+    text = EXAMPLES["A network"].replace(dense, f"{body}{dense}")
+    path.write_text(SHARED + text.replace('"hidden": (8, 16)', '"hidden": (8,)'))
+    study = prepare(cli.load_sweep(str(path)))
+    layers = study.program(study.groups[0]).layers
+    assert [layer.features for layer in layers] == [8] * 4
+    assert all(layer.sharing.is_free for layer in layers)
+    assert [bool(layer.bank) for layer in layers] == [False, True, True, True]
+
+
+def test_a_phase_that_is_never_due_is_refused(tmp_path):
+    path = tmp_path / "my_config.py"
+    for every, message in [(3, ""), (4, "phase shrink would never act.* 3 steps")]:
+        text = EXAMPLES["A phase"].replace('"every": (1, 3)', f'"every": (1, {every})')
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=message) if message else nullcontext():
+            prepare(cli.load_sweep(str(path)))
 
 
 def test_a_network_that_fails_is_one_sentence_that_names_its_line(tmp_path):

@@ -31,7 +31,7 @@ WITHIN = {
     "analysis/claims": "departures comparable lengths checks chance evidence seeds "
     "verdicts",
     "analysis/page": "gallery paper pieces render what_was_run verdict_cards "
-    "sweep_page glossary standing report",
+    "sweep_page glossary standing judged report",
     "cli": "compile_cache machine options helptext files typed sweeps main",
 }
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|tmp|Users)/\w+")

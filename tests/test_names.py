@@ -6,6 +6,7 @@ from ws_jax import checkpoint
 from ws_jax.config import config, data, replace_field, static
 from ws_jax.models import ConvNet, Network
 from ws_jax.names import column_of, group_names, run_columns
+from ws_jax.optimizers import SGD, Adam, AdamW
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
 from ws_jax.runs import Run, Sweep, Train
 from ws_jax.runs import run as run_module
@@ -131,3 +132,12 @@ def test_a_run_is_found_by_its_fields_and_by_its_columns(which):
     chunks = [{"group": "a", "index": i, "runs": [run]} for i, run in enumerate(runs)]
     chunk, index = checkpoint.match_run(chunks, dict([which]))
     assert (chunk["index"], index) == (0, 0)
+
+
+def test_the_part_of_a_base_that_no_run_has_brings_no_column():
+    axes = {"train.optimizer": (Adam(), AdamW())}
+    told = [
+        columns_of(Sweep("s", replace_field(FREE, "train.optimizer", part), axes))
+        for part in (Adam(), SGD(momentum=0.3))
+    ]
+    assert told[0] == told[1]

@@ -399,6 +399,26 @@ def test_a_sweep_asks_phases_whether_they_ever_act():
         prepare(asked, None)
 
 
+class Late(Phase):
+    """One that acts from the third step on."""
+
+    def due(self, moment):
+        return moment.step >= 3
+
+    def apply(self, moment, layers, params, state):
+        return params + 1, state + 1
+
+
+@pytest.mark.parametrize(
+    "step, moves, want", [(2, True, 0), (3, True, 1), (3, False, 0)]
+)
+def test_a_phase_is_applied_where_it_is_due_and_the_run_moves(step, moves, want):
+    moment = Moment(jax.random.key(0), jnp.int32(step), jnp.int32(1), jnp.int32(0))
+    start = jnp.float32(0), jnp.int32(0)
+    after = Late().apply_where(jnp.array(moves), moment, [], *start)
+    assert [int(value) for value in after] == [want, want]
+
+
 def test_means_of_mixed_kernels_are_means_of_their_mixing():
     one = dataclasses.replace(layer(), stores_field=False)
     templates, mixing = draw(4, 3, 3, 4, 2), draw(9, 9, 4, seed=1)

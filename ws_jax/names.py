@@ -12,11 +12,13 @@ from typing import Any
 
 from ws_jax.config import (
     Config,
+    axis_bases,
     common_path,
     has_field,
     labels,
     leaves,
     paths,
+    replace_field,
 )
 from ws_jax.data.dataset import is_own
 from ws_jax.phases import Couple, GroupMean, Phase
@@ -125,12 +127,12 @@ def run_columns(
 
 def _told_fields(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
     """Lists the fields that are swept, or that differ from their default."""
-    variants = sweep.variants()
+    variants = axis_bases(_settled(sweep), sweep.axes)
     found = dict.fromkeys(
         path for path in sweep.axes if not all(_has_column(v, path) for v in variants)
     )
     found |= dict.fromkeys(path for run in runs for path in _levels(run))
-    for run in (sweep.base, runs[0], runs[-1], *variants):
+    for run in (variants[0], runs[0], runs[-1], *variants[1:]):
         for path, value, rule in leaves(run):
             # What is looked at has columns of its own; how, is told.
             if not rule.identity or path in _LOOKED_AT:
@@ -140,6 +142,20 @@ def _told_fields(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
             if value != usual(run, path):
                 found[path] = None
     return list(found)
+
+
+def _settled(sweep: Sweep) -> Run:
+    """Returns the base, with the first value of each part that is swept as a whole.
+
+    The base's own is in no run, and so are its fields.
+    """
+    base = sweep.base
+    for path in sorted(sweep.axes, key=lambda path: path.count(".")):
+        first = sweep.axes[path][0]
+        parts = first if isinstance(first, tuple) else (first,)
+        if any(isinstance(part, Config) for part in parts) and has_field(base, path):
+            base = replace_field(base, path, first)
+    return base
 
 
 def _has_column(run: Run, path: str) -> bool:

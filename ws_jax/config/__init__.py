@@ -22,6 +22,7 @@ from ws_jax.config.fields import (
     rules,
     static,
     to_values,
+    without_field,
 )
 from ws_jax.config.identity import essence, simplify
 from ws_jax.config.paths import (
@@ -74,4 +75,5 @@ __all__ = [
     "static",
     "to_values",
     "typed",
+    "without_field",
 ]

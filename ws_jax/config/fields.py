@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_type_hints
 
 import jax
@@ -195,10 +195,14 @@ def leaves(config: Config, prefix: str = "") -> Iterator[tuple[str, Any, Rule]]:
 
 def labels(parts: tuple[Config, ...]) -> list[str]:
     """Names the configs of a tuple by their kinds, the second of a kind `kind_2`."""
+    return _numbered([part.kind for part in parts])
+
+
+def _numbered(kinds: Sequence[str]) -> list[str]:
     found: list[str] = []
-    for item in parts:
-        number = sum(part.kind == item.kind for part in parts[: len(found)]) + 1
-        found.append(item.kind if number == 1 else f"{item.kind}_{number}")
+    for kind in kinds:
+        number = kinds[: len(found)].count(kind) + 1
+        found.append(kind if number == 1 else f"{kind}_{number}")
     return found
 
 
@@ -242,6 +246,28 @@ def to_values(config: Config) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def without_field(values: Any, path: str) -> Any:
+    """Returns what `to_values` wrote, without the field of a dotted name.
+
+    Of a list's configs those lose it that the name means. It need not be there.
+
+    Example:
+      >>> without_field({"train": {"epochs": 1, "patience": 2}}, "train.epochs")
+      {'train': {'patience': 2}}
+    """
+    head, _, rest = path.partition(".")
+    if isinstance(values, list):
+        known = _numbered([item["name"] for item in values])
+        meant, name = ({head}, rest) if rest and head in known else (known, path)
+        pairs = zip(known, values, strict=True)
+        return [without_field(v, name) if label in meant else v for label, v in pairs]
+    if not isinstance(values, Mapping) or head not in values:
+        return values
+    if not rest:
+        return {name: value for name, value in values.items() if name != head}
+    return {**values, head: without_field(values[head], rest)}
 
 
 def differing_fields(a: Mapping, b: Mapping, prefix: str = "") -> list[str]:

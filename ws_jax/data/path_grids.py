@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -97,26 +98,13 @@ def make_grids(
         raise DataError(f"data {name}: seed {seed} is not in [0, {MOST}]")
     check_fits(name, (count, size, size, 6))  # images, and labels of four bytes
     check_grids(f"data {name}", size, density, shortest, longest, connectivity, label)
-    images = np.empty((count, size, size, 2), np.uint8)
-    labels = np.empty((count, size, size), np.int32)
-    draw = jax.jit(
-        functools.partial(
-            draw_grids, count=min(count, _CHUNK), size=size, connectivity=connectivity,
-            label=label,
-        )
-    )  # fmt: skip
-    key = jax.random.key(seed)
-    for start in range(0, count, _CHUNK):
-        part = slice(start, min(start + _CHUNK, count))
-        drawn = jax.device_get(
-            draw(
-                jax.random.fold_in(key, start), density=np.float32(density),
-                shortest=np.int32(shortest), longest=np.int32(longest),
-            )
-        )  # fmt: skip
-        number = part.stop - part.start
-        images[part] = 255 * np.stack([drawn.obstacles, drawn.ends], -1)[:number]
-        labels[part] = drawn.path[:number]
+    bounds = {
+        "density": np.float32(density),
+        "shortest": np.int32(shortest),
+        "longest": np.int32(longest),
+    }
+    options = {"connectivity": connectivity, "label": label}
+    images, labels = _draw_all(count, size, seed, bounds, options)
     return Dataset(
         name=name,
         version=f"key:{seed}",
@@ -125,3 +113,35 @@ def make_grids(
         num_classes=2,
         num_train=max(1, count * 4 // 5),
     )
+
+
+def _draw_all(
+    count: int,
+    size: int,
+    seed: int,
+    bounds: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws grids, a chunk of them at a time.
+
+    Args:
+      count: of grids.
+      size: cells a side.
+      seed: of the draws.
+      bounds: arguments of `grids.draw_grid` that are numbers.
+      options: its other ones, which change the program.
+    Returns:
+      The images, uint8 [count, size, size, 2], and labels, int32 [count, size, size].
+    """
+    images = np.empty((count, size, size, 2), np.uint8)
+    labels = np.empty((count, size, size), np.int32)
+    chunk = {"count": min(count, _CHUNK), "size": size}
+    draw = jax.jit(functools.partial(draw_grids, **chunk, **options))
+    key = jax.random.key(seed)
+    for start in range(0, count, _CHUNK):
+        drawn = jax.device_get(draw(jax.random.fold_in(key, start), **bounds))
+        number = min(count - start, _CHUNK)
+        part = slice(start, start + number)
+        images[part] = 255 * np.stack([drawn.obstacles, drawn.ends], -1)[:number]
+        labels[part] = drawn.path[:number]
+    return images, labels

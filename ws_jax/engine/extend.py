@@ -35,6 +35,7 @@ from ws_jax.storage.workdir import (
     check_code,
     differences,
     environment,
+    swept_in_both,
     with_code,
 )
 
@@ -95,6 +96,8 @@ def check_extension(
     fields = differences(here, new)
     wrong = [f for f in fields if not f.startswith(("axes.", _EPOCHS))]
     before, after = (r["config"]["base"]["train"]["epochs"] for r in (here, new))
+    if "train.epochs" in swept_in_both(here, new):
+        after = before  # the base's are those of no run
     if wrong or after < before:
         raise _refusal(path, wrong or [f for f in fields if f.startswith(_EPOCHS)])
     check_code(path, here, new)

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 from absl import flags, logging
 
+_COLUMNS = 80  # of a bar, where the terminal does not tell its own
+
 
 def format_seconds(seconds: float) -> str:
     """Formats a duration for a person.
@@ -42,6 +44,26 @@ def counted(number: int, word: str) -> str:
       ('1 run', '2 runs')
     """
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def fit_words(where: str, name: str, value: str, left: str, room: int) -> str:
+    """Puts together what a bar says, in so many signs if that can be.
+
+    A long name of a metric is cut; if that is not enough it goes with its value.
+
+    Example:
+      >>> fit_words("epoch 1/9", "val accuracy", "0.5", "5s left", 40)
+      'epoch 1/9 val accuracy 0.5 5s left'
+      >>> fit_words("epoch 1/9", "val accuracy", "0.5", "5s left", 30)
+      'epoch 1/9 val ac.. 0.5 5s left'
+      >>> fit_words("epoch 1/9", "val accuracy", "0.5", "5s left", 20)
+      'epoch 1/9 5s left'
+    """
+    spare = room - len(f"{where}  {value} {left}")
+    if len(name) <= spare:
+        return f"{where} {name} {value} {left}"
+    short = f"{name[: spare - 2]}.. {value} " if spare > 2 else ""
+    return f"{where} {short}{left}"
 
 
 class Progress:
@@ -121,7 +143,7 @@ class Progress:
                 initial=self._done,
                 bar_format="{desc} |{bar}| {percentage:3.0f}%",
                 dynamic_ncols=not _in_notebook(),
-                ncols=80,
+                ncols=_COLUMNS,
                 leave=True,
             )
         if self._bar is not None:
@@ -176,8 +198,10 @@ class Progress:
                 f"{rate * self._images:.0f} images/s, {left}"
             )
             return
-        short = f"{self._where[1]} epoch {epoch}/{epochs} {name} {best:.4f} {left}"
-        self._bar.set_description_str(short, refresh=False)
+        room = (self._bar.format_dict["ncols"] or _COLUMNS) - len(" |#| 100%")
+        where = f"{self._where[1]} epoch {epoch}/{epochs}"
+        words = fit_words(where, name, f"{best:.4f}", left, room)
+        self._bar.set_description_str(words, refresh=False)
         self._bar.update(num_runs + saved)
 
     def seconds_left(self) -> float:

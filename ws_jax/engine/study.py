@@ -143,9 +143,9 @@ def check_fits(study: Study) -> None:
         run = group.run
         with naming_fields(run):
             program = check_run(run, dataset, study.splits)
-        for one in group.runs:  # their numbers differ
-            one.train.phase.check_layers(program.layers)
-            one.train.phase.check_steps(program.steps_per_epoch, one.train.epochs)
+        for phase in dict.fromkeys(one.train.phase for one in group.runs):
+            phase.check_layers(program.layers)  # their numbers differ
+            phase.check_steps(program.steps_per_epoch, run.train.epochs)
         smallest = min(len(split.train) for split in study.splits)
         if run.train.batch_size > smallest:
             raise ConfigError(

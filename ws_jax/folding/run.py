@@ -11,7 +11,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -78,32 +78,24 @@ def fold_run(
         or made otherwise at a threshold, and may not be overwritten.
     """
     _check_rules(rules)
-    study, chosen = find_run(workdir, run, data_dir)
-    check_foldable(chosen.network)
-    variables, epoch = load_run_with_epoch(workdir, run=run)
-    source = _source(study, chosen, epoch, variables)
-    about = {**_about(study, chosen, run, epoch), "source": source}
+    whole = _load(workdir, run, data_dir)
+    about = _about(whole, run)
     if not overwrite:
         check_report(Path(output), about, rules)
-    about["parameters"] = size = num_parameters(variables)
-    about["before"] = before = score(study, chosen, variables, epoch)
+    about["parameters"] = size = num_parameters(whole.variables)
+    about["before"] = before = whole.score()
     known: dict[Any, dict[str, float]] = {}
     report: dict[str, Any] = {}
     for rule in rules:
-        # The same groups of layers may have other kernels.
-        origin = f"{source}:{rule.kernel}:{rule.scale}"
-        folded = fold(chosen.network, variables, rule, origin)
+        folded = whole.fold(rule)
         about["similarity"] = [bank.similarity.tolist() for bank in folded.banks]
         folder = Path(output) / folder_of(rule.threshold)
-        new = _folded_study(study, chosen, folded, epoch, epochs, learning_rate)
+        new = _folded_study(whole, folded, epochs, learning_rate)
         if folded.network not in known:
-            # On the images that it was scored on before, also where they are drawn.
-            one = _folded_run(chosen, folded)
-            known[folded.network] = score(study, one, folded.variables, epoch)
+            known[folded.network] = whole.score(folded)
         after = known[folded.network]
         write_begun(new, folded, after, folder, done=not epochs, overwrite=overwrite)
-        left = num_parameters(folded.variables)
-        entry = make_entry(rule, folded, after, left, size)
+        entry = make_entry(rule, folded, after, num_parameters(folded.variables), size)
         report = add_folding(Path(output), about, rule, entry, overwrite)
         logging.info("%s", entry_text(entry, before))
         if epochs:
@@ -122,45 +114,68 @@ def _check_rules(rules: Sequence[Rule]) -> None:
     require(len(folders) == len(given) > 0, f"thresholds: {given} are none, or twice")
 
 
-def _about(study: Study, run: Run, name: str, epoch: int) -> dict[str, Any]:
+class _Whole(NamedTuple):
+    """A run as it was saved, before it is folded."""
+
+    study: Study
+    run: Run
+    variables: Any
+    epoch: int
+    source: str  # which parameters these are
+
+    def fold(self, rule: Rule) -> Folded:
+        """Folds it by a rule."""
+        # The same groups of layers may have other kernels.
+        origin = f"{self.source}:{rule.kernel}:{rule.scale}"
+        return fold(self.run.network, self.variables, rule, origin)
+
+    def score(self, folded: Folded | None = None) -> dict[str, float]:
+        """Scores it, or what it became, on the same images where they are drawn."""
+        if folded is None:
+            return score(self.study, self.run, self.variables, self.epoch)
+        one = _folded_run(self.run, folded)
+        return score(self.study, one, folded.variables, self.epoch)
+
+
+def _load(workdir: str | Path, name: str, data_dir: str | None) -> _Whole:
+    """Loads a run that can be folded; raises as `fold_run`."""
+    study, run = find_run(workdir, name, data_dir)
+    check_foldable(run.network)
+    variables, epoch = load_run_with_epoch(workdir, run=name)
+    digest = study.columns[run]["digest"]
+    source = f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"
+    return _Whole(study, run, variables, epoch, source)
+
+
+def _about(whole: _Whole, name: str) -> dict[str, Any]:
     """Returns what the report says of the run that was folded."""
+    run = whole.run
     strengths = [t.strength for t in run.task.terms if isinstance(t, SimilarityTerm)]
     term = "".join(f", term {strength:g}" for strength in strengths if strength)
     return {
         "run": name,
         "network": called(run.network) + term,
-        "sweep": study.sweep.name,
+        "sweep": whole.study.sweep.name,
         "data": run.data.name,
         "seed": run.seed,
-        "epoch": epoch,
+        "epoch": whole.epoch,
         "watched": run.task.watched,
+        "source": whole.source,
     }
 
 
-def _source(study: Study, run: Run, epoch: int, variables: Any) -> str:
-    """Returns what says of which parameters a folding is made."""
-    digest = study.columns[run]["digest"]
-    return f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"
-
-
 def _folded_study(
-    study: Study,
-    run: Run,
-    folded: Folded,
-    done: int,
-    epochs: int,
-    learning_rate: float,
+    whole: _Whole, folded: Folded, epochs: int, learning_rate: float
 ) -> Study:
     """Makes a sweep of the folded network alone ready, to be trained on.
 
     Args:
-      study: of the run.
-      run: that was folded.
+      whole: the run that was folded.
       folded: what it became.
-      done: epochs that the run had trained.
       epochs: for which it is trained on.
       learning_rate: of these; 0: that with which the run ended.
     """
+    study, run = whole.study, whole.run
     optimizer = run.train.optimizer
     if not learning_rate:
         program = make_program(run, study.dataset, study.splits)
@@ -176,7 +191,7 @@ def _folded_study(
     )
     base = dataclasses.replace(
         _folded_run(run, folded),
-        transforms=tuple(transform.after(done) for transform in run.transforms),
+        transforms=tuple(transform.after(whole.epoch) for transform in run.transforms),
         train=train,
     )
     # One that is not trained has an epoch in its config, too: none is not allowed.

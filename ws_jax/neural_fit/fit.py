@@ -17,6 +17,7 @@ from absl import logging
 
 from ws_jax.checkpoint import load_run_with_epoch
 from ws_jax.config import ConfigError, check_name, require
+from ws_jax.data import Dataset
 from ws_jax.engine.recorded import find_run
 from ws_jax.neural_fit.activations import check_layers, layer_names, record
 from ws_jax.neural_fit.ceiling import noise_ceiling
@@ -28,6 +29,7 @@ from ws_jax.neural_fit.similarity import (
     rsa_ceiling,
     rsa_of_repeats,
 )
+from ws_jax.runs import Run
 from ws_jax.storage.integrity import (
     Damage,
     WorkdirError,
@@ -213,19 +215,12 @@ def fit_run(
         _check_free(folder)
     data = read_neural(neural)
     study, chosen = find_run(workdir, run, data_dir)
-    trained, shown = study.dataset.image_shape, data.images.shape[1:]
-    if trained != shown:
-        raise ConfigError(
-            f"images of the neural data are {_times(shown)}, {run} was trained on "
-            f"{_times(trained)}: bring them to that size"
-        )
+    _check_images(run, study.dataset, data)
     _check_responses(data, settings)
-    classes = study.dataset.num_classes
-    known = layer_names(chosen, trained, classes)
-    names = list(layers) or [name for name in known if "/" not in name]
-    check_layers(names, known)
+    names = _compared_layers(chosen, study.dataset, layers)
     make_folder(folder, "output")
     variables, epoch = load_run_with_epoch(workdir, run=run)
+    classes = study.dataset.num_classes
     found = record(chosen, variables, data.images, classes, names)
     logging.info("recorded %d layers, %d images", len(names), len(data.images))
     table = compare(found, data, settings)
@@ -235,6 +230,24 @@ def fit_run(
         write_activations(found, folder / ACTIVATIONS)
     write(table, _record(run, epoch, data, settings, names), folder)
     return table
+
+
+def _check_images(name: str, dataset: Dataset, neural: NeuralData) -> None:
+    """Raises `ConfigError` if neurons saw images of another size than the run."""
+    trained, shown = dataset.image_shape, neural.images.shape[1:]
+    if trained != shown:
+        raise ConfigError(
+            f"images of the neural data are {_times(shown)}, {name} was trained on "
+            f"{_times(trained)}: bring them to that size"
+        )
+
+
+def _compared_layers(run: Run, dataset: Dataset, asked: Sequence[str]) -> list[str]:
+    """Returns the layers that are asked for; if none, those not within another."""
+    known = layer_names(run, dataset.image_shape, dataset.num_classes)
+    names = list(asked) or [name for name in known if "/" not in name]
+    check_layers(names, known)
+    return names
 
 
 def _check_free(folder: Path) -> None:

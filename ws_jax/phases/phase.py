@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import jax
+import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Key
 
-from ws_jax.config import Config, config
+from ws_jax.config import Config, ConfigError, config
 from ws_jax.layers import Layer
 
 Params = Any
@@ -41,10 +43,19 @@ class Phase(Config):
         del layers, params
         return None
 
+    def due(self, moment: Moment) -> Array | bool:
+        """Returns whether the phase acts after a step, a truth value.
+
+        It goes by the numbers of the moment alone, not by its key: so a phase that
+        never acts is found before training. One that does not say acts at every step.
+        """
+        del moment
+        return True
+
     def apply(
         self, moment: Moment, layers: Sequence[Layer], params: Params, state: Any
     ) -> tuple[Params, Any]:
-        """Returns the parameters and the phase's state after a step.
+        """Returns the parameters and the phase's state after a step where it is due.
 
         Args:
           moment: when it is.
@@ -58,7 +69,7 @@ class Phase(Config):
         self, moves: Array, moment: Moment, layers: Sequence[Layer], params: Params,
         state: Any,
     ) -> tuple[Params, Any]:  # fmt: skip
-        """As `apply`, for a run that moves; one that does not keeps what it has.
+        """As `apply` if it is due and the run moves; else both are kept as they are.
 
         A choice between two trees of parameters would copy them at every step.
 
@@ -70,7 +81,7 @@ class Phase(Config):
           state: as `apply`.
         """
         return lax.cond(
-            moves,
+            moves & self.due(moment),
             lambda: self.apply(moment, layers, params, state),
             lambda: (params, state),
         )
@@ -80,6 +91,20 @@ class Phase(Config):
 
     def check_steps(self, per_epoch: int, epochs: int) -> None:
         """Raises `ConfigError` if the phase never acts in so many steps and epochs."""
+        if type(self).due is Phase.due:
+            return
+        steps, key = jnp.arange(per_epoch * epochs, dtype=jnp.int32), jax.random.key(0)
+
+        def due(step: Array) -> Array | bool:
+            in_epoch, epoch = step % per_epoch + 1, step // per_epoch
+            return self.due(Moment(key, step + 1, in_epoch, epoch))
+
+        if not jnp.any(jax.vmap(due)(steps)):
+            raise ConfigError(
+                f"phase {self.kind} would never act: it is due after none of the "
+                f"{len(steps)} steps of training, {per_epoch} in each epoch; let it "
+                "act sooner, train longer, or set train.phase to none"
+            )
 
 
 @config("none")

@@ -145,10 +145,6 @@ class Sweep:
             raise ConfigError(f"axis {path}: no run of this sweep has such a field")
         return _aligned(list(found.values()))
 
-    def variants(self) -> list[Run]:
-        """Returns the base, and with each part that an axis brings."""
-        return axis_bases(self.base, self.axes)
-
     def single(self) -> Sweep:
         """Returns the sweep of its first run alone."""
         axes = {path: values[:1] for path, values in self.checked().axes.items()}

@@ -8,7 +8,7 @@ import os
 import platform
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import jax
 from absl import logging
 
 import ws_jax
-from ws_jax.config import differing_fields
+from ws_jax.config import differing_fields, without_field
 from ws_jax.free_fields import SAVING
 from ws_jax.storage.events import EVENT_FOLDER
 from ws_jax.storage.integrity import WorkdirError, check_own, remove_folder
@@ -241,9 +241,20 @@ class Workdir:
 
 
 def differences(here: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Lists the fields in which a sweep differs from one that is asked for."""
-    fields = differing_fields(_fixed(here["config"]), _fixed(new["config"]))
+    """Lists the fields in which a sweep differs from one that is asked for.
+
+    What the base has in a field that is an axis of both is in no run, and not asked.
+    """
+    both = swept_in_both(here, new)
+    begun, asked = (_fixed(record["config"], both) for record in (here, new))
+    fields = differing_fields(begun, asked)
     return fields + differing_fields(here["data"], new["data"], "(data) ")
+
+
+def swept_in_both(here: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Lists the fields that are axes of a sweep and of one that is asked for."""
+    axes = (record["config"].get("axes", {}) for record in (here, new))
+    return sorted(set.intersection(*map(set, axes)))
 
 
 def changed_code(here: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -307,10 +318,11 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
-    base = dict(config.get("base", config))
-    execution = base.get("execution", {}).items()
-    base["execution"] = {k: v for k, v in execution if f"execution.{k}" not in SAVING}
+def _fixed(config: Mapping[str, Any], swept: Sequence[str]) -> dict[str, Any]:
+    """Returns a sweep's config without what may be another when it goes on."""
+    base = config.get("base", config)
+    for path in (*SAVING, *swept):
+        base = without_field(base, path)
     return {**config, "base": base}
 
 

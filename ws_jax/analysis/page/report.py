@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from ws_jax.analysis import aggregate, labels, tables, watched
+from ws_jax.analysis import labels, tables, watched
 from ws_jax.analysis.page import (
     gallery,
     glossary,
@@ -21,44 +21,20 @@ from ws_jax.analysis.page import (
     sweep_page,
     what_was_run,
 )
+from ws_jax.analysis.page.judged import Judged, judge
 from ws_jax.analysis.page.paper import Paper, named
 from ws_jax.analysis.page.standing import Own
 from ws_jax.config import ConfigError
 from ws_jax.storage.integrity import write_atomically
 
 
-def write_report(
-    frame: pd.DataFrame,
-    path: str | os.PathLike,
-    *,
-    title: str = "Weight sharing",
-    records: Sequence[Mapping[str, Any]] = (),
-    image: np.ndarray | None = None,
-    papers: Sequence[Paper] = (),
-    join_lengths: bool = False,
-    figures: bool = True,
-    folders: Sequence[str | os.PathLike] = (),
-    workdirs: Sequence[str | os.PathLike] = (),
-) -> Path:
+def write_report(frame: pd.DataFrame, path: str | os.PathLike, **options: Any) -> Path:
     """Writes the report: one HTML file that needs no other and no network.
 
     Args:
-      frame: results, as `ws_jax.results.read` gives them; any part of a study will do,
-        an empty frame too.
+      frame: as `make_report`.
       path: of the file; it is replaced whole or not at all.
-      title: of the page.
-      records: of the sweeps, as `ws_jax.results.read_records` gives them: versions,
-        devices, and how many runs were planned.
-      image: [h, w, c] in [0, 1]; if given, the page shows what augmentations make of
-        it (this starts JAX).
-      papers: whose claims are judged, and whose tables and figures are shown; those
-        of this project are `ws_jax.papers.pages.PAPERS`.
-      join_lengths: whether runs that may take different numbers of epochs are joined by
-        lines and judged together.
-      figures: whether there are any; words and tables alone take a fifth of the time.
-      folders: of sweeps, whose checkpoints' kernels are drawn (this starts JAX).
-      workdirs: folders of results; what other commands wrote in them or beside them is
-        drawn, too, foldings say.
+      **options: as `make_report`: a title, records, papers and so on.
 
     Returns:
       The path.
@@ -67,10 +43,7 @@ def write_report(
     """
     path = Path(path)
     _check_place(path)  # before the time that it takes
-    text = make_report(
-        frame, title, records, image, papers, join_lengths, figures, folders, workdirs
-    )
-    write_atomically(path, text.encode())
+    write_atomically(path, make_report(frame, **options).encode())
     return path
 
 
@@ -92,6 +65,10 @@ def _check_place(path: Path) -> None:
         )
 
 
+# A section by its anchor: its name and its HTML.
+_Sections = dict[str, tuple[str, str]]
+
+
 # Tables are small: there Python's strings take three quarters of the time of Arrow's.
 @pd.option_context("mode.string_storage", "python")
 def make_report(
@@ -105,48 +82,83 @@ def make_report(
     folders: Sequence[str | os.PathLike] = (),
     workdirs: Sequence[str | os.PathLike] = (),
 ) -> str:
-    """Returns the page that `write_report` writes."""
+    """Returns the report: a page of HTML that needs no other file and no network.
+
+    Args:
+      frame: results, as `ws_jax.results.read` gives them; any part of a study will do,
+        an empty frame too.
+      title: of the page.
+      records: of the sweeps, as `ws_jax.results.read_records` gives them: versions,
+        devices, and how many runs were planned.
+      image: [h, w, c] in [0, 1]; if given, the page shows what augmentations make of
+        it (this starts JAX).
+      papers: whose claims are judged, and whose tables and figures are shown; those
+        of this project are `ws_jax.papers.pages.PAPERS`.
+      join_lengths: whether runs that may take different numbers of epochs are joined by
+        lines and judged together.
+      figures: whether there are any; words and tables alone take a fifth of the time.
+      folders: of sweeps, whose checkpoints' kernels are drawn (this starts JAX).
+      workdirs: folders of results; what other commands wrote in them or beside them is
+        drawn, too, foldings say.
+    """
     logging.info("judging %s rows of results", f"{len(frame):,}")
-    frame = frame.astype(dict.fromkeys(frame.select_dtypes("str"), "str"))
-    frame = aggregate.with_plan(frame, records)
-    rows = named(aggregate.tidy(frame, join_lengths), papers)
-    beside = [i for paper in papers for i in paper.beside(workdirs)] if figures else []
-    papers = [paper for paper in papers if paper.concerns(rows)]
-    found = standing.standings(rows, papers)
-    papers = [one.paper for one in found]
-    theirs = _of_papers(rows, papers)
-    by_paper = [paper.tables(paper.rows_of(theirs, papers)) for paper in papers]
-    built = [table for made in by_paper for table in made]
-    own = standing.own_studies(rows, found, by_paper)
-    sections = {
+    judged = judge(frame, records, papers, join_lengths)
+    sections = _words(judged, records)
+    if figures:
+        beside = [item for paper in papers for item in paper.beside(workdirs)]
+        sections |= _drawings(judged, beside, folders, image)
+    told = "".join(text for _, text in sections.values())
+    words = glossary.words(judged.rows, judged.papers, told)
+    sections["answer"] = ("In short", sections["answer"][1] + words)
+    sections = _ordered(sections, judged)
+    return _document(title, _lead(judged.rows), sections, judged.papers)
+
+
+def _words(judged: Judged, records: Sequence[Mapping[str, Any]]) -> _Sections:
+    """Returns the sections of words and tables."""
+    frame, rows, found, theirs, built, own = judged
+    was_run = what_was_run.section(frame, rows, records, not theirs.empty)
+    return {
         "answer": ("In short", standing.in_short(found, own)),
-        "study": (
-            "What was run",
-            what_was_run.section(frame, rows, records, not theirs.empty),
-        ),
+        "study": ("What was run", was_run),
         "verdicts": ("Verdicts", standing.verdicts(rows, found)),
         "tables": ("Tables", _tables(rows, own, built)),
-        "comparisons": ("Beside other numbers", _comparisons(theirs, papers)),
+        "comparisons": ("Beside other numbers", _comparisons(theirs, judged.papers)),
     }
-    if figures:
-        shown = _own_figures(own) + _paper_figures(theirs, papers)
-        shown += _figures(beside, 4000)
-        sections["figures"] = ("Figures", shown)
-        sections["kernels"] = ("Kernels", _kernels(folders, papers))
-        sections["augmentations"] = ("Augmentations", _pictures(image, papers))
-        sections["curves"] = ("Learning curves", _curves(frame, papers))
-    words = glossary.words(rows, papers, "".join(t for _, t in sections.values()))
-    sections["answer"] = ("In short", sections["answer"][1] + words)
-    lacking = _tables_without_results(built)
-    verdicts = sections.pop("verdicts")
-    if any(one.data for one in found):
-        first = {key: sections.pop(key) for key in ("answer", "study")}
-        sections["tables"] = ("Tables", sections["tables"][1] + lacking)
-        sections = {**first, "verdicts": verdicts, **sections}
+
+
+def _drawings(
+    judged: Judged,
+    beside: Sequence[gallery.Item],
+    folders: Sequence[str | os.PathLike],
+    image: np.ndarray | None,
+) -> _Sections:
+    """Returns the sections of figures."""
+    papers = judged.papers
+    shown = _own_figures(judged.own) + _paper_figures(judged.theirs, papers)
+    return {
+        "figures": ("Figures", shown + _figures(beside, 4000)),
+        "kernels": ("Kernels", _kernels(folders, papers)),
+        "augmentations": ("Augmentations", _pictures(image, papers)),
+        "curves": ("Learning curves", _curves(judged.frame, papers)),
+    }
+
+
+def _ordered(sections: _Sections, judged: Judged) -> _Sections:
+    """Puts sections in the order of a page; those without content are left out.
+
+    Verdicts come late where the data are of no paper.
+    """
+    lacking = _tables_without_results(judged.tables)
+    rest = dict(sections)
+    verdicts = rest.pop("verdicts")
+    if any(one.data for one in judged.standings):
+        first = {key: rest.pop(key) for key in ("answer", "study")}
+        rest["tables"] = ("Tables", rest["tables"][1] + lacking)
+        rest = {**first, "verdicts": verdicts, **rest}
     else:
-        sections["verdicts"] = ("Claims of papers", verdicts[1] + lacking)
-    sections = {key: both for key, both in sections.items() if both[1]}
-    return _document(title, _lead(rows), sections, papers)
+        rest["verdicts"] = ("Claims of papers", verdicts[1] + lacking)
+    return {key: both for key, both in rest.items() if both[1]}
 
 
 def _document(
@@ -178,16 +190,6 @@ def _lead(rows: pd.DataFrame) -> str:
     trainings = labels.count(rows["training"].nunique(), "training")
     longest = labels.epochs(int(rows["epoch"].max()))
     return f"{trainings} on {'; '.join(names)}, of up to {longest}."
-
-
-def _of_papers(rows: pd.DataFrame, papers: Sequence[Paper]) -> pd.DataFrame:
-    """Returns rows on data that a paper has numbers for, or that ask what it asks."""
-    names = [
-        data
-        for data, own in rows.groupby("data")
-        if any(data in paper.data or paper.asks(own) for paper in papers)
-    ]
-    return rows[rows["data"].isin(names)]
 
 
 _READ = (

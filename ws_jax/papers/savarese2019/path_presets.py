@@ -5,13 +5,15 @@ Of the paper's settings no source at hand is sure; docs/design/0013 says which a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ws_jax.measure import LayerSimilarity
 from ws_jax.models import GridNet
 from ws_jax.optimizers import Adam
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.tasks import ShortestPaths, SimilarityTerm
+from ws_jax.transforms import Transform
 from ws_jax.transforms.paths import DrawPaths, Far, Farther, Larger, Largest
 
 
@@ -64,32 +66,17 @@ def shortest_paths(
       batch_size: as said.
       learning_rate: of Adam.
     """
-    shortest, first, last = distances
     asked = {"density": density, "connectivity": connectivity, "label": label}
-    draw = DrawPaths(
-        **asked, shortest=shortest, longest=first, growth=growth, every=every,
-        limit=last,
-    )  # fmt: skip
     shared = [count for count in templates if count] or [0]
-    within = {**asked, "shortest": shortest, "longest": last}
-    far, farther = ({**asked, "shortest": a, "longest": b} for a, b in beyond)
-    views = (
-        Far(**far),
-        Farther(**farther),
-        Larger(**within, size=sizes[0]),
-        Largest(**within, size=sizes[1]),
-    )
+    views = _views(asked, distances, beyond, sizes)
+    adam = Adam(learning_rate=learning_rate)
+    train = Train(epochs, patience=epochs, batch_size=batch_size, optimizer=adam)
     base = Run(
         data=Data(f"paths:{num_grids}x{size}", split="published"),
         network=GridNet(depth=depth, width=width, templates=shared[0]),
         task=ShortestPaths(terms=(SimilarityTerm(),)),
-        transforms=(draw,),
-        train=Train(
-            epochs=epochs,
-            patience=epochs,
-            batch_size=batch_size,
-            optimizer=Adam(learning_rate=learning_rate),
-        ),
+        transforms=(_drawing(asked, distances, growth, every),),
+        train=train,
         evaluation=Evaluation(views=views, measures=(LayerSimilarity(),)),
     )
     axes = {
@@ -98,6 +85,34 @@ def shortest_paths(
         "seed": tuple(seeds),
     }
     return Sweep(name, base, axes)
+
+
+def _drawing(
+    asked: Mapping[str, Any], distances: Sequence[int], growth: int, every: int
+) -> DrawPaths:
+    """Returns what draws grids as asked, whose largest distance grows."""
+    shortest, first, last = distances
+    return DrawPaths(
+        **asked, shortest=shortest, longest=first, growth=growth, every=every,
+        limit=last,
+    )  # fmt: skip
+
+
+def _views(
+    asked: Mapping[str, Any],
+    distances: Sequence[int],
+    beyond: Sequence[Sequence[int]],
+    sizes: Sequence[int],
+) -> tuple[Transform, ...]:
+    """Returns views of grids as asked: at larger distances, and of other sizes."""
+    within = {**asked, "shortest": distances[0], "longest": distances[-1]}
+    far, farther = ({**asked, "shortest": a, "longest": b} for a, b in beyond)
+    return (
+        Far(**far),
+        Farther(**farther),
+        Larger(**within, size=sizes[0]),
+        Largest(**within, size=sizes[1]),
+    )
 
 
 def reduced(name: str, *, epochs: int = 24) -> Sweep:
