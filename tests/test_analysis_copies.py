@@ -67,11 +67,14 @@ def test_tables_are_told_apart_by_their_folder(tmp_path):
     assert "folder" not in results.read_table(tmp_path / "a/x/results.parquet")
 
 
-def test_a_sweep_that_was_moved_and_linked_back_is_read(tmp_path):
+def test_a_sweep_that_was_moved_and_linked_back_is_read(tmp_path, caplog):
     results_, away = tmp_path / "results", tmp_path / "larger_disk"
     write(results_ / "a", trained())
     write(away / "deep" / "b", trained().assign(sweep="other"))
     (away / "deep" / "back").symlink_to(away)  # round in circles
+    write(tmp_path / "disk" / "mine" / "c", trained().assign(sweep="third"))
+    write(tmp_path / "disk" / "others" / "d", trained().assign(sweep="fourth"))
+    (tmp_path / "disk" / "mine" / "c" / "all").symlink_to(tmp_path / "disk")
     (results_ / "up").symlink_to(tmp_path)  # what is above is not below
     (results_ / "0").symlink_to(results_ / "a")  # one table by two ways
     (results_ / "gone").symlink_to(tmp_path / "gone")
@@ -83,6 +86,12 @@ def test_a_sweep_that_was_moved_and_linked_back_is_read(tmp_path):
     assert len(rows) == 2 * len(trained())
     assert len(results.read([results_, away])) == len(rows)
     assert len(results.read_records(results_)) == 2
+    (told,) = {line for line in caplog.messages if "left out" in line}
+    gone = f"{results_ / 'gone'} leads to {tmp_path / 'gone'}, which is not there"
+    assert told == f"{gone}: what lies there is left out"
+    # What holds the folder that a link lies in is above it, wherever reading began.
+    (results_ / "c").symlink_to(tmp_path / "disk" / "mine" / "c")
+    assert set(results.read(results_)["folder"]) == {"a", "b/deep/b", "c"}
     # A folder that is itself named by a link is read as ever.
     assert set(results.read(results_ / "b")["folder"]) == {"."}
 

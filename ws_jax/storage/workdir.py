@@ -316,7 +316,11 @@ def _fixed(config: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[threading.Event]:
-    """Turns the first SIGTERM or SIGINT into an event; the second acts as ever."""
+    """Turns the first SIGTERM or SIGINT into an event; the second acts as ever.
+
+    A signal that the process was told to ignore, as a shell tells what it starts in the
+    background, stays ignored.
+    """
     event = threading.Event()
     before = {}
 
@@ -328,6 +332,8 @@ def stop_requests() -> Iterator[threading.Event]:
 
     if threading.current_thread() is threading.main_thread():
         for signum in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(signum) == signal.SIG_IGN:
+                continue
             before[signum] = signal.signal(signum, request)
     try:
         yield event
