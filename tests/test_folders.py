@@ -76,8 +76,10 @@ def test_more_images_than_memory_are_refused_after_the_first(tmp_path, monkeypat
     decode, decoded = folders.decode_image, []
     watched = lambda path, **how: decoded.append(path) or decode(path, **how)  # noqa: E731
     monkeypatch.setattr(folders, "decode_image", watched)
-    monkeypatch.setattr(dataset, "host_memory", lambda: 22 * 9 * 9 * 3 - 1)
-    with pytest.raises(DataError, match="take .* of memory here: ask for fewer"):
+    monkeypatch.setattr(dataset, "host_free", lambda: 22 * 9 * 9 * 3 - 1)
+    with pytest.raises(
+        DataError, match="take .* of memory are free here: ask for fewer"
+    ):
         data.load("folder:own", data_dir=tmp_path)
     assert len(decoded) == 1
 
