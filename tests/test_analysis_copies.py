@@ -176,6 +176,17 @@ def test_a_copy_that_diverged_is_not_the_same(tmp_path, late, columns, differ):
     assert set(rows["sparsity"].dropna()) == (set() if differ else {0.5})
 
 
+def test_a_copy_that_lost_another_tasks_scores_is_not_the_same(tmp_path):
+    whole = trained().rename(columns={"acc": "f1", "val_acc": "val_f1"})
+    bad = whole.assign(sparsity=0.5)
+    bad.loc[bad["epoch"] >= 2, ["f1", "val_f1"]] = float("nan")
+    write(tmp_path / "a", whole.assign(sparsity=float("nan")))
+    write(tmp_path / "b", bad.assign(sweep="zz"))
+    (said,) = aggregate.repeats(results.read(tmp_path))
+    assert "also in" in said and "finite in one of the two alone" in said
+    assert aggregate.tidy(results.read(tmp_path))["sparsity"].isna().all()
+
+
 def test_a_run_that_went_on_after_its_copy_had_stopped_is_the_same(tmp_path):
     whole = trained()
     write(tmp_path / "a", whole.assign(status="diverged"))

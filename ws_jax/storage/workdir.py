@@ -63,6 +63,13 @@ class Workdir:
                 "path: name another folder with --workdir"
             )
         try:
+            str(self.path).encode()
+        except UnicodeEncodeError:  # of bytes that are no text
+            raise WorkdirError(
+                f"no checkpoints can be kept in {ascii(str(self.path))}, for its path "
+                "is no text in UTF-8: name another folder with --workdir"
+            ) from None
+        try:
             self.path.mkdir(parents=True, exist_ok=True)
             os.close(open_own(self.path / LOCK_FILE))
             self._lock = Lock(self.path / LOCK_FILE)
