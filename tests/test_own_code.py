@@ -180,6 +180,29 @@ def test_settings_from_beside_do_not_count(files):
 
 
 @pytest.mark.parametrize(
+    "taken, used",
+    [
+        ("from own_scale import SCALE, scaled", "SCALE"),
+        ("import own_scale; from own_scale import scaled", "own_scale.SCALE"),
+        ("from own_scale import *", "SCALE"),
+        ("from own_more import SCALE, scaled", "SCALE"),
+    ],
+)
+def test_what_a_config_beside_sets_for_itself_and_for_others_counts(files, taken, used):
+    """A constant that the file's own `get_config` uses, and a task of another file."""
+    maker = "\n\ndef get_config():\n    return SCALE\n"
+    edit(files / "own_scale.py", "    return SCALE *", "    return 3 *")
+    (files / "own_scale.py").write_text((files / "own_scale.py").read_text() + maker)
+    (files / "own_more.py").write_text("from own_scale import SCALE, scaled\n")
+    edit(files / "mine.py", "from own_scale import SCALE, scaled", taken)
+    edit(files / "mine.py", "return FACTOR *", f"return {used} *")
+    before = own_code.digests(load(files))
+    edit(files / "own_scale.py", "SCALE = 1.0", "SCALE = 2.0")
+    after = own_code.digests(load(files))
+    assert [n for n in before if before[n] != after[n]] == ["own_scale.py"]
+
+
+@pytest.mark.parametrize(
     "line, counts",
     [
         ("class Other(OwnTask): factor = 1", True),

@@ -99,21 +99,31 @@ def run_codes(sweep: Sweep) -> dict[Run, str]:
 
 def _followed(modules: Iterable[str]) -> dict[Path, str]:
     """Returns what counts of modules of a user's own, and of what these import."""
-    left, found = [*map(_find, modules)], {}
-    while left:
-        file = left.pop()
-        if file is None or file.path in found:
-            continue
-        text = text_of(file.name, file.path)
-        try:
-            body = _counting(ast.parse(text))
-        except SyntaxError:  # edited since it was imported
-            found[file.path] = text.decode(errors="replace")
-            continue
-        found[file.path] = json.dumps(_plain(body))
-        others = map(_find, _imports(body, file.package))
-        left += [o for o in others if o and file.has_beside(o)]
-    return found
+    first = list(filter(None, map(_find, modules)))
+    taken: dict[Path, frozenset[str]] = {}  # of each file, by the others
+    while True:  # what is taken counts, and may itself take more
+        before, found, left = taken, {}, [*first]
+        taken = dict.fromkeys(before, frozenset())
+        while left:
+            file = left.pop()
+            if file.path in found:
+                continue
+            text = text_of(file.name, file.path)
+            try:
+                body = _counting(ast.parse(text), before.get(file.path, frozenset()))
+            except SyntaxError:  # edited since it was imported
+                found[file.path] = text.decode(errors="replace")
+                continue
+            found[file.path] = json.dumps(_plain(body))
+            names = list(_imports(body, file.package))
+            parts = {part for name in names for part in _parts(name)}
+            others = filter(None, map(_find, sorted(parts)))
+            for other in filter(file.has_beside, others):
+                left.append(other)
+                own = _taken(names, other.name) | taken.get(other.path, frozenset())
+                taken[other.path] = own
+        if taken == before:
+            return found
 
 
 def _defining(sweep: Sweep) -> dict[Run, frozenset[str]]:
@@ -187,17 +197,28 @@ def _find(name: str) -> _File | None:
 def _spec(name: str) -> ModuleSpec | None:
     """Returns where a module would be imported from; neither it nor its package is."""
     spec, where = None, None
-    for part in itertools.accumulate(name.split("."), "{}.{}".format):
+    for part in _parts(name):
         if (spec := PathFinder.find_spec(part, where)) is None:
             return None
         where = spec.submodule_search_locations or []
     return spec
 
 
-def _imports(body: list[ast.stmt], package: str) -> Iterator[str]:
-    """Yields the names of all modules that are imported at any depth.
+def _taken(names: Iterable[str], module: str) -> frozenset[str]:
+    """Returns which names of a module are imported; `*` if any of it may be used."""
+    rests = (name.removeprefix(module) for name in names if module in _parts(name))
+    return frozenset(rest[1:].partition(".")[0] or "*" for rest in rests)
 
-    `from a import b` may mean the module `a.b`.
+
+def _parts(name: str) -> Iterator[str]:
+    """Yields a dotted name after the modules that it is in."""
+    return itertools.accumulate(name.split("."), "{}.{}".format)
+
+
+def _imports(body: list[ast.stmt], package: str) -> Iterator[str]:
+    """Yields the names of all that is imported at any depth.
+
+    `from a import b` is `a.b`, which may be a module.
     """
     for node in (inner for outer in body for inner in ast.walk(outer)):
         if isinstance(node, ast.Import):
@@ -212,12 +233,16 @@ def _imports(body: list[ast.stmt], package: str) -> Iterator[str]:
             names = [f"{base}.{alias.name}" for alias in node.names]
         else:
             continue
-        for name in names:  # with a module come those that it is in
-            yield from itertools.accumulate(name.split("."), "{}.{}".format)
+        yield from names
 
 
-def _counting(tree: ast.Module) -> list[ast.stmt]:
-    """Returns the statements of a file that count."""
+def _counting(tree: ast.Module, taken: frozenset[str]) -> list[ast.stmt]:
+    """Returns the statements of a file that count.
+
+    Args:
+      tree: of the file.
+      taken: the names that other files import from it; `*` are all.
+    """
     makers = [
         node
         for node in tree.body
@@ -231,6 +256,7 @@ def _counting(tree: ast.Module) -> list[ast.stmt]:
         if not (
             (set_ := _set_by(node))
             and set_ <= used
+            and not taken & {"*", *set_}
             and not set_ & _names([o for o in others if o is not node], ast.Load)
         )
     ]
