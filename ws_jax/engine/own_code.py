@@ -9,6 +9,7 @@ taken for one, what tells runs apart holds a digest of theirs.
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
 import itertools
@@ -23,7 +24,7 @@ from typing import Any, NamedTuple
 from ws_jax.config import Config, leaves, map_parts
 from ws_jax.data import DATASETS, SPLITS
 from ws_jax.measure import Measure
-from ws_jax.own_files import is_below, own_path, text_of
+from ws_jax.own_files import Keeping, is_below, own_path, text_of
 from ws_jax.runs import Run, Sweep
 from ws_jax.schemes import SCHEMES
 from ws_jax.sharing import MAPS
@@ -74,6 +75,39 @@ def not_imported(names: Iterable[str]) -> list[str]:
     files = (getattr(module, "__file__", None) for module in [*sys.modules.values()])
     found = {path.name for file in files if (path := own_path(file))}
     return [name for name in names if name not in found]
+
+
+def imported_otherwise(path: Path) -> tuple[Path, Path] | None:
+    """Finds a module beside a config that is imported already, but not as it is there.
+
+    Python imports a module once: a config that is read later has what an earlier one
+    imported, though another file has its name now, or the file was changed.
+
+    Args:
+      path: of a config, which is about to run.
+
+    Returns:
+      The file of the module as it was imported, and the one that is meant; or none.
+    """
+    left, seen = [(path.read_bytes(), "")], set()
+    while left:
+        text, package = left.pop()
+        with contextlib.suppress(SyntaxError):  # told when it runs
+            names = _imports(ast.parse(text).body, package)
+            for name in {part for whole in names for part in _parts(whole)} - seen:
+                seen.add(name)
+                loader = getattr(sys.modules.get(name), "__loader__", None)
+                if not isinstance(loader, Keeping):
+                    continue
+                ran = Path(loader.path)
+                meant = path.parent.joinpath(*name.split("."))
+                places = (meant.with_suffix(".py"), meant / "__init__.py")
+                there = next(filter(Path.is_file, places), ran)
+                kept = text_of(name, ran)
+                if not there.is_file() or there.read_bytes() != kept:
+                    return ran, there
+                left.append((kept, sys.modules[name].__package__ or ""))
+    return None
 
 
 def run_codes(sweep: Sweep) -> dict[Run, str]:
