@@ -67,11 +67,14 @@ def test_tables_are_told_apart_by_their_folder(tmp_path):
     assert "folder" not in results.read_table(tmp_path / "a/x/results.parquet")
 
 
-def test_a_sweep_that_was_moved_and_linked_back_is_read(tmp_path):
+def test_a_sweep_that_was_moved_and_linked_back_is_read(tmp_path, caplog):
     results_, away = tmp_path / "results", tmp_path / "larger_disk"
     write(results_ / "a", trained())
     write(away / "deep" / "b", trained().assign(sweep="other"))
     (away / "deep" / "back").symlink_to(away)  # round in circles
+    write(tmp_path / "disk" / "mine" / "c", trained().assign(sweep="third"))
+    write(tmp_path / "disk" / "others" / "d", trained().assign(sweep="fourth"))
+    (tmp_path / "disk" / "mine" / "c" / "all").symlink_to(tmp_path / "disk")
     (results_ / "up").symlink_to(tmp_path)  # what is above is not below
     (results_ / "0").symlink_to(results_ / "a")  # one table by two ways
     (results_ / "gone").symlink_to(tmp_path / "gone")
@@ -83,6 +86,12 @@ def test_a_sweep_that_was_moved_and_linked_back_is_read(tmp_path):
     assert len(rows) == 2 * len(trained())
     assert len(results.read([results_, away])) == len(rows)
     assert len(results.read_records(results_)) == 2
+    (told,) = {line for line in caplog.messages if "left out" in line}
+    gone = f"{results_ / 'gone'} leads to {tmp_path / 'gone'}, which is not there"
+    assert told == f"{gone}: what lies there is left out"
+    # What holds the folder that a link lies in is above it, wherever reading began.
+    (results_ / "c").symlink_to(tmp_path / "disk" / "mine" / "c")
+    assert set(results.read(results_)["folder"]) == {"a", "b/deep/b", "c"}
     # A folder that is itself named by a link is read as ever.
     assert set(results.read(results_ / "b")["folder"]) == {"."}
 
@@ -165,6 +174,17 @@ def test_a_copy_that_diverged_is_not_the_same(tmp_path, late, columns, differ):
     assert said == (other if differ else same)
     rows = aggregate.tidy(results.read(tmp_path))
     assert set(rows["sparsity"].dropna()) == (set() if differ else {0.5})
+
+
+def test_a_copy_that_lost_another_tasks_scores_is_not_the_same(tmp_path):
+    whole = trained().rename(columns={"acc": "f1", "val_acc": "val_f1"})
+    bad = whole.assign(sparsity=0.5)
+    bad.loc[bad["epoch"] >= 2, ["f1", "val_f1"]] = float("nan")
+    write(tmp_path / "a", whole.assign(sparsity=float("nan")))
+    write(tmp_path / "b", bad.assign(sweep="zz"))
+    (said,) = aggregate.repeats(results.read(tmp_path))
+    assert "also in" in said and "finite in one of the two alone" in said
+    assert aggregate.tidy(results.read(tmp_path))["sparsity"].isna().all()
 
 
 def test_a_run_that_went_on_after_its_copy_had_stopped_is_the_same(tmp_path):

@@ -630,7 +630,7 @@ def test_a_program_that_was_cut_off_is_compiled_and_kept_anew(tmp_path):
 @pytest.mark.parametrize(
     "error, status, said",
     [
-        (KeyboardInterrupt(), 130, "same command again"),
+        (KeyboardInterrupt(), 130, "interrupted"),
         (MemoryError(), 1, "memory ran out"),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating"), 1, "memory ran"),
     ],

@@ -59,6 +59,28 @@ def test_a_folder_is_read_class_by_class_and_shuffled(tmp_path, below):
     np.testing.assert_array_equal(again.images, found.images)
 
 
+def test_what_is_hidden_is_left_out_and_links_are_followed(tmp_path, caplog):
+    caplog.set_level("INFO")
+    written = make(tmp_path / "own")
+    train = tmp_path / "own" / "train"
+    before = folders.find("folder:own", tmp_path)
+    write(train / ".ipynb_checkpoints" / "0-checkpoint.png")
+    write(train / "n01" / ".ipynb_checkpoints" / "n01_0-checkpoint.png")
+    (train / "n02" / "._n02_0.png").write_bytes(b"of another system")
+    assert folders.find("folder:own", tmp_path).digest == before.digest
+    assert not caplog.messages
+    written["train", "n03"].append(write(tmp_path / "elsewhere" / "deep" / "one.png"))
+    (train / "n03" / "more").symlink_to(tmp_path / "elsewhere")
+    for name in ("a.tif", "b.TIF", "c.gif"):
+        (train / "n01" / name).touch()
+    found = data.load("folder:own", data_dir=tmp_path)
+    images, labels = found.images[: found.num_train], found.labels[: found.num_train]
+    got = [images[labels == i] for i in range(3)]
+    assert as_sets(got) == as_sets([written["train", word] for word in WORDS])
+    (told,) = set(caplog.messages)
+    assert told == "folder:own: files that are no images are left out: 1 .gif, 2 .tif"
+
+
 def test_images_are_decoded_once(tmp_path, monkeypatch):
     make(tmp_path / "own")
     first = data.load("folder:own", data_dir=tmp_path)
@@ -76,8 +98,10 @@ def test_more_images_than_memory_are_refused_after_the_first(tmp_path, monkeypat
     decode, decoded = folders.decode_image, []
     watched = lambda path, **how: decoded.append(path) or decode(path, **how)  # noqa: E731
     monkeypatch.setattr(folders, "decode_image", watched)
-    monkeypatch.setattr(dataset, "host_memory", lambda: 22 * 9 * 9 * 3 - 1)
-    with pytest.raises(DataError, match="take .* of memory here: ask for fewer"):
+    monkeypatch.setattr(dataset, "host_free", lambda: 22 * 9 * 9 * 3 - 1)
+    with pytest.raises(
+        DataError, match="take .* of memory are free here: ask for fewer"
+    ):
         data.load("folder:own", data_dir=tmp_path)
     assert len(decoded) == 1
 

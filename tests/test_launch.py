@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ from ws_jax import cli
 from ws_jax.config import ConfigError
 from ws_jax.engine import sweep as engine
 from ws_jax.storage import results
+from ws_jax.storage.workdir import stop_requests
 
 ROOT = Path(__file__).parents[1]
 TINY = [
@@ -108,6 +111,49 @@ def test_an_interrupt_ends_the_start_wherever_it_comes(tmp_path):
     assert last == "interrupted: start the same command again to go on"
     assert "Traceback" not in ended.stderr
     assert not workdir.exists()
+
+
+AT_START = """
+import os, signal, sys
+if {ignored}:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.argv, sys.orig_argv = ["-m"], ["python", "-m", "launch.{name}", "--x"]
+import launch
+signal.raise_signal(signal.SIGINT)
+os._exit(7)
+"""
+
+
+@pytest.mark.parametrize(
+    "name, ignored, status, said",
+    [
+        ("sweep", False, 130, b"interrupted: start the same command again to go on\n"),
+        ("status", False, 130, b"interrupted\n"),
+        ("sweep", False, 130, None),  # who reads what it says has gone
+        ("sweep", True, 7, b""),  # as a shell tells what it starts in the background
+    ],
+)
+def test_an_interrupt_in_the_first_moments(name, ignored, status, said):
+    reader, writer = os.pipe()
+    if said is None:
+        os.close(reader)
+    script = AT_START.format(name=name, ignored=ignored)
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stderr=writer)
+    os.close(writer)
+    assert ended.returncode == status
+    if said is not None:
+        with os.fdopen(reader, "rb") as heard:
+            assert heard.read() == said
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stop_requests() as asked:
+            signal.raise_signal(signal.SIGINT)
+            assert not asked.is_set()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Chunks fitted to the memory: guesses, limits, and a sweep that is cut."""
 
+import functools
 import math
 import os
 from types import SimpleNamespace
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from studies import one_scheme, tiny
 
-from ws_jax import engine
+from ws_jax import data, engine, host
 from ws_jax.config import ConfigError
+from ws_jax.data import dataset
 from ws_jax.engine import describe, memory
 from ws_jax.engine.chunk import group_need, make_chunks
 from ws_jax.engine.mapping import MappedProgram, stack_inputs
@@ -211,6 +213,15 @@ def test_what_is_free_on_the_host(name, tmp_path):
 
 def test_a_host_without_proc_has_the_memory_of_the_machine(tmp_path):
     assert memory.host_free(tmp_path) >= memory.host_free() > 2**20
+
+
+def test_images_must_fit_into_what_a_container_gives(monkeypatch, tmp_path):
+    contents, free = CGROUPS["second, of a container"]
+    root = files(tmp_path, {**MEMINFO, **contents})
+    monkeypatch.setattr(dataset, "host_free", functools.partial(host.host_free, root))
+    dataset.check_fits("mine", (free,))
+    with pytest.raises(data.DataError, match="data mine take"):
+        dataset.check_fits("mine", (free + 1,))
 
 
 def test_what_is_free_on_devices(monkeypatch):

@@ -505,6 +505,7 @@ TYPED = [
     ("sweep {tiny} --workdir={text}", "File exists; name another folder with --workd"),
     ("sweep {tiny} --workdir={text}/below", "Not a directory; name another folder"),
     ("sweep {tiny} {new}/[b]", "for the [ in its path"),
+    ("sweep {tiny} {new}/\udcff", "its path is no text in UTF-8"),
     ("sweep {tiny} {kept} --config.train.epochs=9", "base.train.epochs: 2 -> 9"),
     ("sweep {tiny} {kept} --config.batch_size=8 --extend", "batch_size: 16 -> 8"),
     ("sweep {tiny} {kept} --config.data.name=synthetic:60x9x9x1", "(data) "),

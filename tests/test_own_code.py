@@ -15,7 +15,7 @@ from ws_jax import cli, engine
 from ws_jax.analysis import summaries
 from ws_jax.analysis.aggregate import tidy
 from ws_jax.checkpoint import load_run
-from ws_jax.config import replace_field
+from ws_jax.config import ConfigError, replace_field
 from ws_jax.engine import own_code
 from ws_jax.engine.recorded import find_run
 from ws_jax.engine.study import Study, prepare
@@ -177,6 +177,47 @@ def test_settings_from_beside_do_not_count(files):
     assert list(before) == ["mine.py", "own_scale.py"]
     edit(files / "own_settings.py", "(0,)", "(0, 1)")
     assert own_code.digests(load(files)) == before
+
+
+def test_modules_that_an_earlier_config_imported_are_not_taken_for_others(files):
+    load(files)
+    cli.load_sweep(str(files / "mine.py"))  # once more, as it was imported
+    other = files / "other"
+    other.mkdir()
+    shutil.copy(files / "mine.py", other)
+    shutil.copy(files / "own_scale.py", other)
+    cli.load_sweep(str(other / "mine.py"))  # the same text
+    edit(other / "own_scale.py", "1.0", "2.0")
+    with pytest.raises(ConfigError, match="other/own_scale.py is not read, for .*/own"):
+        cli.load_sweep(str(other / "mine.py"))
+    edit(files / "own_scale.py", "1.0", "2.0")
+    with pytest.raises(ConfigError, match="own_scale.py was changed since it was impo"):
+        cli.load_sweep(str(files / "mine.py"))
+    forget()
+    cli.load_sweep(str(other / "mine.py"))
+
+
+@pytest.mark.parametrize(
+    "taken, used",
+    [
+        ("from own_scale import SCALE, scaled", "SCALE"),
+        ("import own_scale; from own_scale import scaled", "own_scale.SCALE"),
+        ("from own_scale import *", "SCALE"),
+        ("from own_more import SCALE, scaled", "SCALE"),
+    ],
+)
+def test_what_a_config_beside_sets_for_itself_and_for_others_counts(files, taken, used):
+    """A constant that the file's own `get_config` uses, and a task of another file."""
+    maker = "\n\ndef get_config():\n    return SCALE\n"
+    edit(files / "own_scale.py", "    return SCALE *", "    return 3 *")
+    (files / "own_scale.py").write_text((files / "own_scale.py").read_text() + maker)
+    (files / "own_more.py").write_text("from own_scale import SCALE, scaled\n")
+    edit(files / "mine.py", "from own_scale import SCALE, scaled", taken)
+    edit(files / "mine.py", "return FACTOR *", f"return {used} *")
+    before = own_code.digests(load(files))
+    edit(files / "own_scale.py", "SCALE = 1.0", "SCALE = 2.0")
+    after = own_code.digests(load(files))
+    assert [n for n in before if before[n] != after[n]] == ["own_scale.py"]
 
 
 @pytest.mark.parametrize(

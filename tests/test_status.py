@@ -32,6 +32,7 @@ def test_a_sweep_tells_how_far_it_is(tmp_path, monkeypatch):
     told = status.read(tmp_path)
     (process,) = told["processes"].values()
     assert process["state"] == "stopped" and process["checkpoint"]["epoch"] == 1
+    assert "error" not in process
     assert (process["chunk"], process["epoch"], process["epochs"]) == (0, 1, 2)
     assert told["run_epochs_done"] == 1 and told["run_epochs"] == 4
     assert told["chunks"] == 2 and told["chunks_done"] == 0

@@ -7,6 +7,8 @@ their table, which `ws_jax.results.read` gives, not by the name of their sweep a
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
@@ -19,7 +21,7 @@ _KEY = ["training", "epoch"]
 # other data by more. Loss and the like: the same part of what they are.
 _ALIKE = 0.01
 _NO_MEASURE = {*RUN_COLUMNS, *IDENTITY_COLUMNS, *_KEY, "seconds"}
-_TOLD_FIRST = ["val_acc", "val_loss", "acc", "loss"]  # are measured in every epoch
+_TOLD_FIRST = ["val_acc", "val_loss", "acc", "loss"]
 _TOP = "the uppermost folder"  # of all that were read
 
 
@@ -115,10 +117,11 @@ def _differences(
         part = (far / there.abs().clip(lower=1)).mask(np.isinf(far), np.inf)
     trained = pd.MultiIndex.from_frame(others[_KEY]).isin(kept.index)
     trained &= others["epoch"] > 0  # before training not all is measured
-    for name in _TOLD_FIRST:
-        if name in names:
-            lost = trained & _in_one_alone(here[name], there[name], copy)
-            far[name], part[name] = (x[name].mask(lost, np.inf) for x in (far, part))
+    # What a task scores on both parts of the data has a number in every epoch.
+    pairs = [(name, f"val_{name}") for name in names if f"val_{name}" in names]
+    for name in itertools.chain.from_iterable(pairs):
+        lost = trained & _in_one_alone(here[name], there[name], copy)
+        far[name], part[name] = (x[name].mask(lost, np.inf) for x in (far, part))
     diverged = _in_one_diverged(rows, number, counts).map({True: np.inf, False: 0.0})
     far["status"] = part["status"] = copy.map(diverged)
     found = pd.concat({"far": far, "part": part}, axis=1).swaplevel(axis=1)

@@ -185,6 +185,7 @@ def _imported(file: Path) -> types.ModuleType:
     It is compiled here, so that nothing is written beside it and a file that has just
     been changed is read anew. All of them keep the texts that they ran from.
     """
+    _check_beside(file)
     # A name for each time: sweeps of before keep the module that made them.
     module = types.ModuleType(f"config_{file.stem}_{next(_TIMES)}")
     module.__file__ = str(file)
@@ -199,6 +200,27 @@ def _imported(file: Path) -> types.ModuleType:
     except (Exception, SystemExit) as error:
         raise ConfigError(_explain(file, error)) from error
     return module
+
+
+def _check_beside(file: Path) -> None:
+    """Raises `ConfigError` if a config would have what another one imported."""
+    loaders = (
+        getattr(module, "__loader__", None) for module in [*sys.modules.values()]
+    )
+    if not any(isinstance(loader, Keeping) for loader in loaders):
+        return
+    from ws_jax.engine.own_code import imported_otherwise
+
+    if (found := imported_otherwise(file.resolve())) is None:
+        return
+    ran, there = found
+    if ran.resolve() == there.resolve():
+        said = f"{ran} was changed since it was imported"
+    else:
+        said = f"{there} is not read, for {ran} was imported under the same name"
+    raise ConfigError(
+        f"{file}: {said}: start another process, as by restarting a notebook's kernel"
+    )
 
 
 def _needed(function: Any) -> bool:

@@ -84,7 +84,7 @@ def guard(function: Callable[[], None]) -> int:
     try:
         function()
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: start the same command again to go on\n")
+        sys.stderr.write("interrupted\n")
         return 130
     except Exception as error:
         from ws_jax.config import ConfigError

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from ws_jax.data.dataset import DataError, Dataset, host_memory
+from ws_jax.data.dataset import DataError, Dataset
+from ws_jax.host import host_free
 
 _KEYS = ("images", "labels", "num_train", "num_classes")
 # Photographs pack by 2 and masks by 50; a file that unpacks to more is no data set.
@@ -146,7 +147,7 @@ def _member_bytes(file: zipfile.ZipFile, key: str) -> int:
 
 def _check_sizes(name: str, path: Path, sizes: list[int]) -> None:
     total, packed = sum(sizes), path.stat().st_size
-    most = min(max(_ALWAYS_BYTES, _MOST_PACKED * packed), host_memory())
+    most = min(max(_ALWAYS_BYTES, _MOST_PACKED * packed), host_free())
     if total > most:
         raise DataError(
             f"{name} has {packed / 2**20:.1f} MiB and would unpack to "

@@ -4,11 +4,12 @@ import dataclasses
 import hashlib
 import itertools
 import math
-import os
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Int32, UInt8
+
+from ws_jax.host import host_free
 
 
 class DataError(ValueError):
@@ -19,22 +20,17 @@ class NotFoundError(DataError):
     """Data that are not at one place where they were looked for."""
 
 
-def host_memory() -> int:
-    """Returns how many bytes of memory this machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 def check_fits(name: str, shape: Sequence[int]) -> None:
-    """Raises `DataError` if so many bytes are more than the memory of this machine.
+    """Raises `DataError` if so many bytes are more than the memory that is free.
 
     Args:
       name: of the data set.
       shape: of an array of bytes.
     """
-    if (need := math.prod(shape)) > (most := host_memory()):
+    if (need := math.prod(shape)) > (most := host_free()):
         raise DataError(
-            f"data {name} take {need / 2**30:.3g} GiB, and there are "
-            f"{most / 2**30:.3g} GiB of memory here: ask for fewer or smaller images"
+            f"data {name} take {need / 2**30:.3g} GiB, and {most / 2**30:.3g} GiB of "
+            "memory are free here: ask for fewer or smaller images"
         )
 
 

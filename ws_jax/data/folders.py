@@ -1,18 +1,22 @@
 """A user's own images: a folder with one folder of images a class."""
 
+import collections
 import dataclasses
 import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
 from ws_jax.config import nearest
 from ws_jax.data.cache import Source
 from ws_jax.data.dataset import FOLDER, DataError, Dataset, check_fits
+from ws_jax.storage.below import walk
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
 _TEST_PARTS = ("val", "validation", "test")
@@ -31,10 +35,11 @@ class _Item:
 def find(name: str, data_dir: Path | None = None) -> Source:
     """Finds a folder of images, without reading them.
 
-    `train/CLASS/` holds the training images of a class, at any depth, `val/CLASS/` (or
-    `validation`, `test`) its test images. Classes are numbered in the order of their
-    names. Training images are shuffled, always alike: folders come class by class, and
-    a split takes what is last.
+    `train/CLASS/` holds the training images of a class, at any depth and through links
+    to folders, `val/CLASS/` (or `validation`, `test`) its test images. What is hidden
+    (`.ipynb_checkpoints`, `._1.png`) is no class and no image. Classes are numbered in
+    the order of their names. Training images are shuffled, always alike: folders come
+    class by class, and a split takes what is last.
 
     Args:
       name: `folder:PATH` takes images as they are, all of one size. `folder:PATH@48`
@@ -61,13 +66,17 @@ def find(name: str, data_dir: Path | None = None) -> Source:
         raise DataError(
             f"{train} has {len(classes)} folders of classes, at least two are needed"
         )
+    others: collections.Counter[str] = collections.Counter()
     items = [
         _Item(file, label)
         for label, word in enumerate(classes)
-        for file in _images(train / word)
+        for file in _images(train / word, others)
     ]
     parts = [root / part for part in _TEST_PARTS if (root / part).is_dir()]
-    tests = _test_items(parts[0], classes) if parts else []
+    tests = _test_items(parts[0], classes, others) if parts else []
+    if others:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items()))
+        logging.info("%s: files that are no images are left out: %s", name, kinds)
     shuffled = np.random.RandomState(0).permutation(len(items))
     ordered = [items[i] for i in shuffled]
     read = functools.partial(
@@ -96,12 +105,26 @@ def _parse(name: str) -> tuple[Path, int, int]:
     return Path(match["path"]), resize, crop
 
 
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
 def _classes(part: Path) -> list[str]:
-    return sorted(path.name for path in part.iterdir() if path.is_dir())
+    folders = (path.name for path in part.iterdir() if path.is_dir())
+    return sorted(itertools.filterfalse(_is_hidden, folders))
 
 
-def _images(folder: Path) -> list[Path]:
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+def _images(folder: Path, others: collections.Counter[str]) -> list[Path]:
+    """Returns the images at or below a folder; counts other files by their ending."""
+    found = []
+    for at, below, files in walk(folder):
+        below[:] = itertools.filterfalse(_is_hidden, below)
+        for path in (Path(at, n) for n in itertools.filterfalse(_is_hidden, files)):
+            if path.suffix.lower() in SUFFIXES:
+                found.append(path)
+            else:
+                others[path.suffix.lower() or path.name] += 1
+    found.sort()
     if not found:
         raise DataError(
             f"{folder} holds no image: needs files that end in {', '.join(SUFFIXES)}"
@@ -109,20 +132,24 @@ def _images(folder: Path) -> list[Path]:
     return found
 
 
-def _test_items(part: Path, classes: list[str]) -> list[_Item]:
+def _test_items(
+    part: Path, classes: list[str], others: collections.Counter[str]
+) -> list[_Item]:
     number = {word: label for label, word in enumerate(classes)}
     if (part / _ANNOTATIONS).is_file():
         return _annotated(part, number)
-    others = _classes(part)
-    if others != classes:
-        extra, missing = set(others) - set(classes), set(classes) - set(others)
+    own = _classes(part)
+    if own != classes:
+        extra, missing = set(own) - set(classes), set(classes) - set(own)
         only = ", ".join(sorted(extra)[:3]) or "no class of its own"
         raise DataError(
             f"the classes of {part} are not those of {part.parent / 'train'}: it has "
             f"{only}, and lacks {', '.join(sorted(missing)[:3]) or 'none'}"
         )
     return [
-        _Item(file, number[word]) for word in others for file in _images(part / word)
+        _Item(file, number[word])
+        for word in own
+        for file in _images(part / word, others)
     ]
 
 

@@ -9,6 +9,7 @@ taken for one, what tells runs apart holds a digest of theirs.
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
 import itertools
@@ -23,7 +24,7 @@ from typing import Any, NamedTuple
 from ws_jax.config import Config, leaves, map_parts
 from ws_jax.data import DATASETS, SPLITS
 from ws_jax.measure import Measure
-from ws_jax.own_files import is_below, own_path, text_of
+from ws_jax.own_files import Keeping, is_below, own_path, text_of
 from ws_jax.runs import Run, Sweep
 from ws_jax.schemes import SCHEMES
 from ws_jax.sharing import MAPS
@@ -76,6 +77,39 @@ def not_imported(names: Iterable[str]) -> list[str]:
     return [name for name in names if name not in found]
 
 
+def imported_otherwise(path: Path) -> tuple[Path, Path] | None:
+    """Finds a module beside a config that is imported already, but not as it is there.
+
+    Python imports a module once: a config that is read later has what an earlier one
+    imported, though another file has its name now, or the file was changed.
+
+    Args:
+      path: of a config, which is about to run.
+
+    Returns:
+      The file of the module as it was imported, and the one that is meant; or none.
+    """
+    left, seen = [(path.read_bytes(), "")], set()
+    while left:
+        text, package = left.pop()
+        with contextlib.suppress(SyntaxError):  # told when it runs
+            names = _imports(ast.parse(text).body, package)
+            for name in {part for whole in names for part in _parts(whole)} - seen:
+                seen.add(name)
+                loader = getattr(sys.modules.get(name), "__loader__", None)
+                if not isinstance(loader, Keeping):
+                    continue
+                ran = Path(loader.path)
+                meant = path.parent.joinpath(*name.split("."))
+                places = (meant.with_suffix(".py"), meant / "__init__.py")
+                there = next(filter(Path.is_file, places), ran)
+                kept = text_of(name, ran)
+                if not there.is_file() or there.read_bytes() != kept:
+                    return ran, there
+                left.append((kept, sys.modules[name].__package__ or ""))
+    return None
+
+
 def run_codes(sweep: Sweep) -> dict[Run, str]:
     """Returns a digest of a user's own code in each run that has any.
 
@@ -99,21 +133,31 @@ def run_codes(sweep: Sweep) -> dict[Run, str]:
 
 def _followed(modules: Iterable[str]) -> dict[Path, str]:
     """Returns what counts of modules of a user's own, and of what these import."""
-    left, found = [*map(_find, modules)], {}
-    while left:
-        file = left.pop()
-        if file is None or file.path in found:
-            continue
-        text = text_of(file.name, file.path)
-        try:
-            body = _counting(ast.parse(text))
-        except SyntaxError:  # edited since it was imported
-            found[file.path] = text.decode(errors="replace")
-            continue
-        found[file.path] = json.dumps(_plain(body))
-        others = map(_find, _imports(body, file.package))
-        left += [o for o in others if o and file.has_beside(o)]
-    return found
+    first = list(filter(None, map(_find, modules)))
+    taken: dict[Path, frozenset[str]] = {}  # of each file, by the others
+    while True:  # what is taken counts, and may itself take more
+        before, found, left = taken, {}, [*first]
+        taken = dict.fromkeys(before, frozenset())
+        while left:
+            file = left.pop()
+            if file.path in found:
+                continue
+            text = text_of(file.name, file.path)
+            try:
+                body = _counting(ast.parse(text), before.get(file.path, frozenset()))
+            except SyntaxError:  # edited since it was imported
+                found[file.path] = text.decode(errors="replace")
+                continue
+            found[file.path] = json.dumps(_plain(body))
+            names = list(_imports(body, file.package))
+            parts = {part for name in names for part in _parts(name)}
+            others = filter(None, map(_find, sorted(parts)))
+            for other in filter(file.has_beside, others):
+                left.append(other)
+                own = _taken(names, other.name) | taken.get(other.path, frozenset())
+                taken[other.path] = own
+        if taken == before:
+            return found
 
 
 def _defining(sweep: Sweep) -> dict[Run, frozenset[str]]:
@@ -187,17 +231,28 @@ def _find(name: str) -> _File | None:
 def _spec(name: str) -> ModuleSpec | None:
     """Returns where a module would be imported from; neither it nor its package is."""
     spec, where = None, None
-    for part in itertools.accumulate(name.split("."), "{}.{}".format):
+    for part in _parts(name):
         if (spec := PathFinder.find_spec(part, where)) is None:
             return None
         where = spec.submodule_search_locations or []
     return spec
 
 
-def _imports(body: list[ast.stmt], package: str) -> Iterator[str]:
-    """Yields the names of all modules that are imported at any depth.
+def _taken(names: Iterable[str], module: str) -> frozenset[str]:
+    """Returns which names of a module are imported; `*` if any of it may be used."""
+    rests = (name.removeprefix(module) for name in names if module in _parts(name))
+    return frozenset(rest[1:].partition(".")[0] or "*" for rest in rests)
 
-    `from a import b` may mean the module `a.b`.
+
+def _parts(name: str) -> Iterator[str]:
+    """Yields a dotted name after the modules that it is in."""
+    return itertools.accumulate(name.split("."), "{}.{}".format)
+
+
+def _imports(body: list[ast.stmt], package: str) -> Iterator[str]:
+    """Yields the names of all that is imported at any depth.
+
+    `from a import b` is `a.b`, which may be a module.
     """
     for node in (inner for outer in body for inner in ast.walk(outer)):
         if isinstance(node, ast.Import):
@@ -212,12 +267,16 @@ def _imports(body: list[ast.stmt], package: str) -> Iterator[str]:
             names = [f"{base}.{alias.name}" for alias in node.names]
         else:
             continue
-        for name in names:  # with a module come those that it is in
-            yield from itertools.accumulate(name.split("."), "{}.{}".format)
+        yield from names
 
 
-def _counting(tree: ast.Module) -> list[ast.stmt]:
-    """Returns the statements of a file that count."""
+def _counting(tree: ast.Module, taken: frozenset[str]) -> list[ast.stmt]:
+    """Returns the statements of a file that count.
+
+    Args:
+      tree: of the file.
+      taken: the names that other files import from it; `*` are all.
+    """
     makers = [
         node
         for node in tree.body
@@ -231,6 +290,7 @@ def _counting(tree: ast.Module) -> list[ast.stmt]:
         if not (
             (set_ := _set_by(node))
             and set_ <= used
+            and not taken & {"*", *set_}
             and not set_ & _names([o for o in others if o is not node], ast.Load)
         )
     ]

@@ -63,8 +63,8 @@ class Status:
         ended = "finished" if error is None else "failed"
         if kind is not None and kind.__name__ in ("Interrupted", "KeyboardInterrupt"):
             ended = "stopped"
-        lines = str(error).splitlines() if ended == "failed" else []
-        self.tell(ended, **({"error": (lines or [kind.__name__])[0]} if error else {}))
+        lines = [*str(error).splitlines(), kind.__name__] if ended == "failed" else []
+        self.tell(ended, **({"error": lines[0]} if lines else {}))
         for _ in range(20):  # others hold it for a moment
             if self._write():
                 break

@@ -63,6 +63,13 @@ class Workdir:
                 "path: name another folder with --workdir"
             )
         try:
+            str(self.path).encode()
+        except UnicodeEncodeError:  # of bytes that are no text
+            raise WorkdirError(
+                f"no checkpoints can be kept in {ascii(str(self.path))}, for its path "
+                "is no text in UTF-8: name another folder with --workdir"
+            ) from None
+        try:
             self.path.mkdir(parents=True, exist_ok=True)
             os.close(open_own(self.path / LOCK_FILE))
             self._lock = Lock(self.path / LOCK_FILE)
@@ -328,7 +335,11 @@ def _fixed(config: Mapping[str, Any], swept: Sequence[str]) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[threading.Event]:
-    """Turns the first SIGTERM or SIGINT into an event; the second acts as ever."""
+    """Turns the first SIGTERM or SIGINT into an event; the second acts as ever.
+
+    A signal that the process was told to ignore, as a shell tells what it starts in the
+    background, stays ignored.
+    """
     event = threading.Event()
     before = {}
 
@@ -340,6 +351,8 @@ def stop_requests() -> Iterator[threading.Event]:
 
     if threading.current_thread() is threading.main_thread():
         for signum in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(signum) == signal.SIG_IGN:
+                continue
             before[signum] = signal.signal(signum, request)
     try:
         yield event
