@@ -384,7 +384,7 @@ def test_disks_that_run_full(quick, tmp_path):
         env={**os.environ, **NO_THREADS, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
-        timeout=600 * ROUNDS,  # what cannot be written keeps no process from its end
+        timeout=900 * ROUNDS,  # what cannot be written keeps no process from its end
     )
     assert done.returncode == 0, done.stderr
     ended = [json.loads(line) for line in done.stdout.splitlines()]
