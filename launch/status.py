@@ -31,7 +31,7 @@ def main(folders: list[str]) -> None:
         )
     while True:
         print(status.as_table(found, status.now()), flush=True)
-        if not WATCH.value or status.all_ended(found):
+        if not WATCH.value or status.all_ended(found, status.now()):
             return
         time.sleep(status.WRITE_SECONDS)
         print(flush=True)

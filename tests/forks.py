@@ -14,12 +14,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 TESTS = Path(__file__).parent
 # Threads that NumPy and pyarrow would start when they are imported.
-_NO_THREADS = {
+NO_THREADS = {
     "OPENBLAS_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
@@ -41,7 +42,7 @@ class Forks:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, **_NO_THREADS, "PYTHONPATH": paths},
+            env={**os.environ, **NO_THREADS, "PYTHONPATH": paths},
         )
         self._folder = folder
         self._said = Path()
@@ -88,9 +89,8 @@ class Forks:
         return json.loads(self._server.stdout.readline())
 
 
-def _serve(name: str) -> None:
-    module = importlib.import_module(name)
-    # Imported now, not by each process.
+def import_all() -> None:
+    """Imports what each process would; `AssertionError` if that started threads."""
     for needed in (
         "pyarrow.parquet",
         "orbax.checkpoint",
@@ -101,6 +101,11 @@ def _serve(name: str) -> None:
     threads = Path("/proc/self/task")
     if threads.exists():
         assert len(list(threads.iterdir())) == 1, "a fork would lose threads"
+
+
+def _serve(name: str) -> None:
+    module = importlib.import_module(name)
+    import_all()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what else is printed is no answer
     child = 0
@@ -143,7 +148,7 @@ def _run(module: Any, request: dict[str, Any]) -> None:
         # As a launcher does: a process that was killed may have cut an entry off.
         compile_cache.remove_damaged(Path(os.environ["JAX_COMPILATION_CACHE_DIR"]))
         if request["aim"][0]:
-            _take_aim(*request["aim"])
+            take_aim(*request["aim"], lambda: os.kill(os.getpid(), signal.SIGKILL))
         config = getattr(module, request["config"])
         status = guard(lambda: engine.run_sweep(config, request["workdir"]))
     except BaseException:
@@ -155,21 +160,28 @@ def _run(module: Any, request: dict[str, Any]) -> None:
         os._exit(status)
 
 
-def _take_aim(module: str, name: str, count: int) -> None:
-    """Makes a call of a function the last thing that the process does."""
+def take_aim(module: str, name: str, count: int, act: Callable[[], object]) -> None:
+    """Does something just before a call of a function.
+
+    Args:
+      module: that the function is in.
+      name: of the function there, `Class.method` say.
+      count: of the calls, which one.
+      act: what is done.
+    """
     owner: Any = importlib.import_module(module)
     *path, name = name.split(".")
     for part in path:
         owner = getattr(owner, part)
     real, calls = getattr(owner, name), []
 
-    def dying(*args, **kwargs):
+    def aimed(*args, **kwargs):
         calls.append(name)
         if len(calls) == count:
-            os.kill(os.getpid(), signal.SIGKILL)
+            act()
         return real(*args, **kwargs)
 
-    setattr(owner, name, dying)
+    setattr(owner, name, aimed)
 
 
 if __name__ == "__main__":

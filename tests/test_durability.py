@@ -1,5 +1,6 @@
 """Nothing lost, nothing silently wrong: damage, links, full disks, strange folders."""
 
+import asyncio
 import dataclasses
 import json
 import logging
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from unittest.mock import Mock
 
 import chex
 import jax
@@ -18,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+import tensorstore
 from jax.experimental.compilation_cache import compilation_cache
 from studies import stop_at_once, tiny
 
@@ -391,6 +394,37 @@ def test_overwrite_empties_what_a_link_leads_to(sweep, tmp_path):
         engine.run_sweep(other, workdir, overwrite=True)
     assert (away / "thesis").exists()
     assert (workdir / RESULTS_FILE).read_bytes() == before
+
+
+def test_arrays_that_end_after_a_failed_save_do_not_tell_it_again(tmp_path, capfd):
+    """As those of Orbax, whose event loop is closed when the first of them fails."""
+    before = sys.unraisablehook
+
+    def end_late():
+        promise, future = tensorstore.Promise.new()
+        loop = asyncio.new_event_loop()
+
+        async def begin():
+            return next(future.__await__())  # from here on the loop is to be told
+
+        loop.run_until_complete(begin())
+        loop.close()
+        promise.set_result(1)
+
+    with open_chunk(tmp_path / "a", keep=1):
+        end_late()
+    assert sys.unraisablehook is before
+    try:
+        with (
+            pytest.raises(OSError, match=r"\(No space left on device\); those"),
+            open_chunk(tmp_path / "b", keep=1) as checkpoints,
+        ):
+            error = RuntimeError("EXHAUSTED: No space left on device [code='28']")
+            checkpoints._manager.wait_until_finished = Mock(side_effect=error)
+        end_late()
+    finally:
+        kept_on, sys.unraisablehook = sys.unraisablehook, before
+    assert kept_on is not before and "closed" not in capfd.readouterr().err
 
 
 def test_a_folder_that_cannot_be_made_is_not_called_a_link(tmp_path):

@@ -25,7 +25,7 @@ WITHIN = {
     "transforms": "transform leveled usual batch cuts paths views",
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",
-    "folding": "grouping layout loops begun report run",
+    "folding": "file grouping layout loops begun report run",
     "analysis": "labels watched kinds copies style settings aggregate statistics "
     "varying curves summaries tables swept effects leads question claims page",
     "analysis/claims": "departures comparable lengths checks chance evidence seeds "

@@ -1,5 +1,6 @@
 """Several processes on one workdir: who may do what, and that the numbers are equal."""
 
+import errno
 import os
 import shutil
 import signal
@@ -147,6 +148,25 @@ def test_a_disk_without_locks_is_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr(locks.fcntl, "flock", flock)
     with pytest.raises(WorkdirError, match="cannot be locked .*clusters.md"):
         engine.run_sweep(CONFIG, tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_not_called_one_without_locks(number, tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:  # a lock needs no name of its holder
+        patch.setattr(locks.os, "ftruncate", full)
+        with part_lock(tmp_path, "a").tried() as taken:
+            assert taken
+    monkeypatch.setattr(locks, "open_own", full)
+    said = f"cannot be locked .{os.strerror(number)}.: make room, and start"
+    with pytest.raises(WorkdirError, match=said) as raised:
+        part_lock(tmp_path, "b").take()
+    assert "file locks" not in str(raised.value)
+    monkeypatch.setattr("ws_jax.storage.workdir.open_own", full)
+    with pytest.raises(WorkdirError, match="cannot write to .*: make room"):
+        Workdir(tmp_path / "new")
 
 
 def test_what_others_work_on_is_not_overwritten(whole, monkeypatch):

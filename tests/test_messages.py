@@ -363,23 +363,35 @@ def test_a_plain_script_is_told_what_goes_on(monkeypatch, capsys):
     assert "loading the data" in capsys.readouterr().err
 
 
-def launch(name, *flags):
-    return subprocess.run(
-        [sys.executable, "-m", f"launch.{name}", *flags],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
+# Runs launchers in processes that are forked from one that has imported what all need.
+_HELP = """
+import os, runpy, sys
+from ws_jax import cli, config
+for name in sys.argv[1:]:
+    print(f"== {name}", flush=True)
+    child = os.fork()
+    if not child:
+        sys.argv = [name, "--help"]
+        try:
+            runpy.run_module(f"launch.{name}", run_name="__main__", alter_sys=True)
+        finally:
+            if "jax" in sys.modules:
+                sys.stderr.write(f"{name} imports JAX\\n")
+    os.waitpid(child, 0)
+"""
+
+
+def test_help_is_told_by_all_launchers_without_jax():
+    names = sorted(path.stem for path in (ROOT / "launch").glob("[!_]*.py"))
+    got = subprocess.run(
+        [sys.executable, "-c", _HELP, *names], cwd=ROOT, capture_output=True, text=True
     )
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["sweep", "train", "search", "report", "paper"])
-def test_help(name):
-    got = launch(name, "--help")
-    assert got.returncode == 0 and not got.stderr
-    assert "--workdir=" in got.stdout
-    assert max(map(len, got.stdout.splitlines())) <= 88
+    assert got.returncode == 0 and not got.stderr, got.stderr
+    told = got.stdout.split("== ")[1:]
+    assert [text.partition("\n")[0] for text in told] == names
+    for name, text in zip(names, told, strict=True):
+        assert f"python -m launch.{name} " in text and "--verbosity=" in text
+        assert max(map(len, text.splitlines())) <= 88
 
 
 def flag(name, value=None):

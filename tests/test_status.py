@@ -1,7 +1,9 @@
 """What those who watch a sweep are told."""
 
 import contextlib
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +88,27 @@ def test_a_status_is_not_written_through_a_link(tmp_path):
     assert victim.read_text() == "precious" and status.read(tmp_path)
 
 
+def test_a_full_disk_is_told_in_the_place_of_what_was_told(tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    lock, victim = tmp_path / "lock", tmp_path / "victim"
+    with status.Status(tmp_path, Lock(lock)) as told:
+        told.tell("training", group="a name that is longer than all that is told next")
+    monkeypatch.setattr(status.os, "replace", full)
+    reason = "results.parquet could not be written (No space left on device)"
+    with pytest.raises(OSError), status.Status(tmp_path, Lock(lock)):
+        raise OSError(reason)
+    assert f"failed: {reason}" in status.as_table([tmp_path], status.now())
+    assert not (tmp_path / f"{status.STATUS_FILE}.tmp").exists()
+    victim.write_text("precious")
+    (tmp_path / status.STATUS_FILE).unlink()
+    (tmp_path / status.STATUS_FILE).symlink_to(victim)
+    with status.Status(tmp_path, Lock(lock)):
+        pass
+    assert victim.read_text() == "precious"
+
+
 def write(folder, **told):
     folder.mkdir(parents=True)
     (folder / status.STATUS_FILE).write_text(json.dumps(told))
@@ -115,7 +138,46 @@ def test_a_table_over_folders(tmp_path):
     assert "x:1" in lines[1] and "g chunk 3 epoch 2/9" in lines[1]
     assert "silent for 30 min" in lines[2] and "y:2" in lines[2]
     assert "finished" in lines[4]
-    assert not status.all_ended(found) and status.all_ended(found[1:])
+    assert not status.all_ended(found, NOON) and status.all_ended(found[1:], NOON)
+
+
+KILLED = {
+    "state": "training", "group": "g", "chunk": 3, "epoch": 2, "epochs": 9,
+    "seconds_left": 600, "since": "2026-01-01T05:00:00+00:00",
+    "told": "2026-01-01T06:00:00+00:00",
+}  # fmt: skip
+ELEVEN, TEN = "2026-01-01T11:00:00+00:00", "2026-01-01T10:00:00+00:00"
+LONG = f"a checkpoint could not be written to /{'long/' * 30} (No space left on device)"
+FULL = {"state": "failed", "error": LONG, "told": ELEVEN}
+SILENT = "silent for 6 h, killed or paused (g chunk 3 epoch 2/9)"
+WORKING = {**KILLED, "since": TEN, "told": NOON}
+
+
+@pytest.mark.parametrize(
+    ("others", "chunks_done", "lines"),
+    [
+        ([], 3, [SILENT]),
+        ([FULL], 3, [SILENT, f"failed: {LONG}"]),
+        ([{**FULL, "since": TEN}], 3, [f"failed: {LONG}"]),
+        ([FULL, WORKING], 3, [f"failed: {LONG}", "g chunk 3 epoch 2/9"]),
+        ([{**FULL, "told": TEN}, {**WORKING, "since": ELEVEN}], 3, ["g chunk 3 epo"]),
+        ([{"state": "finished", "told": ELEVEN}], 8, ["finished"]),
+        ([{"state": "stopped", "since": TEN, "told": ELEVEN}], 3, ["stopped"]),
+    ],
+    ids=["killed", "full", "again full", "works beside", "works on", "done", "stopped"],
+)
+def test_what_ended_a_process_is_shown_until_another_starts(
+    others, chunks_done, lines, tmp_path
+):
+    processes = {f"x:{n}": told for n, told in enumerate([KILLED, *others])}
+    write(tmp_path / "a", chunks=8, chunks_done=chunks_done, processes=processes)
+    found = status.find([tmp_path])
+    shown = status.as_table(found, NOON).splitlines()[1:]
+    assert len(shown) == len(lines), shown
+    for line, end in zip(shown, lines, strict=True):
+        assert end in line and ("silent" not in line or "10 min" not in line)
+    works = any("chunk 3" in line for line in lines)
+    assert status.all_ended(found, NOON) is not works
 
 
 def test_a_sweep_that_was_moved_and_linked_back_is_shown_once(tmp_path):
@@ -146,7 +208,7 @@ def test_odd_statuses_are_a_line_and_are_mended(told, tmp_path):
     found = status.find([tmp_path])
     text = status.as_table(found, NOON)
     assert len(text.splitlines()) == 3 and "3/8" in text and "\x1b" not in text
-    status.all_ended(found)
+    status.all_ended(found, NOON)
     with status.Status(tmp_path / "odd", Lock(tmp_path / "lock")):
         pass
     assert status.own_name() in status.read(tmp_path / "odd")["processes"]

@@ -13,6 +13,7 @@ import functools
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
-from forks import TESTS, Forks
+from forks import NO_THREADS, TESTS, Forks
 from jax.experimental.compilation_cache import compilation_cache
 from PIL import Image
 from studies import stop_at_once, tiny
@@ -35,7 +36,7 @@ from ws_jax.cli import compile_cache
 from ws_jax.data import embedded
 from ws_jax.models import ConvNet
 from ws_jax.storage import results
-from ws_jax.storage.results import ResultsError
+from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE, ResultsError
 from ws_jax.storage.workdir import WorkdirError
 
 pytestmark = [
@@ -71,6 +72,15 @@ AIMS = [
     ("os", "replace", 2),  # the table lies beside the one that it replaces
     ("ws_jax.storage.workdir", "write_record", 1),  # at the start
 ]
+# Of files or of bytes the disk has no more before these calls; and what they write.
+FULL = [
+    (0, ("ws_jax.storage.workdir", "write_record", 1)),
+    (None, ("ws_jax.storage.workdir", "write_record", 1)),
+    (None, ("ws_jax.engine.table", "SweepTable.write", 1)),
+    (0, ("ws_jax.engine.table", "SweepTable.write", 2)),
+]
+WRITTEN = {"write_record": RECORD_FILE, "SweepTable.write": RESULTS_FILE}
+LOGGED = re.compile(r"\d\d:\d\d:\d\d ")
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +139,13 @@ def pair(tmp_path_factory):
 @pytest.fixture(scope="module")
 def longest(pair, quick, tmp_path_factory):
     """The seconds that a sweep of random kills takes."""
-    finish(pair[:1], tmp_path_factory.mktemp("compiled"), quick, "QUICK")
+    assert_finish(pair[:1], tmp_path_factory.mktemp("compiled"), quick, "QUICK")
     began = time.monotonic()
-    finish(pair[:1], tmp_path_factory.mktemp("timed"), quick, "QUICK")
+    assert_finish(pair[:1], tmp_path_factory.mktemp("timed"), quick, "QUICK")
     return time.monotonic() - began
 
 
-def finish(forks, workdir, whole, config="CONFIG"):
+def assert_finish(forks, workdir, whole, config="CONFIG"):
     """Starts one or both again; they end with the numbers of an undisturbed sweep."""
     for one in forks:
         one.start(workdir, config)
@@ -161,7 +171,7 @@ def test_aimed_kills(pair, whole, tmp_path, aim, repeat):
     pair[0].start(tmp_path, aim=aim)
     status, errors = pair[0].wait()
     assert status == -signal.SIGKILL, errors
-    finish(pair[:1], tmp_path, whole)
+    assert_finish(pair[:1], tmp_path, whole)
 
 
 ENDED = {
@@ -172,8 +182,8 @@ ENDED = {
 }
 
 
-def send(chance, forks, counts, kill=False):
-    """Sends a signal, most often SIGKILL, and counts what came of it."""
+def assert_ends(chance, forks, counts, kill=False):
+    """Sends a signal, most often SIGKILL; the process ends of it, which is counted."""
     forks.kill(signal.SIGKILL if kill or chance.random() < 0.8 else signal.SIGTERM)
     status, errors = forks.wait()
     assert status in ENDED and "Traceback" not in errors, errors
@@ -188,9 +198,9 @@ def test_random_kills(pair, quick, longest, tmp_path):
         for _ in range(chance.randint(1, 3)):  # in a row
             pair[0].start(workdir, "QUICK")
             time.sleep(chance.uniform(0.1, 1.0) * longest)
-            if send(chance, pair[0], counts) == 0:
+            if assert_ends(chance, pair[0], counts) == 0:
                 break
-        finish(pair[:1], workdir, quick, "QUICK")
+        assert_finish(pair[:1], workdir, quick, "QUICK")
         shutil.rmtree(workdir)
     print(f"\n{number} sweeps: {dict(counts)}")
 
@@ -204,16 +214,16 @@ def test_random_kills_of_two_processes_on_one_workdir(pair, quick, longest, tmp_
             forks.start(workdir, "QUICK")
             time.sleep(chance.uniform(0, 0.2) * longest)
         time.sleep(chance.uniform(0, 0.8) * longest)
-        send(chance, first, counts)
+        assert_ends(chance, first, counts)
         if chance.random() < 0.5:  # both
             time.sleep(chance.uniform(0, 0.2) * longest)
-            send(chance, second, counts)
+            assert_ends(chance, second, counts)
         else:  # the other takes up what is left undone
             status, errors = second.wait()
             assert status == 0 and "Traceback" not in errors, errors
             assert_same(workdir, quick)
             counts["the other ended it"] += 1
-        finish(pair[: chance.randint(1, 2)], workdir, quick, "QUICK")
+        assert_finish(pair[: chance.randint(1, 2)], workdir, quick, "QUICK")
         shutil.rmtree(workdir)
     print(f"\n{number} sweeps: {dict(counts)}")
 
@@ -249,7 +259,7 @@ def test_flipped_bits(whole, stopped, tmp_path, state):
         kinds[KINDS.get(path.parts[0], path.name)].append(path)
     assert {"checkpoints", "locks", "status.json", "sweep.json"} < set(kinds)
     # Each kind in turn, the table first, whose digest finds any flip.
-    names = sorted(kinds, key=lambda kind: kind != results.RESULTS_FILE)
+    names = sorted(kinds, key=lambda kind: kind != RESULTS_FILE)
     for number in range({"whole": 4, "stopped": 2}[state] * ROUNDS):
         # Every other in a checkpoint, where most of the bytes are.
         kind = names[number // 2 % len(names)] if number % 2 == 0 else "checkpoints"
@@ -361,25 +371,30 @@ _MOUNTS = f"mount -t tmpfs none {TESTS}"
     ),
     reason="no disk can be mounted here",
 )
-def test_inodes_that_run_out(quick, tmp_path):
-    """In a record, a lock, a save or a table, whichever needs the first that lacks."""
+def test_disks_that_run_full(quick, tmp_path):
+    """In a record, a lock, a save or a table; of inodes, or of bytes."""
     chance = random.Random(SEED)
     lefts = [chance.randrange(low, low + 20) for low in (0, 14, 30, 60) * ROUNDS]
+    rounds = [(left, ("", "", 0)) for left in lefts]
+    rounds += FULL
+    script = (sys.executable, str(TESTS / "full_disk.py"), "test_torture", "QUICK")
     paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
-    script = (sys.executable, str(TESTS / "inodes.py"), "test_torture", "QUICK")
     done = subprocess.run(
-        [*_ALONE, *script, str(tmp_path), json.dumps(lefts)],
-        env={**os.environ, "PYTHONPATH": paths},
+        [*_ALONE, *script, str(tmp_path), json.dumps(rounds)],
+        env={**os.environ, **NO_THREADS, "PYTHONPATH": paths},
         capture_output=True,
         text=True,
-        timeout=300 * ROUNDS,  # what cannot be written keeps no process from its end
+        timeout=900 * ROUNDS,  # what cannot be written keeps no process from its end
     )
     assert done.returncode == 0, done.stderr
-    rounds = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [left for left, *_ in rounds] == lefts
-    for number, (left, free, status, said) in enumerate(rounds):
-        assert (status, free) == (1, 0), (left, said)
-        *_, last = said.splitlines()
-        assert last.startswith("error: "), (left, said)
-        assert any(words in last for words in ("No space left", "RESOURCE_EXH")), last
+    ended = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(ended) == len(rounds)
+    for number, (status, said) in enumerate(ended):
+        about = (rounds[number], said)
+        errors = [line for line in said.splitlines() if not LOGGED.match(line)]
+        assert status == 1 and len(errors) == 1, about
+        assert errors[0].startswith("error: ") and "No space left" in errors[0], about
+        assert "file locks" not in errors[0], about
+        if (aimed := WRITTEN.get(rounds[number][1][1])) is not None:
+            assert f"{aimed} could not be written" in errors[0], about
         assert_same(tmp_path / str(number), quick)

@@ -17,8 +17,6 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_type_hints
 
-import jax
-
 from ws_jax.config.checks import ConfigError, check_name
 
 C = TypeVar("C", bound="Config")
@@ -126,7 +124,9 @@ def _make(cls: type, kind: str = "") -> type:
                 "static(default, meaning) or part(default, meaning)"
             )
         roles[field.metadata[_KEY].role].append(field.name)
-    jax.tree_util.register_dataclass(
+    from jax import tree_util  # only here: what a flag may be is told without JAX
+
+    tree_util.register_dataclass(
         made, [*roles["data"], *roles["part"]], roles["static"]
     )
     if kind:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ws_jax.folding.begun import held_lock
+from ws_jax.folding.file import REPORT_FILE, damaged
 from ws_jax.folding.loops import Folded, Rule
 from ws_jax.storage.integrity import (
     Damage,
@@ -23,7 +24,6 @@ from ws_jax.storage.integrity import (
 )
 from ws_jax.storage.locks import part_lock
 
-REPORT_FILE = "fold.json"
 # What says of which parameters foldings are; older reports do not say all of it.
 _OF = ("run", "sweep", "network", "data", "seed", "epoch", "source")
 _HOW = ("threshold", "link", "kernel", "scale")
@@ -124,11 +124,7 @@ def _read(output: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, Damage, LookupError, TypeError, ValueError) as error:
-        raise WorkdirError(
-            f"{path} is damaged or was edited ({type(error).__name__}: {error}): "
-            "remove it and fold the run again at all its thresholds, which finds what "
-            "is done"
-        ) from error
+        raise WorkdirError(damaged(path, error)) from error
     return report
 
 

@@ -10,7 +10,9 @@ its arrays and rows, and says of which sweep it is; `stored` checks and reads it
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,9 @@ import jax
 import orbax.checkpoint as ocp
 
 from ws_jax.storage.integrity import (
+    NO_ROOM,
     WorkdirError,
+    advice,
     array_sums,
     leaf_name,
     named_leaves,
@@ -154,11 +158,37 @@ class ChunkCheckpoints:
 @contextlib.contextmanager
 def open_chunk(folder: Path, keep: int, digest: str = "") -> Iterator[ChunkCheckpoints]:
     """Opens a chunk's checkpoints, and waits at the end until all is written."""
-    checkpoints = ChunkCheckpoints(folder, keep, digest)
+    with _no_late_answers():
+        checkpoints = ChunkCheckpoints(folder, keep, digest)
+        try:
+            yield checkpoints
+        finally:
+            checkpoints.close()
+
+
+@contextlib.contextmanager
+def _no_late_answers() -> Iterator[None]:
+    """Keeps the arrays of a save that failed from telling so once more each.
+
+    At the first error Orbax closes the event loop that waits for all arrays. Those that
+    end later find it closed, which Python prints with a traceback. After an `OSError`
+    of the block this is kept on, since some may end after it.
+    """
+    before, keeps_on = sys.unraisablehook, False
+
+    def tell_others(found: Any) -> None:
+        if str(found.exc_value) != "Event loop is closed":
+            before(found)
+
+    sys.unraisablehook = tell_others
     try:
-        yield checkpoints
+        yield
+    except OSError:
+        keeps_on = True
+        raise
     finally:
-        checkpoints.close()
+        if not keeps_on:
+            sys.unraisablehook = before
 
 
 @contextlib.contextmanager
@@ -168,8 +198,10 @@ def _one_clear_error(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:  # of many kinds, from its threads
         lines = str(error).splitlines() or [type(error).__name__]
+        full = [words for words in map(os.strerror, NO_ROOM) if words in str(error)]
+        reason = (full or [lines[0][:200]])[0]
         raise OSError(
-            f"a checkpoint could not be written to {folder} ({lines[0][:200]}); those "
+            f"a checkpoint could not be written to {folder} ({reason}); those "
             "saved before stay: make room, and start the same command again to go on"
         ) from error
 
@@ -179,11 +211,11 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        linked = any(path.is_symlink() for path in (folder, *folder.parents))
-        advice = "make the folder that the link in its path leads to"
+        help_ = "mend that, or name another --workdir"
+        if any(path.is_symlink() for path in (folder, *folder.parents)):
+            help_ = "make the folder that the link in its path leads to"
         raise WorkdirError(
-            f"{folder} cannot be made ({error.strerror}): "
-            f"{advice if linked else 'mend that, or name another --workdir'}"
+            f"{folder} cannot be made ({error.strerror}): {advice(error, help_)}"
         ) from error
 
 

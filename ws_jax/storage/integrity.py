@@ -7,6 +7,7 @@ then replaces both, and a crash cannot leave a good file beside the checksum of 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,8 @@ from typing import Any
 import jax
 import numpy as np
 
+# Of errors: the disk has no room for bytes or for files, or one's own share is used up.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _SEAL = "sha256"
 # Parquet is read from its end: the footer, its length, and these four letters. What
 # lies between the data and the footer is skipped by every reader.
@@ -33,6 +36,18 @@ class WorkdirError(Exception):
 
 class Damage(Exception):  # noqa: N818  said of a file, and always caught
     """Content that is not what was written."""
+
+
+def advice(error: OSError, otherwise: str) -> str:
+    """Returns what helps where something could not be written.
+
+    Args:
+      error: that said so.
+      otherwise: what helps unless the disk is full.
+    """
+    if error.errno in NO_ROOM:
+        return "make room, and start the same command again to go on"
+    return otherwise
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -56,9 +71,10 @@ def write_atomically(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        help_ = advice(error, "mend that and start the same command again")
         raise OSError(
             f"{path} could not be written ({error.strerror}): what was there before "
-            "stays; mend that and start the same command again"
+            f"stays; {help_}"
         ) from error
 
 
@@ -221,9 +237,9 @@ def make_folder(folder: Path, flag: str) -> None:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(0, "no right to write")
     except OSError as error:
+        help_ = advice(error, f"name another folder with --{flag}")
         raise WorkdirError(
-            f"cannot write to {folder} ({error.strerror}): name another folder with "
-            f"--{flag}"
+            f"cannot write to {folder} ({error.strerror}): {help_}"
         ) from error
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from ws_jax.storage.integrity import WorkdirError, check_own
+from ws_jax.storage.integrity import WorkdirError, advice, check_own
 from ws_jax.storage.status import own_name
 
 LOCK_FILE = ".lock"  # shared by all that work on the sweep
@@ -50,7 +50,7 @@ class Lock:
         Args:
           shared: whether others may share it.
         Raises:
-          WorkdirError: if the disk knows no locks, or the file is a link.
+          WorkdirError: if the disk knows no locks or is full, or the file is a link.
         """
         how = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         try:
@@ -63,16 +63,24 @@ class Lock:
             return False
         except OSError as error:
             self.release()
+            needs = (
+                "a sweep needs a folder that can be written, on a disk with working "
+                "file locks (see docs/clusters.md); name another one with --workdir"
+            )
             raise WorkdirError(
-                f"{self.path} cannot be locked ({error.strerror}): a sweep needs a "
-                "folder that can be written, on a disk with working file locks (see "
-                "docs/clusters.md); name another one with --workdir"
+                f"{self.path} cannot be locked ({error.strerror}): "
+                f"{advice(error, needs)}"
             ) from error
         if not shared:
-            self._file.truncate(0)
-            self._file.write(own_name())
-            self._file.flush()
+            self._leave_name()
         return True
+
+    def _leave_name(self) -> None:
+        """Writes who holds the lock, which is held on a full disk, too."""
+        assert self._file is not None
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._file.fileno(), 0)
+            os.write(self._file.fileno(), own_name().encode())
 
     def _make_folder(self) -> None:
         if self._workdir is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import json
 import os
 import platform
@@ -22,6 +23,7 @@ STATUS_FILE = "status.json"
 WRITE_SECONDS = 5.0  # between two writes; a process that is alive writes as often
 SILENT_SECONDS = 60.0  # after which one that trained is called silent
 _MOST_PROCESSES = 50  # that are told of, the latest
+_MOST_SIGNS = 400  # of an error
 _ENDED = ("finished", "stopped", "failed")
 
 
@@ -86,12 +88,28 @@ class Status:
             processes[own_name()] = {**self._own, "told": now()}
             latest = list(processes.items())[-_MOST_PROCESSES:]
             told = {**told, **self._sweep, "processes": dict(latest)}
-            temporary = self._path.with_name(f"{STATUS_FILE}.tmp")
-            temporary.unlink(missing_ok=True)  # it may be a link out of the workdir
-            with open(temporary, "x") as file:
-                file.write(json.dumps(told, indent=1))
-            os.replace(temporary, self._path)
+            _replace(self._path, json.dumps(told, indent=1).encode())
         return True
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replaces a file; on a full disk its content, so that the end of a sweep is told.
+
+    What is read in between is cut off, or mixed: no JSON, which `read` passes over.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.unlink(missing_ok=True)  # it may be a link out of the workdir
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        with open(os.open(path, os.O_WRONLY | os.O_NOFOLLOW), "wb") as file:
+            file.write(content)
+            file.truncate()
 
 
 def own_name() -> str:
@@ -131,17 +149,20 @@ def find(folders: Sequence[str | os.PathLike]) -> list[Path]:
 def as_table(folders: Sequence[Path], time: str) -> str:
     """Formats how far sweeps are, a line for each process that works.
 
+    One that failed or fell silent is shown, too, until another starts after it or the
+    sweep is done; where there is none of these, the last one.
+
     Args:
       folders: of the sweeps.
       time: now, as `now` writes it.
     """
-    head = ("sweep", "chunks", "epochs", "diverged", "process", "does", "left", "saved")
+    head = ("sweep", "chunks", "epochs", "diverged", "process", "left", "saved", "does")
     lines: list[tuple[str, ...]] = [head]
     for folder in folders:
         try:
             lines += _sweep_lines(folder, time)
         except Exception:  # anyone may have written anything there
-            lines.append((str(folder), *[""] * 4, "unreadable status", "", ""))
+            lines.append((str(folder), *[""] * 6, "unreadable status"))
     # Signs that a terminal would act on are shown as spaces.
     lines = [tuple(_printable(cell) for cell in line) for line in lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
@@ -151,18 +172,29 @@ def as_table(folders: Sequence[Path], time: str) -> str:
     )
 
 
-def all_ended(folders: Sequence[Path]) -> bool:
-    """Whether no process of any sweep says that it works."""
-    told = [read(folder) or {} for folder in folders]
-    states = [p.get("state") for t in told for p in t.get("processes", {}).values()]
-    return all(state in _ENDED for state in states)
+def all_ended(folders: Sequence[Path], time: str) -> bool:
+    """Whether no process that a table shows says that it works.
+
+    Args:
+      folders: of the sweeps.
+      time: now, as `now` writes it.
+    """
+    return not any(_works(folder, time) for folder in folders)
+
+
+def _works(folder: Path, time: str) -> bool:
+    try:
+        shown = _shown(read(folder) or {}, time)
+        return any(p.get("state", "") not in ("", *_ENDED) for _, p in shown)
+    except Exception:  # the table says that it cannot be read
+        return False
 
 
 def _sweep_lines(folder: Path, time: str) -> list[tuple[str, ...]]:
     told = read(folder) or {}
     first: tuple[str, ...] = _sweep_cells(folder, told)
     lines: list[tuple[str, ...]] = []
-    for name, process in _shown(told.get("processes", {})):
+    for name, process in _shown(told, time):
         lines.append((*first, name, *_process_cells(process, time)))
         first = ("", "", "", "")
     return lines
@@ -179,28 +211,48 @@ def _sweep_cells(folder: Path, told: Mapping[str, Any]) -> tuple[str, ...]:
     return str(folder), chunks, part, str(len(told.get("diverged", ())))
 
 
-def _shown(processes: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Those that work; if none does, the last one."""
-    entries = list(processes.items())
-    working = [(n, p) for n, p in entries if p.get("state") not in _ENDED]
-    return working or entries[-1:] or [("", {})]
+def _shown(told: Mapping[str, Any], time: str) -> list[tuple[str, Any]]:
+    """Returns names and processes that a table shows, see `as_table`."""
+    entries = list(told.get("processes", {}).items())
+    starts = max((str(p.get("since", "")) for _, p in entries), default="")
+    done = bool(told.get("chunks")) and told.get("chunks") == told.get("chunks_done")
+
+    def matters(process: Mapping[str, Any]) -> bool:
+        if process.get("state") in ("finished", "stopped"):
+            return False
+        lost = process.get("state") == "failed" or _silent(process, time) > 0
+        return not lost or (not done and starts <= str(process.get("told", "")))
+
+    return [e for e in entries if matters(e[1])] or entries[-1:] or [("", {})]
+
+
+def _silent(process: Mapping[str, Any], time: str) -> float:
+    """Returns the seconds that a process which should tell has told nothing, or 0."""
+    silent = _seconds(process.get("told", time), time)
+    return (
+        silent if process.get("state") not in _ENDED and silent > SILENT_SECONDS else 0
+    )
 
 
 def _process_cells(process: Mapping[str, Any], time: str) -> tuple[str, str, str]:
     state = process.get("state", "")
     does = state
+    left = process.get("seconds_left") if state == "training" else None
     if state == "training":
         does = "{group} chunk {chunk} epoch {epoch}/{epochs}".format(
             **{"group": "", "chunk": "", "epoch": "", "epochs": "", **process}
         )
     elif state == "failed":
-        does = f"failed: {process.get('error', '')[:60]}"
-    silent = _seconds(process.get("told", time), time)
-    if state not in _ENDED and silent > SILENT_SECONDS:
-        does = f"silent for {silent / 60:.0f} min ({does})"
-    left = process.get("seconds_left") if state == "training" else None
+        does = f"failed: {process.get('error', '')[:_MOST_SIGNS]}"
+    if silent := _silent(process, time):
+        does, left = f"silent for {_long(silent)}, killed or paused ({does})", None
     saved = process.get("checkpoint", {}).get("at", "")
-    return does, "" if left is None else f"{left / 60:.0f} min", saved
+    return "" if left is None else _long(left), saved, does
+
+
+def _long(seconds: float) -> str:
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
 
 
 def _seconds(since: str, until: str) -> float:

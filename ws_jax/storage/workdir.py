@@ -19,7 +19,12 @@ import ws_jax
 from ws_jax.config import differing_fields, without_field
 from ws_jax.free_fields import SAVING
 from ws_jax.storage.events import EVENT_FOLDER
-from ws_jax.storage.integrity import WorkdirError, check_own, remove_folder
+from ws_jax.storage.integrity import (
+    WorkdirError,
+    advice,
+    check_own,
+    remove_folder,
+)
 from ws_jax.storage.locks import (
     LOCK_FILE,
     Interrupted,
@@ -74,9 +79,9 @@ class Workdir:
             os.close(open_own(self.path / LOCK_FILE))
             self._lock = Lock(self.path / LOCK_FILE)
         except OSError as error:
+            help_ = advice(error, "name another folder with --workdir")
             raise WorkdirError(
-                f"cannot write to {self.path}: {error.strerror}; "
-                "name another folder with --workdir"
+                f"cannot write to {self.path} ({error.strerror}): {help_}"
             ) from error
 
     def __enter__(self) -> Workdir:

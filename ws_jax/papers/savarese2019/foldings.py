@@ -18,11 +18,11 @@ from matplotlib.lines import Line2D
 
 from ws_jax.analysis import labels, style
 from ws_jax.analysis.page.gallery import Item
+from ws_jax.folding.file import REPORT_FILE, damaged
 from ws_jax.storage.below import walk
 from ws_jax.storage.integrity import Damage, unseal
 from ws_jax.storage.results import ResultsError
 
-REPORT_FILE = "fold.json"
 _SEED = re.compile(r"seed(\d+)")
 _CAPTION = """Layers whose coefficients are alike by a threshold are tied, and the
 network loops; a line is a run. {} Left, the score on {} images: solid after folding,
@@ -60,11 +60,7 @@ def read(folders: Sequence[str | os.PathLike]) -> pd.DataFrame:
         try:
             rows += _rows(unseal(path.read_bytes()))
         except (Damage, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise ResultsError(
-                f"{path} is damaged or was edited ({type(error).__name__}: {error}): "
-                "remove it and fold the run again at all its thresholds, which finds "
-                "what is done"
-            ) from error
+            raise ResultsError(damaged(path, error)) from error
     return pd.DataFrame(rows).drop_duplicates(ignore_index=True)
 
 
