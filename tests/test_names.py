@@ -9,6 +9,7 @@ from ws_jax.names import column_of, group_names, run_columns
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
 from ws_jax.runs import Run, Sweep, Train
 from ws_jax.runs import run as run_module
+from ws_jax.storage.results import ResultsError
 from ws_jax.tasks import Segmentation
 from ws_jax.transforms import Flip, Noise, Translation
 
@@ -131,3 +132,10 @@ def test_a_run_is_found_by_its_fields_and_by_its_columns(which):
     chunks = [{"group": "a", "index": i, "runs": [run]} for i, run in enumerate(runs)]
     chunk, index = checkpoint.match_run(chunks, dict([which]))
     assert (chunk["index"], index) == (0, 0)
+
+
+def test_values_that_runs_have_are_named_in_their_order():
+    runs = [{"run": str(n), "network.hidden": n} for n in (1, 10, 3, 40)]
+    chunks = [{"group": "a", "index": 0, "runs": runs}]
+    with pytest.raises(ResultsError, match="no run has hidden 2: there are 1, 3, 10"):
+        checkpoint.match_run(chunks, {"hidden": 2})

@@ -238,8 +238,10 @@ def _columns(rows: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
         name = model_name(model, init, inits)
         name += f" ({semantics})" if several else ""
         # By setting in a fixed order, the words being those of all columns.
-        for values, part in own.groupby(telling) if telling else [((), own)]:
-            words = settings.of_model(dict(zip(telling, values, strict=True)), part)
+        groups = settings.grouped(own, telling) if telling else [((), own)]
+        for values, part in groups:
+            told = dict(zip(telling, values, strict=True))
+            words = settings.of_model(told, part, rows)
             found.append((f"{name}, {words}" if words else name, part))
     return found
 

@@ -276,7 +276,8 @@ def _legend_columns(handles: Sequence[Line2D], title: str, length: float) -> int
 def handles(values: Sequence[float], by: str = "aug") -> list[Line2D]:
     """Returns legend entries for levels, probabilities or learning rates."""
     shown = colours(values, by)
-    return [Line2D([], [], color=shown[x], label=labels.level(x)) for x in values]
+    named = zip(values, labels.levels(values), strict=True)
+    return [Line2D([], [], color=shown[x], label=label) for x, label in named]
 
 
 def in_percent(axes: Axes) -> None:
