@@ -64,18 +64,26 @@ def sweep_curves(
     return found
 
 
+_MOST_MEASURES = 4  # that are drawn for every network; a deep one has many
+_DISTANCES = ("dist_1", "dist_4", "cos_1", "cos_4")
 _COLOURS = ("aug", "vcp", "learning_rate")
 
 
 def _curves(rows: pd.DataFrame, title: str, words: str, by: str) -> Item:
     first, views = curves.ACCURACIES[:2], curves.ACCURACIES[2:]
-    measured = ("loss", "val_loss", *first, *watched.own_metrics(rows), *views)
-    metrics = [m for m in measured if rows[m].notna().any()]
+    measures = watched.own_measures(rows)
+    drawn = measures if len(measures) <= _MOST_MEASURES else []
+    scores = ("loss", "val_loss", *first, *watched.own_metrics(rows), *views)
+    metrics = [m for m in (*scores, *drawn) if rows[m].notna().any()]
+    kernels = [m for m in _DISTANCES if rows[m].notna().any()]
+    rest = ", ".join([*kernels, *(m for m in measures if m not in drawn)])
     common = ", ".join(curves.common_words(rows, by))
     return Item(
         "",
         f"{title}, {words}" if words else title,
-        f"All that was evaluated, over epochs. {BANDS} Behind each line: "
-        f"{varying.repeats(rows)}." + (f" All panels: {common}." if common else ""),
+        f"{'What' if rest else 'All that'} was evaluated, over epochs. {BANDS} "
+        f"Behind each line: {varying.repeats(rows)}."
+        + (f" Columns of the results that are not drawn here: {rest}." if rest else "")
+        + (f" All panels: {common}." if common else ""),
         functools.partial(curves.learning_curves, rows, metrics, by),
     )
