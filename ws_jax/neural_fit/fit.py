@@ -18,16 +18,19 @@ from absl import logging
 from ws_jax.checkpoint import load_run_with_epoch
 from ws_jax.config import ConfigError, check_name, require
 from ws_jax.engine.recorded import find_run
+from ws_jax.engine.study import Study
+from ws_jax.names import OWN_CODE
 from ws_jax.neural_fit.activations import check_layers, layer_names, record
 from ws_jax.neural_fit.ceiling import noise_ceiling
 from ws_jax.neural_fit.neural_data import NeuralData, read_neural
-from ws_jax.neural_fit.regression import Prediction, pls, ridge
+from ws_jax.neural_fit.regression import Prediction, cut, pls, ridge
 from ws_jax.neural_fit.similarity import (
     DISTANCES,
     linear_cka,
     rsa_ceiling,
     rsa_of_repeats,
 )
+from ws_jax.runs import Run
 from ws_jax.storage.integrity import (
     Damage,
     WorkdirError,
@@ -38,7 +41,8 @@ from ws_jax.storage.integrity import (
     unseal,
     write_atomically,
 )
-from ws_jax.storage.results import ResultsError
+from ws_jax.storage.results import RECORD_FILE, ResultsError
+from ws_jax.storage.workdir import versions
 
 TABLE, RECORD = "neural_fit.parquet", "neural_fit.json"
 ACTIVATIONS = "activations.npz"
@@ -203,12 +207,13 @@ def fit_run(
       ConfigError: for what does not go together; nothing has been loaded then but the
         neural data.
       ResultsError: if there is no such run.
-      WorkdirError: if `output` holds a table and may not be overwritten, or cannot be
-        written to.
+      WorkdirError: if `output` holds a table and may not be overwritten, is the folder
+        of a sweep, or cannot be written to.
     """
     settings = settings or Settings()
     settings.check()
     folder = Path(output)
+    _check_no_sweep(folder)
     if not overwrite:
         _check_free(folder)
     data = read_neural(neural)
@@ -220,6 +225,8 @@ def fit_run(
             f"{_times(trained)}: bring them to that size"
         )
     _check_responses(data, settings)
+    if {"ridge", "pls"} & set(settings.measures):
+        cut(len(data.images), settings.folds, settings.seed)  # that there are enough
     classes = study.dataset.num_classes
     known = layer_names(chosen, trained, classes)
     names = list(layers) or [name for name in known if "/" not in name]
@@ -233,8 +240,16 @@ def fit_run(
         (folder / name).unlink(missing_ok=True)
     if save_activations:
         write_activations(found, folder / ACTIVATIONS)
-    write(table, _record(run, epoch, data, settings, names), folder)
+    about = {"run": run, "epoch": epoch, **_source(study, chosen)}
+    write(table, {**about, **_record(data, settings, names)}, folder)
     return table
+
+
+def _check_no_sweep(folder: Path) -> None:
+    if (folder / RECORD_FILE).exists():
+        raise WorkdirError(
+            f"{folder} is the folder of a sweep: name another with --output"
+        )
 
 
 def _check_free(folder: Path) -> None:
@@ -293,12 +308,17 @@ def write_activations(activations: Mapping[str, np.ndarray], path: Path) -> None
     write_atomically(path, buffer.getvalue())
 
 
+def _source(study: Study, run: Run) -> dict[str, Any]:
+    """Returns what a record says of a run beside its name, which other sweeps have."""
+    columns = study.columns[run]
+    told = {name: columns[name] for name in ("digest", OWN_CODE) if name in columns}
+    return {"sweep": study.sweep.name, **told, "versions": versions()}
+
+
 def _record(
-    run: str, epoch: int, data: NeuralData, settings: Settings, layers: Sequence[str]
+    data: NeuralData, settings: Settings, layers: Sequence[str]
 ) -> dict[str, Any]:
     return {
-        "run": run,
-        "epoch": epoch,
         "neural": data.checksum,
         "images": len(data.images),
         "repeats": len(data.responses),
