@@ -324,9 +324,13 @@ def test_runs_that_all_diverged_are_said_to():
         "All 4 runs diverged. Swept: learning rate (0.001, 1000). Behind each setting: "
         "1 fold, 2 seeds."
     ]
-    assert sweep_page.figures(found) == []
+    assert question.cautions(found) == [] == sweep_page.figures(found)
     alone = swept.collect(aggregate.tidy(runs({}, status="diverged")))
     assert question.answers(alone)[0].startswith("The only run diverged. Nothing was")
+
+
+def every_other(frame):
+    return frame["train.phase.every"].map({1: 2, 3: 1, 10: 2, 40: 1})
 
 
 def test_numbers_stand_in_their_order():
@@ -335,8 +339,9 @@ def test_numbers_stand_in_their_order():
     rows = aggregate.tidy(frame)
     want = ["1", "3", "10", "40"]
     assert [words.split()[-1] for words, _ in settings.parts(rows)] == want
-    (item,) = sweep_curves(frame)
-    assert [title.split()[-1] for title in titles(item.draw())[:4]] == want
+    (item,) = sweep_curves(frame.assign(**{"network.hidden": every_other(frame)}))
+    found = [re.search(r"every (\d+)", title)[1] for title in titles(item.draw())[:4]]
+    assert found == want
     listed = section(own_page(frame), "study")
     places = [listed.index(f"<li>train.phase.every {n}</li>") for n in want]
     assert places == sorted(places)
@@ -372,3 +377,23 @@ def test_a_best_epoch_before_a_phase_acted_does_not_win_silently():
     for same in (frame[frame["epoch"] < 6], frame.assign(phase="none")):
         same = swept.collect(aggregate.tidy(same))
         assert "may not have acted" not in question.answers(same)[1]
+
+
+@pytest.mark.parametrize(
+    "column, title", [("train.phase.every", "every"), ("coupling", "Coupling")]
+)
+def test_curves_are_coloured_by_the_only_number_in_which_runs_differ(column, title):
+    cases = [{column: number} for number in (0.25, 0.5, 1)]
+    frame = runs(*cases, phase="couple", model="fcn")
+    (item,) = sweep_curves(frame)
+    figure = item.draw()
+    assert set(titles(figure)) == {"FCN"}
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert told[0] == title and list(map(float, told[1:])) == [0.25, 0.5, 1]
+    (first, *_) = figure.axes
+    assert len({line.get_color() for line in first.lines}) == 3
+    # A run that lacks the field has no place among its colours.
+    cases = [{"model": "cnn", "phase": "none"}] + [{"model": "fcn", **c} for c in cases]
+    frame = runs(*cases, phase="couple")
+    (item,) = sweep_curves(frame)
+    assert any(title.startswith("CNN") for title in titles(item.draw()))

@@ -543,7 +543,7 @@ def test_a_run_is_compared_written_and_refused(trained, tmp_path):
     assert scores.idxmax() == "stage_0_block_0" and "stem" in scores
     record = json.loads((tmp_path / "out" / fit.RECORD).read_text())
     rows = results.read(folder / "sweep")
-    assert record["digest"] == rows.set_index("run")["digest"][name].iloc[0]
+    assert record["digest"] == rows["digest"].iloc[0]
     assert record["sweep"] == rows["sweep"].iloc[0] and "jax" in record["versions"]
     pd.testing.assert_frame_equal(neural_fit.read(tmp_path / "out"), table)
     with np.load(tmp_path / "out" / fit.ACTIVATIONS) as kept:

@@ -75,6 +75,8 @@ def cautions(found: Swept) -> list[str]:
     """Says why it may be too early for an answer."""
     said = []
     runs = found.runs
+    if (runs["status"] == "diverged").all():
+        return []
     if found.is_short:
         epochs = int(found.rows["epoch"].max())
         said.append(f"runs of {labels.epochs(epochs)} are short")

@@ -125,6 +125,22 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
     return found
 
 
+def sole_number(rows: pd.DataFrame) -> str:
+    """Returns the dotted field that tells all settings of tidy rows by a number.
+
+    It is empty where there is more to tell, or a run lacks the field.
+    """
+    first = rows[~rows["training"].duplicated()]
+    fields = differing_fields(first)
+    if len(fields) != 1:
+        return ""
+    ((name, words),) = fields.items()
+    numbers = pd.to_numeric(first[name], errors="coerce")
+    if numbers.isna().any() or first[name].map(lambda v: isinstance(v, bool)).any():
+        return ""
+    return name if (first["setting"] == f"{name} " + words).all() else ""
+
+
 def changes_numbers(name: str) -> bool:
     """Returns whether a field, by its dotted name, can change numbers of a training.
 
