@@ -17,6 +17,7 @@ from ws_jax.analysis import (
     statistics,
     style,
     swept,
+    watched,
 )
 from ws_jax.analysis.page import report, sweep_page
 from ws_jax.analysis.page.gallery import sweep_curves
@@ -329,13 +330,19 @@ def test_runs_that_all_diverged_are_said_to():
     assert question.answers(alone)[0].startswith("The only run diverged. Nothing was")
 
 
+def scores_alone(frame):
+    """The same with accuracies alone, which are quicker to draw."""
+    others = ("loss", "val_loss", *watched.VIEWS)
+    return frame.assign(**dict.fromkeys(others, np.nan))
+
+
 def every_other(frame):
     return frame["train.phase.every"].map({1: 2, 3: 1, 10: 2, 40: 1})
 
 
 def test_numbers_stand_in_their_order():
     cases = [{"train.phase.every": n} for n in (1, 3, 10, 40)]
-    frame = runs(*cases, phase="hebbian", model="fcn")
+    frame = scores_alone(runs(*cases, phase="hebbian", model="fcn"))
     rows = aggregate.tidy(frame)
     want = ["1", "3", "10", "40"]
     assert [words.split()[-1] for words, _ in settings.parts(rows)] == want
@@ -353,7 +360,7 @@ def test_numbers_stand_in_their_order():
 def test_measures_of_ones_own_are_drawn_or_named(count):
     frame = runs({}, seeds=(0, 1))
     names = [f"norm_{number}" for number in range(count)]
-    frame = frame.assign(**dict.fromkeys(names, 2.0))
+    frame = scores_alone(frame).assign(**dict.fromkeys(names, 2.0))
     (item,) = sweep_curves(frame)
     drawn = [panel.get_ylabel() for panel in item.draw().axes]
     assert ("norm 0" in drawn, "norm_0" in item.caption) == (count == 2, count == 5)
@@ -384,7 +391,7 @@ def test_a_best_epoch_before_a_phase_acted_does_not_win_silently():
 )
 def test_curves_are_coloured_by_the_only_number_in_which_runs_differ(column, title):
     cases = [{column: number} for number in (0.25, 0.5, 1)]
-    frame = runs(*cases, phase="couple", model="fcn")
+    frame = scores_alone(runs(*cases, phase="couple", model="fcn"))
     (item,) = sweep_curves(frame)
     figure = item.draw()
     assert set(titles(figure)) == {"FCN"}
@@ -394,6 +401,6 @@ def test_curves_are_coloured_by_the_only_number_in_which_runs_differ(column, tit
     assert len({line.get_color() for line in first.lines}) == 3
     # A run that lacks the field has no place among its colours.
     cases = [{"model": "cnn", "phase": "none"}] + [{"model": "fcn", **c} for c in cases]
-    frame = runs(*cases, phase="couple")
+    frame = scores_alone(runs(*cases, phase="couple"))
     (item,) = sweep_curves(frame)
     assert any(title.startswith("CNN") for title in titles(item.draw()))

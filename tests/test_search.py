@@ -150,7 +150,7 @@ def test_a_point_that_diverged_has_no_value(monkeypatch, tmp_path, trained):
     assert lost.state.name == "FAIL"
     said = list(map(search_module.point_text, search_module.best_first(study)))
     assert [line.split()[0] for line in said] == ["1.0000", "0.0000", "diverged"]
-    assert f"{lost.params['learning_rate']:.3g}" in said[-1]
+    assert f"{lost.params['learning_rate']:.6g}" in said[-1]
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def _check_record(
         "--choice": {k: v for k, v in space.items() if isinstance(v, list)},
         "config": sweep.values(),
     }
-    asked = json.loads(json.dumps(asked))  # tuples are lists
+    asked = json.loads(json.dumps(asked, default=str))  # tuples are lists
     path = workdir / SEARCH_FILE
     # One that was refused before it trained binds nobody.
     if not path.exists() or not any(workdir.glob("batch_*")):
@@ -169,7 +169,7 @@ def point_text(trial: optuna.trial.FrozenTrial) -> str:
     """Returns a point and its value in a line, `diverged` where it has none."""
     value = "diverged" if trial.value is None else f"{trial.value:.4f}"
     point = [
-        f"{name} {v:.3g}" if isinstance(v, float) else f"{name} {v}"
+        f"{name} {v:.6g}" if isinstance(v, float) else f"{name} {v}"
         for name, v in trial.params.items()
     ]
     return f"{value}  {', '.join(point)}"
