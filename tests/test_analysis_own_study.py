@@ -380,9 +380,12 @@ def test_a_best_epoch_before_a_phase_acted_does_not_win_silently():
         "That is epoch 2 of 6, before which the phase may not have acted: at the last "
         "epochs every 40 has 10.0 %, and the best is every 10, 31.0 %."
     )
-    # Where the same is the best at the end there is nothing to add; nor without phase.
-    for same in (frame[frame["epoch"] < 6], frame.assign(phase="none")):
-        same = swept.collect(aggregate.tidy(same))
+    # Where the same is the best at the end there is nothing to add; nor without a
+    # phase, or with one that acts at every step.
+    at_once = frame.assign(**{"train.phase.every": 1, "train.phase.rate": every / 100})
+    at_once = study_frames.identified(at_once)
+    for other in (frame[frame["epoch"] < 6], frame.assign(phase="none"), at_once):
+        same = swept.collect(aggregate.tidy(other))
         assert "may not have acted" not in question.answers(same)[1]
 
 

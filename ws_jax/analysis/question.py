@@ -6,6 +6,7 @@ little larger than it is.
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, leads, varying, watched
@@ -109,7 +110,8 @@ def _early(found: Swept, medians: pd.DataFrame) -> str:
     keys = [key(i) for i in range(len(found.fields))]
     first = (found.runs[keys] == medians.reset_index()[keys].iloc[0]).all(axis=1)
     rows = found.rows[found.rows["training"].isin(first.index[first])]
-    if found.moves or (rows["phase"] == "none").all():
+    every = rows.get("train.phase.every", pd.Series(np.nan, rows.index))
+    if found.moves or ((rows["phase"] == "none") | (every == 1)).all():
         return ""
     last = aggregate.run_values(found.rows, found.metric, "last_epoch")["value"]
     late = _medians(found, found.runs.assign(value=last).dropna(subset=["value"]))
