@@ -36,6 +36,7 @@ OVERWRITE = cli.define_overwrite("Replace foldings that are in the folder.")
 def main() -> None:
     """Folds the run."""
     workdir, run = cli.required(WORKDIR), cli.required(RUN)
+    cli.goes_with(RATE, EPOCHS)
     cli.setup_jax()
     cli.load_parts(CONFIG)
     from ws_jax.folding import loops

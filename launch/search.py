@@ -19,7 +19,10 @@ RANGE = flags.DEFINE_multi_string(
 )
 CHOICE = flags.DEFINE_multi_string("choice", [], "A field and its values, FIELD=V1,V2.")
 BATCHES = flags.DEFINE_integer("batches", 4, "How often points are asked for.")
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Points asked for at a time.")
+BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", 8, "Points asked for at a time (not train.batch_size). Those that "
+    "differ in one field train together, others one after the other."
+)  # fmt: skip
 SEED = flags.DEFINE_integer("seed", 0, "Seed of the search.")
 
 
@@ -40,9 +43,7 @@ def main() -> None:
         seed=SEED.value,
     )
     for trial in search.best_first(study):
-        point = ", ".join(f"{name} {v:.3g}" if isinstance(v, float) else f"{name} {v}"
-                          for name, v in trial.params.items())  # fmt: skip
-        print(f"{trial.value:.4f}  {point}")
+        print(search.point_text(trial))
 
 
 if __name__ == "__main__":

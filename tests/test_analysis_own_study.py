@@ -17,6 +17,7 @@ from ws_jax.analysis import (
     statistics,
     style,
     swept,
+    watched,
 )
 from ws_jax.analysis.page import report, sweep_page
 from ws_jax.analysis.page.gallery import sweep_curves
@@ -169,7 +170,8 @@ def test_the_first_words_answer_the_sweeps_own_question(monkeypatch):
     assert "difference in points from the paper" not in section(text, "tables")
     assert "published medians" not in text
     assert "somewhere/" not in text
-    assert text.index('id="figures"') < text.index("Tables without results")
+    # No paper's data, and no paper's question.
+    assert "Tables without results" not in text and "Table B.1" not in text
 
 
 @pytest.mark.slow
@@ -251,7 +253,7 @@ def test_many_settings_are_columns_figures_and_a_folded_list():
     assert heads[:6] == [*fields, "Validation, best", "Training, best"]
     assert "<summary>mine: 16 settings are kept apart" in section(text, "study")
     for field in fields:
-        assert f"Validation accuracy against the {field}, mine" in text
+        assert f"Validation accuracy against “{field}”, mine" in text
 
 
 def test_a_figure_against_a_field_shows_medians_on_a_log_axis():
@@ -278,3 +280,132 @@ def test_a_field_may_be_called_as_a_column_of_the_table():
     text = own_page(frame, [record(frame, (0,), (0, 1, 2))])
     assert "2 of 3 seeds" in text
     assert all(f"<td>{word}</td>" in text for word in ("early", "late"))
+
+
+@pytest.mark.parametrize(
+    "column, numbers",
+    [
+        ("coupling", (0.001, 0.0015)),
+        ("aug", (0.1, 0.1004)),
+        ("vcp", (0.995, 0.9954)),
+        ("learning_rate", (0.0012, 0.0012345)),
+        ("train.optimizer.weight_decay", (1e6, 1000000.5)),
+    ],
+)
+def test_different_numbers_are_different_values(column, numbers):
+    alike = {"coupling": {"phase": "couple"}, "aug": {"aug_type": "noise"}}
+    cases = [{column: number, **alike.get(column, {})} for number in numbers]
+    frame = runs({"model": "fcn"} | cases[0], {"model": "fcn"} | cases[1])
+    frame["val_acc"] += 0.1 * (frame[column] == numbers[1])
+    found = swept.collect(aggregate.tidy(frame))
+    (field,) = found.fields
+    assert list(map(float, field.values)) == list(numbers)
+    assert "Swept: " in question.answers(found)[0]
+    assert sweep_page.table(found).count("<tr>") == 3
+    parts = settings.parts(found.rows, [column]) if "." not in column else []
+    assert len({words for words, _ in parts}) in (0, 2)
+
+
+def test_labels_tell_numbers_apart():
+    assert [labels.level(v) for v in (0.0015, 10.5, 20.25, -0.5, 0.00019)] == [
+        "0.0015", "10.5", "20.2", "-.5", "0.00019",
+    ]  # fmt: skip
+    draw = np.random.default_rng(0)
+    for value in 10 ** draw.uniform(-6, 2, 200):
+        np.testing.assert_allclose(float(labels.level(value)), value, rtol=5e-3)
+    rates = (0.001, 0.0012, 0.0015, 0.00150001)
+    shown = [line.get_label() for line in style.handles(rates, "learning_rate")]
+    assert list(map(float, shown)) == list(rates)
+    assert shown[0] == "1e-3"
+    assert labels.listed([0.5, 0.5004]) == ".5, .5004"
+
+
+def test_runs_that_all_diverged_are_said_to():
+    cases = [{"learning_rate": rate} for rate in (1e-3, 1e3)]
+    found = swept.collect(aggregate.tidy(runs(*cases, seeds=(0, 1), status="diverged")))
+    assert question.answers(found) == [
+        "All 4 runs diverged. Swept: learning rate (0.001, 1000). Behind each setting: "
+        "1 fold, 2 seeds."
+    ]
+    assert question.cautions(found) == [] == sweep_page.figures(found)
+    alone = swept.collect(aggregate.tidy(runs({}, status="diverged")))
+    assert question.answers(alone)[0].startswith("The only run diverged. Nothing was")
+
+
+def scores_alone(frame):
+    """The same with accuracies alone, which are quicker to draw."""
+    others = ("loss", "val_loss", *watched.VIEWS)
+    return frame.assign(**dict.fromkeys(others, np.nan))
+
+
+def every_other(frame):
+    return frame["train.phase.every"].map({1: 2, 3: 1, 10: 2, 40: 1})
+
+
+def test_numbers_stand_in_their_order():
+    cases = [{"train.phase.every": n} for n in (1, 3, 10, 40)]
+    frame = scores_alone(runs(*cases, phase="hebbian", model="fcn"))
+    rows = aggregate.tidy(frame)
+    want = ["1", "3", "10", "40"]
+    assert [words.split()[-1] for words, _ in settings.parts(rows)] == want
+    (item,) = sweep_curves(frame.assign(**{"network.hidden": every_other(frame)}))
+    found = [re.search(r"every (\d+)", title)[1] for title in titles(item.draw())[:4]]
+    assert found == want
+    listed = section(own_page(frame), "study")
+    places = [listed.index(f"<li>train.phase.every {n}</li>") for n in want]
+    assert places == sorted(places)
+    (figure,) = sweep_page.figures(swept.collect(rows))
+    assert figure.title.startswith("Validation accuracy against “every”, ")
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_measures_of_ones_own_are_drawn_or_named(count):
+    frame = runs({}, seeds=(0, 1))
+    names = [f"norm_{number}" for number in range(count)]
+    frame = scores_alone(frame).assign(**dict.fromkeys(names, 2.0))
+    (item,) = sweep_curves(frame)
+    drawn = [panel.get_ylabel() for panel in item.draw().axes]
+    assert ("norm 0" in drawn, "norm_0" in item.caption) == (count == 2, count == 5)
+    assert ("All that was evaluated" in item.caption) == (count == 2)
+
+
+def test_a_best_epoch_before_a_phase_acted_does_not_win_silently():
+    cases = [{"train.phase.every": n} for n in (1, 10, 40)]
+    frame = runs(*cases, phase="hebbian", model="fcn", seeds=(0, 1), epochs=6)
+    every, epoch = frame["train.phase.every"], frame["epoch"]
+    value = 0.3 + 0.001 * every
+    value = value.where((every < 40) | (epoch < 6), 0.1)  # it sleeps once, at the end
+    value = value + 0.01 * ((epoch == 2) | ((frame["seed"] == 1) & (epoch == 3)))
+    frame = frame.assign(val_acc=value.where(epoch > 0))
+    said = question.answers(swept.collect(aggregate.tidy(frame)))[1]
+    assert "every 40, 35.0 %" in said and said.endswith(
+        "That is epoch 2 of 6, before which the phase may not have acted: at the last "
+        "epochs every 40 has 10.0 %, and the best is every 10, 31.0 %."
+    )
+    # Where the same is the best at the end there is nothing to add; nor without a
+    # phase, or with one that acts at every step.
+    at_once = frame.assign(**{"train.phase.every": 1, "train.phase.rate": every / 100})
+    at_once = study_frames.identified(at_once)
+    for other in (frame[frame["epoch"] < 6], frame.assign(phase="none"), at_once):
+        same = swept.collect(aggregate.tidy(other))
+        assert "may not have acted" not in question.answers(same)[1]
+
+
+@pytest.mark.parametrize(
+    "column, title", [("train.phase.every", "every"), ("coupling", "Coupling")]
+)
+def test_curves_are_coloured_by_the_only_number_in_which_runs_differ(column, title):
+    cases = [{column: number} for number in (0.25, 0.5, 1)]
+    frame = scores_alone(runs(*cases, phase="couple", model="fcn"))
+    (item,) = sweep_curves(frame)
+    figure = item.draw()
+    assert set(titles(figure)) == {"FCN"}
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert told[0] == title and list(map(float, told[1:])) == [0.25, 0.5, 1]
+    (first, *_) = figure.axes
+    assert len({line.get_color() for line in first.lines}) == 3
+    # A run that lacks the field has no place among its colours.
+    cases = [{"model": "cnn", "phase": "none"}] + [{"model": "fcn", **c} for c in cases]
+    frame = scores_alone(runs(*cases, phase="couple"))
+    (item,) = sweep_curves(frame)
+    assert any(title.startswith("CNN") for title in titles(item.draw()))

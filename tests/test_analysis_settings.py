@@ -6,7 +6,15 @@ import pandas as pd
 import pytest
 import study_frames
 
-from ws_jax.analysis import aggregate, curves, labels, settings, statistics, summaries
+from ws_jax.analysis import (
+    aggregate,
+    curves,
+    labels,
+    settings,
+    statistics,
+    summaries,
+    varying,
+)
 from ws_jax.analysis import tables as plain_tables
 from ws_jax.analysis.claims import comparable
 from ws_jax.analysis.claims.checks import UNDECIDED
@@ -352,3 +360,12 @@ def test_measures_are_called_in_words():
         "Validation F1",
         "valley",
     ]
+
+
+def test_every_column_of_a_run_tells_its_setting_or_is_known_not_to():
+    told_otherwise = {"run", "sweep", "sharing", "fold", "seed"}
+    assert {*results.RUN_COLUMNS, "epochs"} - told_otherwise == set(settings.USUAL)
+    assert set(varying.NAMES) == set(settings.USUAL) - {
+        "data"
+    }  # each has a page's part
+    assert set(settings.SETTING) <= {*settings.USUAL, "setting"}

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ws_jax import augment, conv, measure, phases, results, sharing
+from ws_jax import augment, conv, data, measure, phases, results, sharing
+from ws_jax.neural_fit import regression, similarity
 
 
 def plain(function):
@@ -20,6 +21,7 @@ IMAGE = np.linspace(0, 1, 6 * 6 * 2).reshape(6, 6, 2)  # float64
 X = np.stack([IMAGE, 1 - IMAGE])
 FIELD = np.linspace(-1, 1, 4 * 4 * 3 * 3 * 2 * 2).reshape(4, 4, 3, 3, 2, 2)
 FREE, TILES = sharing.free((4, 4)), sharing.tiles((4, 4), 2)
+LINES = np.random.default_rng(0).normal(size=(12, 3))
 BANK = FIELD.reshape(16, 3, 3, 2, 2)
 
 TAKES_NUMPY = {
@@ -98,6 +100,66 @@ BAD = {
         r"a field needs axes \[oh ow ...\]",
     ),
     "share a line": (lambda: phases.share_instantly(np.ones(4), 2), "needs axes"),
+    "a period beyond the sites": (
+        lambda: phases.share_instantly(FIELD, 9),
+        "the period is 9, larger than the 4x4 sites.* up to 4",
+    ),
+    "a window beyond the sites": (
+        lambda: phases.hebbian_sleep(KEY, FIELD[:2, :2]),
+        "the window is 3x3, larger than the 2x2 sites",
+    ),
+    "batch 0": (lambda: phases.hebbian_sleep(KEY, FIELD, batch=0), "batch is 0, needs"),
+    "half a batch": (
+        lambda: plain(phases.hebbian_sleep)(KEY, FIELD, batch=2.5),
+        "batch is 2.5, needs a whole number",
+    ),
+    "iterations": (
+        lambda: phases.hebbian_sleep(KEY, FIELD, iterations=-1),
+        "iterations is -1, needs a whole number of at least 0",
+    ),
+    "no strides": (
+        lambda: phases.hebbian_sleep(KEY, FIELD, strides=(0, 1)),
+        "strides are",
+    ),
+    "no padding": (
+        lambda: plain(phases.hebbian_sleep)(KEY, FIELD, padding=1),
+        "padding is 1, needs pairs",
+    ),
+    "another padding": (
+        lambda: plain(phases.hebbian_sleep)(KEY, FIELD, padding="SAEM"),
+        "did you mean 'SAME'",
+    ),
+    "no inputs": (
+        lambda: plain(phases.hebbian_sleep)(KEY, FIELD, inputs=4),
+        "inputs is 4, needs two whole numbers",
+    ),
+    "a seed": (
+        lambda: plain(phases.hebbian_sleep)(0, FIELD),
+        "key is 0, needs .* jax.random.key",
+    ),
+    "half a radius": (
+        lambda: plain(measure.kernel_distance)(FIELD, 1.5),
+        "the radius is 1.5, must be a whole number of at least 1",
+    ),
+    "degrees in words": (
+        lambda: plain(augment.rotate)(IMAGE, "30"),
+        "degrees is '30', needs a number",
+    ),
+    "pixels in words": (lambda: plain(augment.shift)(IMAGE, 1, "2"), "dx is '2', need"),
+    "no name": (lambda: plain(data.load)(None), "a data set is named .* got None"),
+    "folds": (lambda: plain(data.folds)(10, 2.0), "folds: 2.0 must be a whole number"),
+    "folds of ridge": (
+        lambda: plain(regression.cut)(12, 2.5),
+        "folds: 2.5 must be a whole number",
+    ),
+    "seed of ridge": (
+        lambda: regression.ridge(LINES, LINES, seed=-1),
+        "seed: -1 must be a whole number of at least 0",
+    ),
+    "equally unlike": (
+        lambda: similarity.linear_cka(np.eye(4), LINES[:4], debiased=True),
+        "debiased CKA .* equally unlike",
+    ),
     "period 0": (lambda: phases.share_instantly(FIELD, 0), "at least 1, got 0"),
     "one side": (
         lambda: plain(sharing.free)(6),
@@ -141,6 +203,11 @@ def test_one_stride_serves_both_ways():
     kernel = FIELD[:2, :2]
     one = conv.local_conv(X, kernel, strides=2)
     np.testing.assert_array_equal(one, conv.local_conv(X, kernel, strides=(2, 2)))
+
+
+def test_a_sleep_takes_strides_and_padding_as_a_layer_does():
+    slept = phases.hebbian_sleep(KEY, FIELD, strides=1, padding="SAME", iterations=1)
+    np.testing.assert_array_equal(slept, phases.hebbian_sleep(KEY, FIELD, iterations=1))
 
 
 def test_no_folder_has_no_results():

@@ -10,6 +10,7 @@ from ws_jax.optimizers import SGD, Adam, AdamW
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
 from ws_jax.runs import Run, Sweep, Train
 from ws_jax.runs import run as run_module
+from ws_jax.storage.results import ResultsError
 from ws_jax.tasks import Segmentation
 from ws_jax.transforms import Flip, Noise, Translation
 
@@ -141,3 +142,10 @@ def test_the_part_of_a_base_that_no_run_has_brings_no_column():
         for part in (Adam(), SGD(momentum=0.3))
     ]
     assert told[0] == told[1]
+
+
+def test_values_that_runs_have_are_named_in_their_order():
+    runs = [{"run": str(n), "network.hidden": n} for n in (1, 10, 3, 40)]
+    chunks = [{"group": "a", "index": 0, "runs": runs}]
+    with pytest.raises(ResultsError, match="no run has hidden 2: there are 1, 3, 10"):
+        checkpoint.match_run(chunks, {"hidden": 2})

@@ -525,6 +525,12 @@ def test_a_table_whose_record_was_lost_is_not_replaced(tmp_path):
         neural_fit.fit_run(*ask, overwrite=True)
 
 
+def test_the_folder_of_a_sweep_is_no_folder_of_tables(tmp_path):
+    (tmp_path / "sweep.json").write_text("{}")
+    with pytest.raises(WorkdirError, match="is the folder of a sweep: name another"):
+        neural_fit.fit_run(tmp_path, "a", "gone.npz", tmp_path, overwrite=True)
+
+
 @pytest.mark.slow
 def test_a_run_is_compared_written_and_refused(trained, tmp_path):
     folder, name = trained
@@ -535,6 +541,10 @@ def test_a_run_is_compared_written_and_refused(trained, tmp_path):
     )
     scores = table[table["measure"] == "rsa"].set_index("layer")["score"]
     assert scores.idxmax() == "stage_0_block_0" and "stem" in scores
+    record = json.loads((tmp_path / "out" / fit.RECORD).read_text())
+    rows = results.read(folder / "sweep")
+    assert record["digest"] == rows["digest"].iloc[0]
+    assert record["sweep"] == rows["sweep"].iloc[0] and "jax" in record["versions"]
     pd.testing.assert_frame_equal(neural_fit.read(tmp_path / "out"), table)
     with np.load(tmp_path / "out" / fit.ACTIVATIONS) as kept:
         assert list(kept) == list(scores.index)
@@ -547,6 +557,10 @@ def test_a_run_is_compared_written_and_refused(trained, tmp_path):
         neural_fit.fit_run(*where, folder / "data.npz", tmp_path / "out", settings)
     with pytest.raises(ConfigError, match="are 9x9x3, .* was trained on 8x8x3"):
         neural_fit.fit_run(*where, folder / "large.npz", tmp_path / "other")
+    with pytest.raises(ConfigError, match="folds: 21 need 42 images, there are 40"):
+        neural_fit.fit_run(
+            *where, folder / "data.npz", tmp_path / "other", fit.Settings(folds=21)
+        )
     with pytest.raises(ConfigError, match="have no responses"):
         neural_fit.fit_run(*where, folder / "images.npz", tmp_path / "other")
     with pytest.raises(results.ResultsError, match="no run 'nobody'"):

@@ -18,6 +18,7 @@ from ws_jax.phases import Couple
 from ws_jax.runs import Sweep
 from ws_jax.search import read_space, search, train_points
 from ws_jax.storage import results
+from ws_jax.storage.integrity import WorkdirError
 
 CONFIG = tiny(
     train__epochs=1,
@@ -91,7 +92,10 @@ def trained(monkeypatch):
         runs = [run for group in make_groups(sweep) for run in group.runs]
         names = [c["run"] for c in run_columns(sweep, runs, "data").values()]
         assert place not in asked
-        asked[place] = pd.DataFrame({"run": names, "val_acc": np.arange(len(names))})
+        values = np.arange(len(names))
+        asked[place] = pd.DataFrame(
+            {"run": names, "val_acc": values, "status": "finished"}
+        )
 
     monkeypatch.setattr(search_module, "run_sweep", run_sweep)
     monkeypatch.setattr(results, "read", asked.__getitem__)
@@ -126,3 +130,54 @@ def test_runs_of_one_name_are_told_apart(trained, tmp_path):
     )
     # Two runs of each, the first group's before the second's.
     assert values == [0.5, 2.5]
+
+
+def test_a_point_that_diverged_has_no_value(monkeypatch, tmp_path, trained):
+    pytest.importorskip("optuna")
+
+    def read(place):
+        """The highest rate diverged, after its best epoch."""
+        frame = trained[place]
+        last = np.arange(len(frame)) == len(frame) - 1
+        return frame.assign(status=np.where(last, "diverged", "finished"))
+
+    monkeypatch.setattr(results, "read", read)
+    space = {"learning_rate": (1e-4, 1e-1, "log")}
+    sweep = dataclasses.replace(CONFIG.checked(), axes={})
+    asked = {"num_batches": 1, "batch_size": 3, "space": space}
+    study = search(sweep, tmp_path, **asked)
+    lost = max(study.trials, key=lambda trial: trial.params["learning_rate"])
+    assert lost.state.name == "FAIL"
+    said = list(map(search_module.point_text, search_module.best_first(study)))
+    assert [line.split()[0] for line in said] == ["1.0000", "0.0000", "diverged"]
+    assert f"{lost.params['learning_rate']:.6g}" in said[-1]
+
+
+@pytest.mark.parametrize(
+    "other, message",
+    [
+        ({"seed": 1}, "another search .*--seed: 0 -> 1. Name another folder with --w"),
+        ({"batch_size": 3}, "--batch_size: 2 -> 3"),
+        ({"space": {"hidden": [4, 9]}}, "--choice: hidden=4,8 -> hidden=4,9"),
+        ({"epochs": 2}, "base.train.epochs: 1 -> 2"),
+        ({"num_batches": 2}, ""),
+    ],
+)
+def test_another_search_in_a_folder_is_refused(other, message, tmp_path, trained):
+    pytest.importorskip("optuna")
+    asked = {"num_batches": 1, "batch_size": 2, "space": {"hidden": [4, 8]}}
+    sweep = dataclasses.replace(CONFIG.checked(), axes={})
+    search(sweep, tmp_path, **asked)
+    assert trained
+    trained.clear()
+    (tmp_path / "batch_000").mkdir()  # as training makes it
+    if "epochs" in other:
+        base = replace_field(sweep.base, "train.epochs", other.pop("epochs"))
+        sweep = dataclasses.replace(sweep, base=base)
+    if not message:
+        assert len(search(sweep, tmp_path, **asked | other).trials) == 4
+        return
+    with pytest.raises(WorkdirError, match=message) as refused:
+        search(sweep, tmp_path, **asked | other)
+    assert "--overwrite" not in str(refused.value)
+    assert not trained

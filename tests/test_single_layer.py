@@ -296,6 +296,8 @@ def test_limits_of_the_circuit():
         (["instant", "instant"], [], "there twice"),
         ([], [], "are none"),
         (["instant"], ["trials"], "'trials' has no value"),
+        (["instant"], ["gammas="], "^gammas has no value; needs FIELD=VALUE, as in ga"),
+        (["instant"], ["trials="], "^trials has no value; needs FIELD=VALUE"),
         (["instant"], ["trials=0"], "trials: 0 must be at least 1"),
         (["instant"], ["trials=many"], "needs int"),
         (["instant"], ["gammas=-1"], "gammas: -1.0 must be at least 0"),

@@ -55,6 +55,12 @@ def _one_image(image: Any) -> Array:
     return image
 
 
+def _check_number(name: str, value: Any) -> None:
+    """Raises `ValueError` for what is no number; an array of JAX's may be traced."""
+    if not isinstance(value, int | float | np.number | np.ndarray | jax.Array):
+        raise ValueError(f"{name} is {value!r}, needs a number")
+
+
 def shift(image: Image, dy: Scalar, dx: Scalar) -> Image:
     """Moves the content of an image, by any fraction of a pixel.
 
@@ -66,6 +72,8 @@ def shift(image: Image, dy: Scalar, dx: Scalar) -> Image:
       [h, w, c]; uncovered pixels repeat the edge.
     """
     image = _one_image(image)
+    _check_number("dy", dy)
+    _check_number("dx", dx)
     return _shift_axis(_shift_axis(image, dy, axis=0), dx, axis=1)
 
 
@@ -112,8 +120,9 @@ def rotate(image: Image, degrees: Scalar, centre: str = "middle") -> Image:
     Returns:
       [h, w, c]; uncovered pixels take the nearest edge pixel.
     Raises:
-      ValueError: for an unknown centre.
+      ValueError: for an unknown centre, or degrees that are no number.
     """
+    _check_number("degrees", degrees)
     check_name("rotation centre", centre, CENTRES)
     image = _one_image(image)
     h, w, _ = image.shape
@@ -146,6 +155,7 @@ def swap_quadrants(image: Image) -> Image:
 def add_noise(key: Key[Array, ""], image: Image, std: Scalar) -> Image:
     """Adds N(0, std) to every pixel and channel by itself; nothing is clipped."""
     image = _one_image(image)
+    _check_number("std", std)
     return image + std * jax.random.normal(key, image.shape, image.dtype)
 
 

@@ -128,6 +128,12 @@ def _load_variables(folder: Path, digest: str) -> dict[str, Any]:
                 ) from damage
 
 
+def _in_order(value: Any) -> tuple[bool, float, str]:
+    """Returns the key that sorts values: numbers first, by their size, then words."""
+    number = isinstance(value, int | float)
+    return (not number, value if number else 0, str(value))
+
+
 def match_run(
     chunks: list[Mapping[str, Any]], which: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], int]:
@@ -151,7 +157,7 @@ def match_run(
         told = (value, as_shown(column, value))
         runs = [entry for entry in runs if entry[2].get(column) in told]
         if not runs:
-            there = ", ".join(sorted(map(str, values))[:20])
+            there = ", ".join(map(str, sorted(values, key=_in_order)[:20]))
             raise ResultsError(f"no run has {name} {value!r}: there are {there}")
     if len(runs) != 1:
         names = "".join(f"\n  {run['run']}" for *_, run in runs[:10])

@@ -245,13 +245,15 @@ def _squared_distance(field, offset, radius):
     return jnp.sum((there - here) ** 2, axis=-1)
 
 
-def _check(shape: tuple[int, ...], radius: int) -> None:
+def _check(shape: tuple[int, ...], radius: Any) -> None:
     if len(shape) != 6:
         raise ValueError(
             f"needs a kernel field [oh, ow, kh, kw, c, o], got shape {shape}"
         )
-    if radius < 1:
-        raise ValueError(f"the radius is {radius}, must be at least 1")
+    if not isinstance(radius, int | np.integer) or radius < 1:
+        raise ValueError(
+            f"the radius is {radius!r}, must be a whole number of at least 1"
+        )
     if min(shape[:2]) <= 2 * radius:
         raise ValueError(
             f"a field of {shape[0]}x{shape[1]} sites is too small for radius {radius}: "

@@ -9,6 +9,7 @@ finished sweeps are read, not trained.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,15 @@ from ws_jax.engine.study import make_groups
 from ws_jax.names import in_name, run_columns
 from ws_jax.runs import Sweep
 from ws_jax.storage import results
+from ws_jax.storage.integrity import (
+    Damage,
+    WorkdirError,
+    make_folder,
+    seal,
+    unseal,
+    write_atomically,
+)
+from ws_jax.storage.workdir import differences
 
 if TYPE_CHECKING:
     import optuna
@@ -40,6 +50,7 @@ if TYPE_CHECKING:
 Space = Mapping[str, tuple | list]
 Point = dict[str, Any]  # from whole dotted names to values
 RATES = (1e-6, 1e-1, "log")
+SEARCH_FILE = "search.json"  # what a folder's search asks for
 
 
 def search(
@@ -66,9 +77,12 @@ def search(
       data_dir: folder with prepared or raw data.
       seed: of the search.
     Returns:
-      The Optuna study, every point told; its parameters have the names of `space`.
+      The Optuna study, every point told; its parameters have the names of `space`. A
+      point of which a run diverged has failed, and has no value.
     Raises:
       ConfigError: if Optuna is missing (the extra `search`) or a number makes no sense.
+      WorkdirError: if the folder holds a search of another seed, batch size, space or
+        config.
     Source: Ott et al. 2020, Appendix A.1, whose grid the default space fills.
     """
     if num_batches < 1 or batch_size < 1:
@@ -83,6 +97,7 @@ def search(
         raise ConfigError(f"a search needs fields, each once, got {list(space)}")
     _check(space)
     distributions = _distributions(space)
+    _check_record(Path(workdir), sweep, space, seed, batch_size)
     kept = {p: v for p, v in sweep.axes.items() if p not in paths.values()}
     sweep = dataclasses.replace(sweep, axes=kept)
     import optuna
@@ -97,8 +112,67 @@ def search(
         points = [{paths[n]: v for n, v in t.params.items()} for t in trials]
         values = train_points(sweep, points, folder, data_dir)
         for trial, value in zip(trials, values, strict=True):
-            study.tell(trial, value)
+            if math.isfinite(value):
+                study.tell(trial, value)
+            else:
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
     return study
+
+
+def _check_record(
+    workdir: Path, sweep: Sweep, space: Space, seed: int, batch_size: int
+) -> None:
+    """Writes what a search asks for, or checks that its folder's asks for the same."""
+    asked = {
+        "--seed": seed,
+        "--batch_size": batch_size,
+        "--range": {k: v for k, v in space.items() if isinstance(v, tuple)},
+        "--choice": {k: v for k, v in space.items() if isinstance(v, list)},
+        "config": sweep.values(),
+    }
+    asked = json.loads(json.dumps(asked, default=str))  # tuples are lists
+    path = workdir / SEARCH_FILE
+    # One that was refused before it trained binds nobody.
+    if not path.exists() or not any(workdir.glob("batch_*")):
+        make_folder(workdir, "workdir")
+        write_atomically(path, json.dumps(seal(asked), indent=1).encode())
+        return
+    try:
+        there = unseal(path.read_bytes())
+    except (OSError, Damage, ValueError) as error:
+        raise WorkdirError(
+            f"{path} cannot be read ({error}): name another folder with --workdir"
+        ) from error
+    changed = [
+        f"{name}: {_typed(there.get(name))} -> {_typed(value)}"
+        for name, value in asked.items()
+        if name != "config" and there.get(name) != value
+    ]
+    both = ({"config": one.get("config", {}), "data": {}} for one in (there, asked))
+    changed += differences(*both)
+    if changed:
+        raise WorkdirError(
+            f"{workdir} holds another search (there -> asked): {'; '.join(changed)}. "
+            "Name another folder with --workdir; here only --batches may be another"
+        )
+
+
+def _typed(value: Any) -> str:
+    """Returns what was asked for as a person types it."""
+    if not isinstance(value, dict):
+        return str(value)
+    fields = [f"{k}={','.join(map(str, own))}" for k, own in value.items()]
+    return " ".join(fields) or "none"
+
+
+def point_text(trial: optuna.trial.FrozenTrial) -> str:
+    """Returns a point and its value in a line, `diverged` where it has none."""
+    value = "diverged" if trial.value is None else f"{trial.value:.4f}"
+    point = [
+        f"{name} {v:.6g}" if isinstance(v, float) else f"{name} {v}"
+        for name, v in trial.params.items()
+    ]
+    return f"{value}  {', '.join(point)}"
 
 
 def default_space(sweep: Sweep) -> dict[str, tuple | list]:
@@ -198,7 +272,7 @@ def _distributions(space: Space) -> dict[str, Any]:
 def train_points(
     sweep: Sweep, points: Sequence[Point], folder: Path, data_dir: str | None
 ) -> list[float]:
-    """Trains a batch of points; returns their values.
+    """Trains a batch of points; returns their values, NaN where a run diverged.
 
     Points that differ in nothing but the field of most values are one sweep.
     """
@@ -232,9 +306,10 @@ def _in_order(values: Sequence[Any]) -> tuple:
 
 
 def _best(sweep: Sweep, frame: pd.DataFrame) -> Mapping[str, float]:
-    """Returns each run's watched metric in its best epoch."""
+    """Returns each run's watched metric in its best epoch, NaN if it diverged."""
     task = sweep.base.task
-    by_run = frame.groupby("run")[f"val_{task.watched}"]
+    values = frame[f"val_{task.watched}"].where(frame["status"] != "diverged")
+    by_run = values.groupby(frame["run"])
     return (by_run.max() if task.maximized else by_run.min()).to_dict()
 
 

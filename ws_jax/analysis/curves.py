@@ -16,15 +16,8 @@ from matplotlib.ticker import MaxNLocator
 
 from ws_jax.analysis import aggregate, labels, settings, style, watched
 
-ACCURACIES = (
-    "acc",
-    "val_acc",
-    "translation",
-    "rotation",
-    "noise",
-    "edge_noise",
-    "swap",
-)
+SCORES = ("acc", "val_acc")
+ACCURACIES = (*SCORES, *watched.VIEWS)
 _POINTS = 80  # of a drawn curve; more would not be seen
 
 
@@ -87,16 +80,17 @@ class Panel:
 
 
 def by_setting(panels: Sequence[Panel | None], columns: int, by: str) -> Figure:
-    """Draws panels of curves over epochs, coloured by level or by probability.
+    """Draws panels of curves over epochs, coloured by level or by another number.
 
     Args:
       panels: row by row; None leaves a place empty.
       columns: of panels.
-      by: `aug` (level), `vcp` (probability of severing) or `learning_rate`.
+      by: `aug` (level), `vcp` (probability of severing), `learning_rate`, `coupling`,
+        or a field of the config by its dotted name.
     """
     drawn = [panel for panel in panels if panel]
-    settings = sorted({x for panel in drawn for x in panel.rows[by].unique()})
-    colours = style.colours(settings, by)
+    values = sorted({x for panel in drawn for x in panel.rows[by].unique()})
+    colours = style.colours(values, by)
     titles = iter(_titles([panel.title for panel in drawn], columns))
     titles = [next(titles) if panel else "" for panel in panels]
     lines = max(title.count("\n") + 1 for title in titles)
@@ -113,8 +107,8 @@ def by_setting(panels: Sequence[Panel | None], columns: int, by: str) -> Figure:
             shown.append((place, panel))
             place.set_title(title)
             place.set_ylabel(panel.label)
-            for setting, part in panel.rows.groupby(by):
-                draw_epochs(place, part, panel.metric, color=colours[setting])
+            for value, part in panel.rows.groupby(by):
+                draw_epochs(place, part, panel.metric, color=colours[value])
             share = watched.is_share(panel.rows, panel.metric)
             (style.in_percent if share else style.in_short)(place)
             _skip_beginning(place, panel)
@@ -122,10 +116,14 @@ def by_setting(panels: Sequence[Panel | None], columns: int, by: str) -> Figure:
         for place in lowest.values():
             place.set_xlabel("Epoch")
         _share_limits(shown)
-    title = {"aug": "Level", "vcp": "p", "learning_rate": "Rate"}[by]
-    if len(settings) > 1:
-        style.legend(figure, style.handles(settings, by), title)
+    if len(values) > 1:
+        words = settings.column_in_words(pd.Series(values)) if "." in by else ()
+        title = _TITLES.get(by, by.rpartition(".")[2].replace("_", " "))
+        style.legend(figure, style.handles(values, by, list(words)), title)
     return figure
+
+
+_TITLES = {"aug": "Level", "vcp": "p", "learning_rate": "Rate", "coupling": "Coupling"}
 
 
 def _titles(names: Sequence[str], columns: int) -> list[str]:
@@ -173,9 +171,9 @@ def learning_curves(
       rows: tidy rows of one data set.
       metrics: measures; empty: all accuracies that were evaluated, and what else
         tasks are scored by.
-      by: what colours stand for, `aug`, `vcp` or `learning_rate`.
+      by: what colours stand for, see `by_setting`.
     """
-    known = [*ACCURACIES[:2], *watched.own_metrics(rows), *ACCURACIES[2:]]
+    known = [*SCORES, *watched.own_metrics(rows), *watched.VIEWS]
     wanted = metrics or [m for m in known if rows[m].notna().any()]
     columns = _columns(rows, by)
     if not columns or not wanted:
@@ -238,8 +236,10 @@ def _columns(rows: pd.DataFrame, by: str) -> list[tuple[str, pd.DataFrame]]:
         name = model_name(model, init, inits)
         name += f" ({semantics})" if several else ""
         # By setting in a fixed order, the words being those of all columns.
-        for values, part in own.groupby(telling) if telling else [((), own)]:
-            words = settings.of_model(dict(zip(telling, values, strict=True)), part)
+        groups = settings.grouped(own, telling) if telling else [((), own)]
+        for values, part in groups:
+            told = dict(zip(telling, values, strict=True))
+            words = settings.of_model(told, part, rows)
             found.append((f"{name}, {words}" if words else name, part))
     return found
 

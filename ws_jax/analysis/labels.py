@@ -99,11 +99,42 @@ def variant(model_name: str, init: str, inits: Iterable[str] = ()) -> str:
     return f"{model(model_name)}, {init} init" if several else model(model_name)
 
 
-def level(value: float) -> str:
-    """Returns a level, probability or rate in short: `0`, `.2`, `.99`, `1e-3`."""
+def level(value: float, digits: int = 3) -> str:
+    """Returns a level, probability or rate in short: `0`, `.2`, `.99`, `1e-3`.
+
+    Args:
+      value: the number.
+      digits: that are kept; beside others as many as `digits_apart` tells.
+    """
     if 0 < value < 0.01:
-        return f"{value:.2g}" if f"{value:e}"[0] != "1" else f"1e{np.log10(value):.0f}"
-    return f"{value:.3g}".replace("0.", ".", 1) if value else "0"
+        power = re.fullmatch(r"1(\.0*)?e-0*(\d+)", f"{value:.{digits - 1}e}")
+        return f"1e-{power[2]}" if power else f"{value:.{digits}g}"
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.{digits}g}")
+
+
+MOST_DIGITS = 15  # of a float64; numbers that differ beyond are equal but for rounding
+
+
+def digits_apart(values: Iterable[float], least: int = 3) -> int:
+    """Returns how many digits tell different numbers apart.
+
+    Example:
+      >>> digits_apart([0.1, 0.2]), digits_apart([0.1, 0.1004])
+      (3, 4)
+    """
+    numbers = set(values)
+    different = {f"{number:.{MOST_DIGITS}g}" for number in numbers}
+    for digits in range(least, MOST_DIGITS):
+        if len({f"{number:.{digits}g}" for number in numbers}) == len(different):
+            return digits
+    return MOST_DIGITS
+
+
+def levels(values: Iterable[float]) -> list[str]:
+    """Returns levels, probabilities or rates in short, different ones told apart."""
+    numbers = list(values)
+    digits = digits_apart(numbers)
+    return [level(number, digits) for number in numbers]
 
 
 def count(number: float | np.integer, word: str) -> str:
@@ -124,6 +155,7 @@ def listed(values: Iterable[float]) -> str:
       '.1 to .3, .99'
     """
     numbers = sorted(set(values))
+    words = dict(zip(numbers, levels(numbers), strict=True))
     groups: list[list[float]] = []
     for number in numbers:
         if groups and np.isclose(number - groups[-1][-1], 0.1):
@@ -133,6 +165,6 @@ def listed(values: Iterable[float]) -> str:
     parts = []
     for group in groups:
         long = len(group) > 2
-        ends = [f"{level(group[0])} to {level(group[-1])}"]
-        parts += ends if long else [level(number) for number in group]
+        ends = [f"{words[group[0]]} to {words[group[-1]]}"]
+        parts += ends if long else [words[number] for number in group]
     return ", ".join(parts)

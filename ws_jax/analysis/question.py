@@ -6,9 +6,10 @@ little larger than it is.
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import labels, leads, varying
+from ws_jax.analysis import aggregate, labels, leads, varying, watched
 from ws_jax.analysis.swept import Swept, key, named
 
 _CODE = "own.code"  # a user's own code, which changes and is not swept
@@ -19,15 +20,20 @@ def answers(found: Swept) -> list[str]:
     """Says what was swept, the best setting, and for each field the best value.
 
     Returns:
-      Sentences, those of the fields from the third on; one where nothing was swept.
+      Sentences, those of the fields from the third on; one where nothing was swept,
+      or where no run has a value.
     """
     runs = found.runs.dropna(subset=["value"])
     repeats = varying.repeats(found.rows)
+    if (found.runs["status"] == "diverged").all():
+        count = len(found.runs)
+        return [
+            f"{'The only run' if count == 1 else f'All {count} runs'} diverged. "
+            f"{_swept(found)}. Behind each setting: {repeats}."
+        ]
     if not found.fields or runs.empty:
         value = found.show(runs["value"].median()) if len(runs) else "not known"
-        return [
-            f"Nothing was swept. {labels.metric(found.metric)}: {value} ({repeats})."
-        ]
+        return [f"{_swept(found)}. {labels.metric(found.metric)}: {value} ({repeats})."]
     medians = _medians(found, runs)
     best = medians.iloc[0]
     name = named(found.fields, medians.index[0])
@@ -40,7 +46,7 @@ def answers(found: Swept) -> list[str]:
         f"{_why(found)}"
         f"{'' if found.sign > 0 else ' (less is better)'}: {name}, "
         f"{found.show(best['median'])} (median of {labels.count(best['size'], 'run')}"
-        f"{spread}){_as_good(found, medians)}.",
+        f"{spread}){_as_good(found, medians)}.{_early(found, medians)}",
     ]
     return sentences + [
         leads.sentence(found, i)
@@ -70,6 +76,8 @@ def cautions(found: Swept) -> list[str]:
     """Says why it may be too early for an answer."""
     said = []
     runs = found.runs
+    if (runs["status"] == "diverged").all():
+        return []
     if found.is_short:
         epochs = int(found.rows["epoch"].max())
         said.append(f"runs of {labels.epochs(epochs)} are short")
@@ -91,6 +99,40 @@ def _why(found: Swept) -> str:
     if not found.moves:
         return ""
     return ", since validation images change with the epochs"
+
+
+def _early(found: Swept, medians: pd.DataFrame) -> str:
+    """Says of a best setting with a phase that it is another at the last epochs.
+
+    A phase that acts now and then may not have acted before the best epoch, which then
+    says nothing of it.
+    """
+    keys = [key(i) for i in range(len(found.fields))]
+    first = (found.runs[keys] == medians.reset_index()[keys].iloc[0]).all(axis=1)
+    rows = found.rows[found.rows["training"].isin(first.index[first])]
+    every = rows.get("train.phase.every", pd.Series(np.nan, rows.index))
+    if found.moves or ((rows["phase"] == "none") | (every == 1)).all():
+        return ""
+    last = aggregate.run_values(found.rows, found.metric, "last_epoch")["value"]
+    late = _medians(found, found.runs.assign(value=last).dropna(subset=["value"]))
+    name = named(found.fields, medians.index[0])
+    if medians.index[0] in (late.index[0], *set(medians.index) - set(late.index)):
+        return ""
+    epochs = _best_epochs(rows)
+    span = f"{epochs.min()} to {epochs.max()}" if epochs.nunique() > 1 else epochs.min()
+    return (
+        f" That is epoch {span} of {rows['epoch'].max()}, before which the phase may "
+        f"not have acted: at the last epochs {name} has "
+        f"{found.show(late['median'][medians.index[0]])}, and the best is "
+        f"{named(found.fields, late.index[0])}, {found.show(late['median'].iloc[0])}."
+    )
+
+
+def _best_epochs(rows: pd.DataFrame) -> pd.Series:
+    """Returns the epoch in which each run that did not diverge has its best score."""
+    sound = rows[(rows["epoch"] > 0) & (rows["status"] != "diverged")]
+    best = watched.scores(sound).dropna().groupby(sound["training"]).idxmax()
+    return sound.loc[best, "epoch"]
 
 
 def _medians(found: Swept, runs: pd.DataFrame) -> pd.DataFrame:

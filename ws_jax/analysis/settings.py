@@ -153,6 +153,22 @@ def _without(rows: pd.DataFrame, name: str) -> list[bool]:
     return [cell in lacking for cell in cells]
 
 
+def sole_number(rows: pd.DataFrame) -> str:
+    """Returns the dotted field that tells all settings of tidy rows by a number.
+
+    It is empty where there is more to tell, or a run lacks the field.
+    """
+    first = rows[~rows["training"].duplicated()]
+    fields = differing_fields(first)
+    if len(fields) != 1:
+        return ""
+    ((name, words),) = fields.items()
+    numbers = pd.to_numeric(first[name], errors="coerce")
+    if numbers.isna().any() or first[name].map(lambda v: isinstance(v, bool)).any():
+        return ""
+    return name if (first["setting"] == f"{name} " + words).all() else ""
+
+
 def changes_numbers(name: str) -> bool:
     """Returns whether a field, by its dotted name, can change numbers of a training.
 
@@ -181,11 +197,24 @@ def list_in_words(values: pd.Series) -> list[str]:
     told = values.tolist()
     texts = list(map(repr, told))
     distinct = dict(zip(texts, told, strict=True))
-    named = {text: word(value) for text, value in distinct.items()}
+    named = _apart(distinct)
     return [named[text] for text in texts]
 
 
-def word(value: Any) -> str:
+def _apart(kinds: Mapping[str, Any]) -> dict[str, str]:
+    """Returns values in words, with as many digits as tell different ones apart."""
+    exact = {word(value, labels.MOST_DIGITS) for value in kinds.values()}
+    for digits in range(_DIGITS, labels.MOST_DIGITS + 1):
+        named = {text: word(value, digits) for text, value in kinds.items()}
+        if len(set(named.values())) == len(exact):
+            break
+    return named
+
+
+_DIGITS = 6  # of a number in words, if these tell it from others
+
+
+def word(value: Any, digits: int = _DIGITS) -> str:
     """Returns a config's value in words, the same for 32 and 32.0; empty for NaN.
 
     Example:
@@ -197,12 +226,12 @@ def word(value: Any) -> str:
     if isinstance(value, str):
         return "none" if value == "()" else value
     if isinstance(value, Iterable):
-        return word(f"({', '.join(map(word, value))})")
+        return word(f"({', '.join(word(one, digits) for one in value)})")
     if value is None or value != value:
         return ""
     if value == MOST:
         return "never"
-    return str(value) if isinstance(value, bool) else f"{value:.6g}"
+    return str(value) if isinstance(value, bool) else f"{value:.{digits}g}"
 
 
 def _with_default(values: list[str], cells: list[str]) -> list[str]:
@@ -244,22 +273,37 @@ def differing(rows: pd.DataFrame, keys: Sequence[str] = SETTING) -> list[str]:
     return [key for key in keys if rows[key].nunique(dropna=False) > 1]
 
 
-def in_words(values: Mapping[str, Any], keys: Iterable[str] = SETTING) -> str:
-    """Says some keys of a setting, as `2 layers, rate .01, 8 epochs`."""
+def in_words(
+    values: Mapping[str, Any],
+    keys: Iterable[str] = SETTING,
+    among: pd.DataFrame | None = None,
+) -> str:
+    """Says some keys of a setting, as `2 layers, rate .01, 8 epochs`.
+
+    Args:
+      values: by key.
+      keys: those that are said, in order.
+      among: rows with other values, which the words tell these apart from.
+    """
+
+    def level(value: float) -> str:
+        others = [] if among is None else among[key].unique()
+        return labels.level(value, labels.digits_apart([value, *others]))
+
     parts = []
     for key in keys:
         value = values[key]
         text = {
             "num_conv_layers": lambda v: labels.count(v, "layer") if v else "",
-            "learning_rate": lambda v: f"rate {labels.level(v)}",
+            "learning_rate": lambda v: f"rate {level(v)}",
             "num_folds": lambda v: cut(v, values.get("data.split")),
             "optimizer": str,
             "phase": lambda v: f"phase {v}",
-            "coupling": lambda v: f"coupling {labels.level(v)}",
+            "coupling": lambda v: f"coupling {level(v)}",
             "epochs": lambda v: labels.epochs(int(v)),
             "aug_type": lambda v: "" if v == "none" else labels.kind(v),
-            "aug": lambda v: f"level {labels.level(v)}",
-            "vcp": lambda v: f"p {labels.level(v)}",
+            "aug": lambda v: f"level {level(v)}",
+            "vcp": lambda v: f"p {level(v)}",
         }.get(key, str)(value)
         parts += [text] if text else []
     return ", ".join(parts)
@@ -291,15 +335,42 @@ def cuts(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(map(cut, rows["num_folds"], split), rows.index, dtype="str")
 
 
-def of_model(values: Mapping[str, Any], rows: pd.DataFrame) -> str:
-    """Says a setting of one model's rows, without what the model does not have."""
+def of_model(values: Mapping[str, Any], rows: pd.DataFrame, among: pd.DataFrame) -> str:
+    """Says a setting of one model's rows, without what the model does not have.
+
+    Args:
+      values: by key.
+      rows: of the model and the setting.
+      among: of all settings, which the words tell this one apart from.
+    """
     lacks = (rows["sharing"] == "full").all()
     keys = [
         key
         for key, value in values.items()
         if not lacks or key not in _OF_FREE_KERNELS or value != _OF_FREE_KERNELS[key]
     ]
-    return in_words(rows.iloc[0].to_dict() | dict(values), keys)
+    return in_words(rows.iloc[0].to_dict() | dict(values), keys, among)
+
+
+_NUMBER = re.compile(r"(\d+(?:\.\d*)?(?:e[+-]?\d+)?)")
+
+
+def in_order(values: Any) -> tuple:
+    """Returns the key that sorts settings: numbers in their words are numbers.
+
+    Args:
+      values: words, or a tuple with words among its values.
+
+    Example:
+      >>> sorted(["every 10", "every 3"], key=in_order)
+      ['every 3', 'every 10']
+    """
+    if isinstance(values, tuple):
+        return tuple(map(in_order, values))
+    if not isinstance(values, str):
+        return (values,)
+    cut = _NUMBER.split(values)  # every second one is a number
+    return tuple(float(part) if i % 2 else part for i, part in enumerate(cut))
 
 
 def parts(
@@ -314,9 +385,7 @@ def parts(
     telling = differing(rows, keys)
     if not telling:
         return [("", rows)]
-    groups = {
-        values: own for values, own in rows.groupby(telling, dropna=False, sort=True)
-    }
+    groups = dict(grouped(rows, telling))
     shared = {values: own[own["sharing"] == "full"] for values, own in groups.items()}
     found, placed = [], set()
     for values, own in groups.items():
@@ -328,7 +397,7 @@ def parts(
         guests = [other for other in guests if (own["sharing"] != "full").any()]
         placed |= set(guests)
         first = own.iloc[0].to_dict() | dict(zip(telling, values, strict=True))
-        words = in_words(first, telling)
+        words = in_words(first, telling, rows)
         found.append((values, words, pd.concat([own, *(shared[g] for g in guests)])))
     result = []
     for values, words, own in found:
@@ -337,6 +406,14 @@ def parts(
             continue
         result.append((_with_guests(words, rest, own), own.sort_index()))
     return sorted(result, key=lambda part: -part[1]["training"].nunique())
+
+
+def grouped(
+    rows: pd.DataFrame, keys: Sequence[str]
+) -> list[tuple[tuple, pd.DataFrame]]:
+    """Cuts rows by their values of some keys, in the order of `in_order`."""
+    groups = list(rows.groupby(list(keys), dropna=False))
+    return sorted(groups, key=lambda group: in_order(group[0]))
 
 
 def _with_guests(words: str, rest: pd.DataFrame, whole: pd.DataFrame) -> str:

@@ -64,19 +64,23 @@ STYLE = {
 
 
 def colours(values: Sequence[float], by: str = "aug") -> dict[float, object]:
-    """Returns a colour for each level, probability or learning rate.
+    """Returns a colour for each level, probability, learning rate or other number.
 
     A level has the same colour in every figure, and so has a learning rate.
 
     Args:
-      values: in [0, 1].
+      values: in [0, 1], of fields of a config any.
       by: the column that they come from; rates (`learning_rate`) are spread by their
-        power of ten.
+        power of ten, values of a field (a dotted name) by their order.
     """
     ramp = matplotlib.colormaps["plasma"]
     places = {x: x for x in values}
     if by == "learning_rate":
         places = {x: 1 + np.log10(x) / 7 for x in values}
+    if "." in by:
+        order = sorted(places)
+        places = {x: i / max(1, len(order) - 1) for i, x in enumerate(order)}
+        return {x: ramp(0.28 + 0.55 * place) for x, place in places.items()}
     return {x: ramp(0.28 + 0.55 * place) if x else INK for x, place in places.items()}
 
 
@@ -273,10 +277,19 @@ def _legend_columns(handles: Sequence[Line2D], title: str, length: float) -> int
     return 1
 
 
-def handles(values: Sequence[float], by: str = "aug") -> list[Line2D]:
-    """Returns legend entries for levels, probabilities or learning rates."""
+def handles(
+    values: Sequence[float], by: str = "aug", words: Sequence[str] = ()
+) -> list[Line2D]:
+    """Returns legend entries for levels, probabilities or learning rates.
+
+    Args:
+      values: in their order.
+      by: the column that they come from.
+      words: what they are called, if not as levels are.
+    """
     shown = colours(values, by)
-    return [Line2D([], [], color=shown[x], label=labels.level(x)) for x in values]
+    named = zip(values, words or labels.levels(values), strict=True)
+    return [Line2D([], [], color=shown[x], label=label) for x, label in named]
 
 
 def in_percent(axes: Axes) -> None:

@@ -67,7 +67,7 @@ def comparison(
     told = settings.differing(found)
     if told:
         values = found[told].to_dict("records")
-        cells["setting"] = [settings.in_words(v, told) for v in values]
+        cells["setting"] = [settings.in_words(v, told, found) for v in values]
     values = {
         second: found["second"],
         first: found["first"],

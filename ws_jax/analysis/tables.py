@@ -133,7 +133,7 @@ def level_table(
     if paper:
         cells = _with_published(cells, paper)
     cells = cells.assign(
-        group=cells["aug"].map(labels.level),
+        group=labels.levels(cells["aug"]),
         row=row_names(cells),
         column=cells["metric"].map(labels.metric),
         share=[watched.is_share(rows, metric) for metric in cells["metric"]],
@@ -225,8 +225,10 @@ def variants(
     found = pd.concat([found, pd.DataFrame(added, columns=keys)] if added else [found])
     found = found.astype({name: types[name] for name in keys})
     order = found["model"].map(lambda name: aggregate.MODEL_ORDER.get(name, 2))
-    found = found.assign(order=order)
-    by = ["semantics", "order", "model", "init", *settings.SETTING, *extra]
+    words = sorted(found["setting"].unique(), key=settings.in_order)
+    found = found.assign(order=order, place=found["setting"].map(words.index))
+    others = [name for name in settings.SETTING if name != "setting"]
+    by = ["semantics", "order", "model", "init", *others, "place", *extra]
     return found.sort_values(by, ignore_index=True)[keys]
 
 
@@ -240,7 +242,7 @@ def row_names(cells: pd.DataFrame) -> list[str]:
         name = labels.model(cell["model"])
         if cell["model"] != "cnn" and len(inits) > 1:
             name = labels.variant(cell["model"], cell["init"], inits)
-        words = settings.in_words(cell, telling)
+        words = settings.in_words(cell, telling, cells)
         name += f", {words}" if words else ""
         names.append(f"{name} ({cell['semantics']} semantics)" if several else name)
     return names

@@ -12,7 +12,7 @@ import pandas as pd
 from ws_jax.analysis import aggregate, labels, settings
 
 # Names of the usual columns, in the order in which a table has them.
-_NAMES = {
+NAMES = {
     "model": "network",
     "init": "initialisation",
     "semantics": "semantics",
@@ -116,7 +116,7 @@ def _usual_fields(rows: pd.DataFrame, own: Mapping[str, pd.Series]) -> dict[str,
       own: the dotted fields in which they differ, in words.
     """
     found = {}
-    for column, name in _NAMES.items():
+    for column, name in NAMES.items():
         shown = _usual(rows, column)
         if column == "aug_type" and set(shown[rows["aug"] == 0]) <= {"none"}:
             # Of one kind the level says all, 0 being none of it.
@@ -171,7 +171,8 @@ def _usual(rows: pd.DataFrame, column: str) -> pd.Series:
     if column in ("init", "phase"):
         lacks = (rows["sharing"] == "full") & values.isin(["none", "paper", 0])
     if column in ("aug", "vcp", "coupling"):
-        return values.map(labels.level).where(~lacks, "")
+        words = pd.Series(labels.levels(values), rows.index, dtype="str")
+        return words.where(~lacks, "")
     return settings.column_in_words(values).where(~lacks, "")
 
 

@@ -11,6 +11,7 @@ import re
 import pandas as pd
 
 from ws_jax.storage.results import COLUMNS
+from ws_jax.storage.standins import IDENTITY_COLUMNS
 
 USUAL = "acc"
 VIEWS = ("translation", "rotation", "noise", "edge_noise", "swap")
@@ -78,6 +79,19 @@ def is_share(rows: pd.DataFrame, metric: str) -> bool:
     if metric in VIEWS:
         return all(_SHARE.fullmatch(name) for name in names(rows).unique())
     return _SHARE.fullmatch(metric) is not None
+
+
+def own_measures(rows: pd.DataFrame) -> list[str]:
+    """Lists the measures of networks, as kernels' SNR, besides the usual columns."""
+    known = {*COLUMNS, *IDENTITY_COLUMNS, "training", "epochs"}
+    return [
+        name
+        for name in rows.columns
+        if not (name in known or "." in name)
+        and not name.startswith(("val_", "test_", "planned_"))
+        and pd.api.types.is_numeric_dtype(rows[name])
+        and rows[name].notna().any()
+    ]
 
 
 def own_metrics(rows: pd.DataFrame) -> list[str]:

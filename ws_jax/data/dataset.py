@@ -232,7 +232,8 @@ def folds(n: int, k: int) -> tuple[Fold, ...]:
       The folds in order.
 
     Raises:
-      DataError: if there are fewer than two folds, or more folds than images.
+      DataError: if there are fewer than two folds, or more folds than images, or they
+        are no whole number.
 
     Source: Ott et al. 2020, section "Data", k = 5.
 
@@ -240,6 +241,8 @@ def folds(n: int, k: int) -> tuple[Fold, ...]:
       >>> [(fold.start, fold.stop) for fold in folds(7, 3)]
       [(0, 3), (3, 5), (5, 7)]
     """
+    if not isinstance(k, int | np.integer):
+        raise DataError(f"folds: {k!r} must be a whole number")
     if not 2 <= k <= n:
         raise DataError(f"cannot cut {n} images into {k} folds: allowed are 2 to {n}")
     size, rest = divmod(n, k)

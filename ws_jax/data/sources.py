@@ -61,6 +61,8 @@ def load(
     Raises:
       DataError: for an unknown name; data that are nowhere, incomplete or damaged.
     """
+    if not isinstance(name, str):
+        raise DataError(f"a data set is named by a text, as mnist, got {name!r}")
     if make := DATASETS.get(name.partition(":")[0]):
         return make(name)
     if name.endswith(ARRAYS):

@@ -111,7 +111,11 @@ def _check_rules(rules: Sequence[Rule]) -> None:
         rule.check()
     given = [rule.threshold for rule in rules]
     folders = {folder_of(threshold) for threshold in given}
-    require(len(folders) == len(given) > 0, f"thresholds: {given} are none, or twice")
+    require(bool(given), "thresholds: none is named, needs at least one, as 0.9")
+    require(
+        len(folders) == len(given),
+        f"thresholds: {', '.join(map(str, given))}: one is there twice",
+    )
 
 
 class _Whole(NamedTuple):

@@ -19,10 +19,12 @@ from ws_jax.checkpoint import load_run_with_epoch
 from ws_jax.config import ConfigError, check_name, require
 from ws_jax.data import Dataset
 from ws_jax.engine.recorded import find_run
+from ws_jax.engine.study import Study
+from ws_jax.names import OWN_CODE
 from ws_jax.neural_fit.activations import check_layers, layer_names, record
 from ws_jax.neural_fit.ceiling import noise_ceiling
 from ws_jax.neural_fit.neural_data import NeuralData, read_neural
-from ws_jax.neural_fit.regression import Prediction, pls, ridge
+from ws_jax.neural_fit.regression import Prediction, cut, pls, ridge
 from ws_jax.neural_fit.similarity import (
     DISTANCES,
     linear_cka,
@@ -40,7 +42,8 @@ from ws_jax.storage.integrity import (
     unseal,
     write_atomically,
 )
-from ws_jax.storage.results import ResultsError
+from ws_jax.storage.results import RECORD_FILE, ResultsError
+from ws_jax.storage.workdir import versions
 
 TABLE, RECORD = "neural_fit.parquet", "neural_fit.json"
 ACTIVATIONS = "activations.npz"
@@ -205,18 +208,21 @@ def fit_run(
       ConfigError: for what does not go together; nothing has been loaded then but the
         neural data.
       ResultsError: if there is no such run.
-      WorkdirError: if `output` holds a table and may not be overwritten, or cannot be
-        written to.
+      WorkdirError: if `output` holds a table and may not be overwritten, is the folder
+        of a sweep, or cannot be written to.
     """
     settings = settings or Settings()
     settings.check()
     folder = Path(output)
+    _check_no_sweep(folder)
     if not overwrite:
         _check_free(folder)
     data = read_neural(neural)
     study, chosen = find_run(workdir, run, data_dir)
     _check_images(run, study.dataset, data)
     _check_responses(data, settings)
+    if {"ridge", "pls"} & set(settings.measures):
+        cut(len(data.images), settings.folds, settings.seed)  # that there are enough
     names = _compared_layers(chosen, study.dataset, layers)
     make_folder(folder, "output")
     variables, epoch = load_run_with_epoch(workdir, run=run)
@@ -228,7 +234,8 @@ def fit_run(
         (folder / name).unlink(missing_ok=True)
     if save_activations:
         write_activations(found, folder / ACTIVATIONS)
-    write(table, _record(run, epoch, data, settings, names), folder)
+    about = {"run": run, "epoch": epoch, **_source(study, chosen)}
+    write(table, {**about, **_record(data, settings, names)}, folder)
     return table
 
 
@@ -248,6 +255,13 @@ def _compared_layers(run: Run, dataset: Dataset, asked: Sequence[str]) -> list[s
     names = list(asked) or [name for name in known if "/" not in name]
     check_layers(names, known)
     return names
+
+
+def _check_no_sweep(folder: Path) -> None:
+    if (folder / RECORD_FILE).exists():
+        raise WorkdirError(
+            f"{folder} is the folder of a sweep: name another with --output"
+        )
 
 
 def _check_free(folder: Path) -> None:
@@ -306,12 +320,17 @@ def write_activations(activations: Mapping[str, np.ndarray], path: Path) -> None
     write_atomically(path, buffer.getvalue())
 
 
+def _source(study: Study, run: Run) -> dict[str, Any]:
+    """Returns what a record says of a run beside its name, which other sweeps have."""
+    columns = study.columns[run]
+    told = {name: columns[name] for name in ("digest", OWN_CODE) if name in columns}
+    return {"sweep": study.sweep.name, **told, "versions": versions()}
+
+
 def _record(
-    run: str, epoch: int, data: NeuralData, settings: Settings, layers: Sequence[str]
+    data: NeuralData, settings: Settings, layers: Sequence[str]
 ) -> dict[str, Any]:
     return {
-        "run": run,
-        "epoch": epoch,
         "neural": data.checksum,
         "images": len(data.images),
         "repeats": len(data.responses),

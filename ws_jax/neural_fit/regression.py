@@ -42,8 +42,13 @@ def cut(images: int, folds: int, seed: int = 0) -> np.ndarray:
     """Returns the fold of each image, drawn; folds differ by at most one image.
 
     Raises:
-      ConfigError: if there are fewer than two folds, or than two images in one.
+      ConfigError: if there are fewer than two folds, or than two images in one; for a
+        seed that is none.
     """
+    whole = isinstance(folds, int | np.integer)
+    require(whole, f"folds: {folds!r} must be a whole number")
+    known = isinstance(seed, int | np.integer) and seed >= 0
+    require(known, f"seed: {seed!r} must be a whole number of at least 0")
     require(folds >= 2, f"folds: {folds} must be at least 2")
     require(
         images >= 2 * folds,

@@ -39,7 +39,8 @@ def linear_cka(x: np.ndarray, y: np.ndarray, debiased: bool = False) -> float:
       debiased: whether the unbiased estimate of each product is taken, which needs four
         images.
     Raises:
-      ConfigError: if images differ or are too few, or a representation is constant.
+      ConfigError: if images differ or are too few, or a representation is constant (for
+        the debiased form, also if its images are all equally unlike).
     Source: Kornblith et al. 2019, Section 3; the debiased form from Song et al. 2012.
     """
     x, y = _paired(x, y, least=4 if debiased else 2)
@@ -47,7 +48,12 @@ def linear_cka(x: np.ndarray, y: np.ndarray, debiased: bool = False) -> float:
     a, b = _centred(x), _centred(y)
     norms = product(a, a) * product(b, b)
     if not norms > 0:
-        raise ConfigError("CKA of a representation that is the same for all images")
+        raise ConfigError(
+            "debiased CKA of a representation whose images are all the same, or all "
+            "equally unlike"
+            if debiased
+            else "CKA of a representation that is the same for all images"
+        )
     return float(product(a, b) / np.sqrt(norms))
 
 

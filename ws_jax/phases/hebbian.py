@@ -17,12 +17,15 @@ kernels are multiplied with it once: no network has to be run.
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Key
 
+from ws_jax.conv import Padding, down_and_across, make_geometry
 from ws_jax.lowerings import Geometry
 from ws_jax.sharing import Floats, Size, as_floats
 
@@ -36,8 +39,8 @@ def hebbian_sleep(
     key: Key[Array, ""],
     kernel: Floats,
     *,
-    strides: Size = (1, 1),
-    padding: tuple[tuple[int, int], tuple[int, int]] | None = None,
+    strides: int | Size = (1, 1),
+    padding: Padding | None = None,
     inputs: Size | None = None,
     iterations: int = ITERATIONS,
     batch: int = BATCH,
@@ -53,8 +56,9 @@ def hebbian_sleep(
         by the key folded with i; the unit of the input in row r and column s has what
         stands at (r mod kh, s mod kw) of its pattern.
       kernel: a field [oh, ow, kh, kw, c, o].
-      strides: of the layer, down and across.
-      padding: of its input, ((top, bottom), (left, right)); None is half a window.
+      strides: of the layer, down and across; one number serves both.
+      padding: of its input, ((top, bottom), (left, right)) or a name as of
+        `local_conv`; None is half a window.
       inputs: units of its input, down and across; None is sites times strides.
       iterations: how often the kernels are moved.
       batch: patterns of an iteration.
@@ -63,23 +67,17 @@ def hebbian_sleep(
     Returns:
       A field of the same shape; kernels at the border are the same bit for bit.
     Raises:
-      ValueError: if `kernel` is no kernel field, or has not the layer's sites.
+      ValueError: if `kernel` is no kernel field, or has not the layer's sites, or fewer
+        than a window; for another argument that is not allowed.
     Source: Pogodin et al. 2021, eq. for weight sharing; constants and the border from
       the released code (`utils.py`, `networks/locally_connected_utils.py`).
     """
     kernel = as_floats("a kernel field", kernel, "oh ow kh kw c o")
-    window = kernel.shape[2:4]
-    half = (window[0] // 2,) * 2, (window[1] // 2,) * 2
-    pads = half if padding is None else padding
-    if inputs is None:
-        inputs = kernel.shape[0] * strides[0], kernel.shape[1] * strides[1]
-    geometry = Geometry(window, strides, pads, lax.Precision.HIGHEST)
-    if geometry.sites(inputs) != kernel.shape[:2]:
-        raise ValueError(
-            f"kernels at {kernel.shape[:2]} sites do not fit: a {window} window with "
-            f"strides {strides} and padding {pads} has {geometry.sites(inputs)} "
-            f"sites on an input of {inputs}"
-        )
+    _check(key, padding, inputs)
+    _check_count("iterations", iterations, 0)
+    _check_count("batch", batch, 1)
+    geometry, inputs = _geometry(kernel.shape, strides, padding, inputs)
+    window = geometry.window
     rows, columns = geometry.inner(inputs)
     inner = kernel[rows, columns]
     if not inner.size:
@@ -89,6 +87,49 @@ def hebbian_sleep(
     index = _tap_order(geometry, (rows.start, columns.start), kernel.shape[4])
     matrices = matrix[index[..., :, None], index[..., None, :]]
     return kernel.at[rows, columns].set(move_strays(inner, matrices))
+
+
+def _check(key: Any, padding: Any, inputs: Any) -> None:
+    """Raises `ValueError` for a seed, and for sizes that are none."""
+    if not isinstance(key, jax.Array):
+        raise ValueError(f"key is {key!r}, needs one as of jax.random.key(0)")
+    pairs = padding is None or isinstance(padding, str) or np.shape(padding) == (2, 2)
+    if not pairs:
+        raise ValueError(
+            f"padding is {padding!r}, needs pairs ((top, bottom), (left, right)), or "
+            "SAME or VALID"
+        )
+    if inputs is not None and np.shape(inputs) != (2,):
+        raise ValueError(f"inputs is {inputs!r}, needs two whole numbers, as (8, 8)")
+
+
+def _check_count(name: str, value: Any, low: int) -> None:
+    if not isinstance(value, int | np.integer) or value < low:
+        raise ValueError(f"{name} is {value!r}, needs a whole number of at least {low}")
+
+
+def _geometry(shape: Any, strides: Any, padding: Any, inputs: Any) -> Any:
+    """Returns the geometry of a layer with a kernel field, and its input's units."""
+    sites, window = shape[:2], shape[2:4]
+    if window[0] > sites[0] or window[1] > sites[1]:
+        raise ValueError(
+            f"the window is {window[0]}x{window[1]}, larger than the "
+            f"{sites[0]}x{sites[1]} sites, where no two are a window apart: nothing "
+            "would be shared"
+        )
+    strides = down_and_across(strides)
+    half = (window[0] // 2,) * 2, (window[1] // 2,) * 2
+    pads = half if padding is None else padding
+    if inputs is None:
+        inputs = sites[0] * strides[0], sites[1] * strides[1]
+    geometry = make_geometry(inputs, window, strides, pads)
+    if geometry.sites(inputs) != sites:
+        raise ValueError(
+            f"kernels at {sites} sites do not fit: a {window} window with strides "
+            f"{strides} and padding {geometry.pads} has {geometry.sites(inputs)} "
+            f"sites on an input of {inputs}"
+        )
+    return geometry, inputs
 
 
 def _sleep_matrix(key, taps, iterations, batch, rate, gamma, dtype) -> Array:

@@ -38,10 +38,22 @@ WINDOW = "periodic:window"  # the period of each layer is the size of its window
 def share_instantly(kernel: Floats, period: int) -> Floats:
     """Replaces kernels `period` sites apart by their mean.
 
+    Args:
+      kernel: a field [oh, ow, ...].
+      period: in sites, from 1 to as many as there are down and across.
+    Raises:
+      ValueError: for another period, or what is no field.
     Source: Pogodin et al. 2021, weight sharing in one step.
     """
     kernel = as_floats("a kernel field", kernel, "oh ow ...")
-    return group_mean(kernel, periodic(kernel.shape[:2], period))
+    down, across = kernel.shape[:2]
+    groups = periodic((down, across), period)
+    if period > min(down, across):
+        raise ValueError(
+            f"the period is {period}, larger than the {down}x{across} sites, where "
+            f"some would share nothing: periods up to {min(down, across)} are possible"
+        )
+    return group_mean(kernel, groups)
 
 
 def couple(

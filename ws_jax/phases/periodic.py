@@ -39,6 +39,8 @@ class Periodically(Phase):
 
     def check_steps(self, per_epoch, epochs):
         """The first time lies within training, or within an epoch if counted there."""
+        if self.every == MOST:  # it never is to act
+            return
         first = self.first or self.every
         by_epoch = self.count == "epoch"
         last = per_epoch if by_epoch else per_epoch * epochs

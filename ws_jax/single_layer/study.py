@@ -114,6 +114,9 @@ def _changed(pools: dict[str, Pool], change: str) -> dict[str, Pool]:
 
 
 def _listed(pool: Pool, field: str, text: str) -> str:
+    if not text.strip(" ,()"):
+        raise ConfigError(f"{field} has no value; needs FIELD=VALUE, as in {field}="
+                          f"{_shown(getattr(pool, field))}")  # fmt: skip
     if text.count("(") != text.count(")"):
         raise ConfigError(f"{field} is {text!r}, with a bracket that has no other")
     if {"nan", "inf"} & {word.strip(" ()+-").lower() for word in text.split(",")}:
@@ -128,10 +131,14 @@ def fields_text(names: Sequence[str]) -> str:
     lines = []
     for name in names:
         for field, rule in rules(POOLS[name]).items():
-            value = getattr(POOLS[name](), field)
-            shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+            shown = _shown(getattr(POOLS[name](), field))
             lines.append(f"{name}.{field}={shown}: {rule.meaning}")
     return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    """Returns a field's value as a person types it."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def describe(pool: Pool) -> str:

@@ -41,8 +41,9 @@ def sweep_curves(
     """Returns learning curves of every sweep, with all that was evaluated in it.
 
     They show the sweep as it was run: nothing is left out for standing elsewhere too.
-    Colours tell what most of its runs differ in (level, probability or rate); the
-    others of these have figures of their own, and settings columns of their own.
+    Colours tell what most of its runs differ in (level, probability, rate or coupling);
+    others of the first three have figures of their own, settings columns. If runs
+    differ in none of these, and in one number of the config, colours tell that.
 
     Args:
       frame: results, as `ws_jax.results.read` gives them.
@@ -51,12 +52,12 @@ def sweep_curves(
     found = []
     for sweep, part in frame.groupby("sweep") if len(frame) else ():
         for data, rows in named(aggregate.tidy(part)).groupby("data"):
-            by = max(_COLOURS, key=lambda column: rows[column].nunique())
+            rows, by = _coloured(rows)
             kinds = sorted(set(rows.loc[rows["aug"] > 0, "aug_type"])) or [""]
             for kind in kinds:
                 # What has no level stands in columns of its own, beside level 0.
                 own = rows[(rows["aug_type"] == kind) | (rows["aug"] == 0)]
-                keys = [k for k in _COLOURS if k != by]
+                keys = [k for k in _APART if k != by]
                 for words, chosen in settings.parts(own, keys):
                     title = f"{sweep}: {labels.data(data)}"
                     title += f", {labels.kind(kind)}" if kind else ""
@@ -64,18 +65,37 @@ def sweep_curves(
     return found
 
 
-_COLOURS = ("aug", "vcp", "learning_rate")
+_MOST_MEASURES = 4  # that are drawn for every network; a deep one has many
+_DISTANCES = ("dist_1", "dist_4", "cos_1", "cos_4")
+_APART = ("aug", "vcp", "learning_rate")  # what has figures of its own
+_COLOURS = (*_APART, "coupling")
+
+
+def _coloured(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Returns tidy rows, and the column that colours tell, which leaves `setting`."""
+    counts = {column: rows[column].nunique() for column in _COLOURS}
+    # Phases that differ have columns of their own.
+    counts["coupling"] = rows.groupby("phase")["coupling"].nunique().max()
+    by = max(_COLOURS, key=counts.__getitem__)
+    field = settings.sole_number(rows) if counts[by] < 2 else ""
+    return (rows.assign(setting=""), field) if field else (rows, by)
 
 
 def _curves(rows: pd.DataFrame, title: str, words: str, by: str) -> Item:
-    first, views = curves.ACCURACIES[:2], curves.ACCURACIES[2:]
-    measured = ("loss", "val_loss", *first, *watched.own_metrics(rows), *views)
-    metrics = [m for m in measured if rows[m].notna().any()]
+    measures = watched.own_measures(rows)
+    drawn = measures if len(measures) <= _MOST_MEASURES else []
+    own = watched.own_metrics(rows)
+    scores = ("loss", "val_loss", *curves.SCORES, *own, *watched.VIEWS)
+    metrics = [m for m in (*scores, *drawn) if rows[m].notna().any()]
+    kernels = [m for m in _DISTANCES if rows[m].notna().any()]
+    rest = ", ".join([*kernels, *(m for m in measures if m not in drawn)])
     common = ", ".join(curves.common_words(rows, by))
     return Item(
         "",
         f"{title}, {words}" if words else title,
-        f"All that was evaluated, over epochs. {BANDS} Behind each line: "
-        f"{varying.repeats(rows)}." + (f" All panels: {common}." if common else ""),
+        f"{'What' if rest else 'All that'} was evaluated, over epochs. {BANDS} "
+        f"Behind each line: {varying.repeats(rows)}."
+        + (f" Columns of the results that are not drawn here: {rest}." if rest else "")
+        + (f" All panels: {common}." if common else ""),
         functools.partial(curves.learning_curves, rows, metrics, by),
     )

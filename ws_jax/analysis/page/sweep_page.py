@@ -122,12 +122,16 @@ def figures(found: swept.Swept) -> list[gallery.Item]:
         if field.numbers is None or field.numbers.nunique() < 2:
             continue
         lines = _lines(found, place)
+        if all(runs.empty for runs in lines.values()):
+            continue
         other = _colouring(found, place)
         told = "Colours tell the others’ values." if len(lines) <= _MOST_NAMED else (
             f"One thin line for each setting of the others; colours tell the "
             f"{found.fields[other].name}." if other >= 0 else ""
         )  # fmt: skip
-        name = f"{labels.metric(found.metric)} against the {field.name}"
+        usual = field.column in varying.NAMES
+        against = f"the {field.name}" if usual else f"“{field.name}”"
+        name = f"{labels.metric(found.metric)} against {against}"
         items.append(
             gallery.Item(
                 "",
@@ -216,5 +220,6 @@ def _scale(panel, field: varying.Field) -> None:
         panel.set_xscale("symlog", linthresh=positive[0])
     panel.set_xlabel(field.name[:1].upper() + field.name[1:])
     if len(values) <= 12:
-        panel.set_xticks(values, [f"{value:.4g}" for value in values])
+        digits = labels.digits_apart(values, least=4)
+        panel.set_xticks(values, [f"{value:.{digits}g}" for value in values])
         panel.minorticks_off()

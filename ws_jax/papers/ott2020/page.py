@@ -1,5 +1,7 @@
 """What the report shows of Ott et al. 2020: its numbers, claims and figures."""
 
+import pandas as pd
+
 from ws_jax.analysis.page.paper import Paper
 from ws_jax.papers.ott2020 import (
     answer,
@@ -20,6 +22,14 @@ are clearly larger than the spread between folds, and no smaller ones. They cann
 the luck of a start from the difficulty of a fold. Nothing is judged after fewer epochs
 than the paper’s patience, neither for a claim nor against it."""
 
+
+def _concerns(rows: pd.DataFrame) -> bool:
+    """Returns whether there are its data, its question on others, or nothing yet."""
+    data = rows.groupby("data")
+    asked = any(name in published.SETTINGS or runs.asks(own) for name, own in data)
+    return rows.empty or asked
+
+
 PAPER = Paper(
     name="ott2020",
     citation=published.PAPER,
@@ -35,6 +45,7 @@ PAPER = Paper(
     answer=answer.answer,
     takes=answer.TAKES,
     asks=runs.asks,
+    concerns=_concerns,
     words=answer.WORDS,
     comparisons=original.comparisons,
 )

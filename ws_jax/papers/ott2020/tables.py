@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -66,12 +67,12 @@ def severing_table(frame: pd.DataFrame, data: str, metric: str = "val_acc") -> T
     cells = filled(rows, empty, (metric,), keys)
     names = tables.row_names(cells)
     cells = cells.assign(
-        group=cells["vcp"].map(labels.level),
+        group=labels.levels(cells["vcp"]),
         row=[
             f"{name}, severed as in {_READERS[severing]}"
             for name, severing in zip(names, cells["severing"], strict=True)
         ],
-        column=["Level " + labels.level(value) for value in cells["aug"]],
+        column=[f"Level {level}" for level in labels.levels(cells["aug"])],
     )
     title = f"{labels.metric(metric)} on {labels.data(data)} with severed connections"
     found = any_value(cells[cells["vcp"] > 0])
@@ -113,7 +114,7 @@ def grid_table(frame: pd.DataFrame, data: str, metric: str = "val_acc") -> Table
     cells = filled(own, empty.reset_index(drop=True), (metric,))
     named = cells.assign(learning_rate=0.0, num_conv_layers=0)
     cells = cells.assign(
-        group=[f"{rate:.0e}".replace("e-0", "e-") for rate in cells["learning_rate"]],
+        group=_powers(cells["learning_rate"]),
         row=tables.row_names(named),
         column=[f"{depth} layers" for depth in cells["num_conv_layers"]],
     )
@@ -127,12 +128,19 @@ def grid_table(frame: pd.DataFrame, data: str, metric: str = "val_acc") -> Table
         note += _best_point(own, data, metric)
         keys = ["num_folds", "optimizer", "phase", "coupling"]
         rest = others.drop_duplicates("training")
-        reasons = [settings.in_words(r, keys) for r in rest.to_dict("records")]
+        reasons = [settings.in_words(r, keys, rest) for r in rest.to_dict("records")]
         reasons = pd.Series(reasons, rest.index, dtype="str")
         told = why.reindex(rest.index)
         left_out = settings.named(rest, reasons.where(told == "", told))
         note += f" Left out: {'; '.join(left_out)}." if left_out else ""
     return Table("Grid search", title, note, cells, "Learning rate", any_value(cells))
+
+
+def _powers(rates: pd.Series) -> list[str]:
+    """Returns rates by their powers of ten, as `1e-3`, different ones told apart."""
+    digits = labels.digits_apart(rates, least=2)
+    named = [f"{rate:.{digits - 1}e}".replace("e-0", "e-") for rate in rates]
+    return [re.sub(r"\.0+e", "e", name) for name in named]
 
 
 def _best_point(rows: pd.DataFrame, data: str, metric: str) -> str:
