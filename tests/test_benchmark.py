@@ -1,5 +1,6 @@
 """The benchmark: what it counts, how it times, and what it refuses."""
 
+import dataclasses
 import json
 import os
 import re
@@ -12,7 +13,15 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import epochs, products, residual, saving, suite
+from benchmarks import (
+    ceilings,
+    epochs,
+    networks,
+    products,
+    residual,
+    saving,
+    suite,
+)
 from benchmarks.networks import make_benchmark
 from benchmarks.options import Options, read_runs
 from benchmarks.peers.client import PeerError, Peers
@@ -22,7 +31,7 @@ from benchmarks.peers.worker import Worker
 from benchmarks.session import Session
 from benchmarks.steps import Steps
 from benchmarks.timing import Case, Timing, carry_case, time_cases
-from ws_jax.config import ConfigError
+from ws_jax.config import ConfigError, replace_field
 from ws_jax.engine.describe import count_parameters
 from ws_jax.engine.mapping import RunAxis
 from ws_jax.models import ResNet
@@ -230,7 +239,19 @@ def test_residual_networks_are_timed_with_what_sharing_costs():
 
 
 @pytest.mark.slow
-def test_a_benchmark_prints_and_keeps_what_it_measured():
+def test_a_benchmark_prints_and_keeps_what_it_measured(monkeypatch):
+    preset, shape = networks.PRESETS["mnist"]
+
+    def small(*args, **axes):
+        sweep = preset(*args, **axes)
+        base = replace_field(sweep.base, "train.batch_size", 4)
+        return dataclasses.replace(sweep, base=base)
+
+    monkeypatch.setitem(networks.PRESETS, "mnist", (small, shape))
+    monkeypatch.setattr(epochs, "TRAIN_BATCHES", 2)
+    monkeypatch.setattr(epochs, "VALIDATION_BATCHES", 1)
+    cases = ceilings.product_cases
+    monkeypatch.setattr(ceilings, "product_cases", lambda size: cases(64))
     shown = []
     sections = ("epochs",)
     options = Options(sections, networks=("mnist",), runs=(1,), rounds=2, steps=1)

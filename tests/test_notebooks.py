@@ -45,13 +45,19 @@ def modules():
 
 
 def execute(folder, output, workdir, names=(), **more):
-    """Executes notebooks in processes of their own and returns them by name."""
+    """Executes notebooks in a process of their own and returns them by name."""
     output.mkdir()
     env = {**os.environ, "WS_JAX_RESULTS": folder, "WS_JAX_WORKDIR": workdir}
     env |= {"WS_JAX_SLEEP": output / "sleep", "WS_JAX_SLEEP_EPOCHS": "4"}
     env |= {"WS_JAX_SAVARESE": output / "nowhere", **more}
     done = subprocess.run(
-        [sys.executable, "tools/notebooks.py", f"--output={output}", *names],
+        [
+            sys.executable,
+            "tools/notebooks.py",
+            "--one_process",
+            f"--output={output}",
+            *names,
+        ],
         cwd=ROOT,
         env={name: str(value) for name, value in env.items()},
         capture_output=True,

@@ -1,5 +1,6 @@
 """From Python: a sweep, its trained networks, and their outputs."""
 
+import dataclasses
 import inspect
 import re
 from pathlib import Path
@@ -8,9 +9,9 @@ import numpy as np
 import pytest
 from filled import network_variables
 
-from ws_jax import data, results
+from ws_jax import cli, data, results
 from ws_jax.checkpoint import load_run
-from ws_jax.config import ConfigError
+from ws_jax.config import ConfigError, replace_field
 from ws_jax.engine import predict, run_sweep
 from ws_jax.engine.predict import check_asked
 from ws_jax.engine.program import network_program
@@ -127,6 +128,14 @@ def test_the_readmes_way_from_a_config_to_outputs(tmp_path, monkeypatch, capsys)
     blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     (block,) = (block for block in blocks if "predict(" in block)
     monkeypatch.chdir(ROOT)
+    load_sweep = cli.load_sweep
+
+    def fewer_images(name):
+        sweep = load_sweep(name)
+        base = replace_field(sweep.base, "data.num_images", 1500)
+        return dataclasses.replace(sweep, base=base)
+
+    monkeypatch.setattr(cli, "load_sweep", fewer_images)
     exec(block.replace("results/smoke", str(tmp_path / "smoke")), {})
     assert 0.3 < float(capsys.readouterr().out) <= 1
     (line,) = re.findall(r"`(table\.to_csv\(.*?\))`", text)
