@@ -3,6 +3,7 @@
 Workers that run tests side by side share them, as do the processes that tests start.
 """
 
+import functools
 import gc
 import os
 from importlib.metadata import version
@@ -40,6 +41,15 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Small tables, as those of tests, are quicker with strings of Python than of Arrow.
 pd.set_option("mode.string_storage", "python")
+
+
+@pytest.fixture
+def quick_code(monkeypatch):
+    """For tests that compute long: what they compile is as quick as in a study."""
+    options = {"xla_backend_optimization_level": 2}
+    monkeypatch.setattr(
+        jax, "jit", functools.partial(jax.jit, compiler_options=options)
+    )
 
 
 @pytest.fixture

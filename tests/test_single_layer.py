@@ -245,7 +245,7 @@ def test_small_kernels_follow_the_released_code_and_keep_their_mean():
 
 
 @pytest.mark.slow
-def test_curves_of_the_instant_rule_are_those_of_the_released_code():
+def test_curves_of_the_instant_rule_are_those_of_the_released_code(quick_code):
     frame = single_layer.simulate([Instant(points=40)])
     for (window, gamma), want in CURVES.items():
         got = curve(frame, window, gamma, INPUTS)
@@ -258,7 +258,7 @@ def test_curves_of_the_instant_rule_are_those_of_the_released_code():
 
 
 @pytest.mark.slow
-def test_curves_of_the_circuit_fall_and_rise_as_those_of_the_released_code():
+def test_curves_of_the_circuit_fall_and_rise_as_those_of_the_released_code(quick_code):
     frame = single_layer.simulate([Circuit()])
     for (window, gamma), (*want, left) in CIRCUIT_CURVES.items():
         got = curve(frame, window, gamma, CIRCUIT_INPUTS)
