@@ -67,11 +67,12 @@ AIMS = [
     ("ws_jax.storage.results", "write", 1),  # a checkpoint is there, no table yet
     ("ws_jax.engine.table", "SweepTable.write", 3),  # somewhere in the middle
     ("ws_jax.engine.progress", "Progress.close", 1),  # the last table is written
-    ("ws_jax.storage.checkpoint", "ChunkCheckpoints.close", 2),  # while it saves
+    ("ws_jax.storage.checkpoint", "ChunkCheckpoints.close", 3),  # while it saves
     ("ws_jax.storage.checkpoint", "sync_folder", 1),
     ("os", "replace", 2),  # the table lies beside the one that it replaces
     ("ws_jax.storage.workdir", "write_record", 1),  # at the start
 ]
+TWO_GROUPS = ("SweepTable.write", "ChunkCheckpoints.close")
 # Of files or of bytes the disk has no more before these calls; and what they write.
 FULL = [
     (0, ("ws_jax.storage.workdir", "write_record", 1)),
@@ -167,11 +168,14 @@ def test_the_comparison_can_fail(whole, tmp_path):
 
 @pytest.mark.parametrize("repeat", range(AIMED))
 @pytest.mark.parametrize("aim", AIMS, ids=lambda aim: f"{aim[1]}-{aim[2]}")
-def test_aimed_kills(pair, whole, tmp_path, aim, repeat):
-    pair[0].start(tmp_path, aim=aim)
+def test_aimed_kills(pair, whole, quick, tmp_path, aim, repeat):
+    config, undisturbed = "QUICK", quick
+    if aim[1] in TWO_GROUPS:
+        config, undisturbed = "CONFIG", whole
+    pair[0].start(tmp_path, config, aim=aim)
     status, errors = pair[0].wait()
     assert status == -signal.SIGKILL, errors
-    assert_finish(pair[:1], tmp_path, whole)
+    assert_finish(pair[:1], tmp_path, undisturbed, config)
 
 
 ENDED = {
