@@ -29,7 +29,7 @@ NAMED = ("network.templates", "task.terms", "task.terms.")  # what `net` tells
 
 
 def _check(
-    what: str, differences: pd.Series, rows: pd.DataFrame, useless: str
+    what: str, differences: pd.Series, rows: pd.DataFrame, leader: str, useless: str
 ) -> Check:
     ends = _lengths(rows)
     open_since = "; ".join(filter(None, [unsettled(rows), useless]))
@@ -46,7 +46,7 @@ def _check(
         missing=(),
         over="seed",
         unsettled=open_since,
-        **seeds.of_networks(rows, "net"),
+        **seeds.of_networks(rows, "net", leader),
     )
 
 
@@ -86,10 +86,14 @@ def _lengths(rows: pd.DataFrame) -> pd.Series:
 def _compared(
     rows: pd.DataFrame, metric: str, what: str, late: bool, open_since: str = ""
 ) -> Iterator[Check]:
-    """Checks each shared network against the CNN, seed by seed."""
+    """Checks each network that shares against the CNN, seed by seed.
+
+    One with a template for each layer, or more, shares nothing and is left out.
+    """
     table = path_runs.by_seed(rows, metric, late)
+    sharing = rows[rows["templates"] < path_runs.layers(rows)]
     known = CNN in table.columns
-    shared = [net for net in path_runs.nets(rows) if net != CNN] if known else []
+    shared = [net for net in path_runs.nets(sharing) if net != CNN] if known else []
     for net in shared:
         both = rows[rows["net"].isin([net, CNN])]
         sizes = [both.loc[both["net"] == name, "parameters"] for name in (net, CNN)]
@@ -104,9 +108,10 @@ def _compared(
         named = f"{what}: {net} ({sizes[0].iloc[0]:,} parameters) less CNN "
         named += f"({sizes[1].iloc[0]:,})"
         useless = "; ".join(filter(None, [open_since, beaten(both, metric, late)]))
-        yield _check(named, (table[net] - table[CNN]).dropna(), both, useless)
+        yield _check(named, (table[net] - table[CNN]).dropna(), both, net, useless)
     if not shared:
-        yield _lacking(what, "runs of a CNN and of a network with templates")
+        fewer = "a network with fewer templates than layers"
+        yield _lacking(what, f"runs of a CNN and of {fewer}")
 
 
 def beaten(rows: pd.DataFrame, metric: str, late: bool) -> str:
