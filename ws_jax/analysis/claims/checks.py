@@ -78,14 +78,17 @@ class Sample:
 
     def __sub__(self, other: Sample) -> Sample:
         """Returns the differences on the folds that both have."""
-        return _joined([self, other * -1], (self.values - other.values).dropna())
+        return _joined([self, other._turned()], (self.values - other.values).dropna())
 
     def __mul__(self, factor: float) -> Sample:
         """Returns the values times a number; one below 0 turns high into low."""
-        high, low = self.maybe_high, self.maybe_low
-        high, low = (low, high) if factor < 0 else (high, low)
-        values = self.values * factor
-        return dataclasses.replace(self, values=values, maybe_high=high, maybe_low=low)
+        own = self._turned() if factor < 0 else self
+        return dataclasses.replace(own, values=self.values * factor)
+
+    def _turned(self) -> Sample:
+        """The same where what is too high makes something else too low."""
+        high, low = self.maybe_low, self.maybe_high
+        return dataclasses.replace(self, maybe_high=high, maybe_low=low)
 
     @property
     def mean(self) -> float:
