@@ -52,9 +52,10 @@ def run_rows(
     vcp=0.0,
     curved=False,
     seed=0,
+    kept=None,
     **columns,
 ):
-    """One run as rows of the tidy frame.
+    """One run as rows of the tidy frame, of all epochs or of some that are `kept`.
 
     Without `curved` every epoch has the same value: the expected one plus the fold's
     offset, so that any reading of a cell yields the expected number.
@@ -64,6 +65,9 @@ def run_rows(
     rows["epoch"] = np.arange(epochs + 1)
     if model == "fcn":
         rows |= distances(rows["epoch"], level, kind)
+    if kept is not None:
+        there = np.isin(rows["epoch"], list(kept))
+        rows = {name: values[there] for name, values in rows.items()}
     setting = published.SETTINGS.get(data, published.SETTINGS["mnist"])
     identity = {
         "sweep": f"{data}_{kind}",
@@ -92,7 +96,7 @@ def run_rows(
     }
     # A field may hold a tuple, the same in every row.
     identity = {
-        name: [value] * (epochs + 1) if isinstance(value, tuple) else value
+        name: [value] * len(rows["epoch"]) if isinstance(value, tuple) else value
         for name, value in identity.items()
     }
     run = f"{model}-{init}-{kind}{level}-p{vcp}-fold{fold}-seed{seed}"

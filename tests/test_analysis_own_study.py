@@ -150,7 +150,9 @@ def by_network():
     return frame.assign(val_acc=(value + jitter).where(frame["epoch"] > 0))
 
 
-def test_the_first_words_answer_the_sweeps_own_question():
+def test_the_first_words_answer_the_sweeps_own_question(monkeypatch):
+    # Only words are asked for.
+    monkeypatch.setattr(report.pieces, "svg", lambda *_, **__: "")
     frame = by_network()
     text = own_page(frame, figures=True)
     first = section(text, "answer")

@@ -110,7 +110,7 @@ def test_the_papers_own_runs_are_judged():
 
 @pytest.mark.parametrize("changes, said", IMAGES, ids=lambda v: str(v)[:40])
 def test_other_runs_of_wide_networks_are_named_not_judged(changes, said):
-    frame = wide(**changed(changes))
+    frame = aggregate.tidy(wide(**changed(changes)))
     left_out = runs.left_out(frame)
     assert left_out and all(said in text for text in left_out)
     assert sum(int(text.split(", ")[1].split()[0]) for text in left_out) == 8
@@ -119,7 +119,7 @@ def test_other_runs_of_wide_networks_are_named_not_judged(changes, said):
 
 @pytest.mark.parametrize("changes, said", SLEEP, ids=lambda v: str(v)[:40])
 def test_other_runs_in_sleep_are_named_not_judged(changes, said):
-    frame = in_sleep(**changed(changes))
+    frame = aggregate.tidy(in_sleep(**changed(changes)))
     assert any(said in text for text in sleep_runs.left_out(frame))
     verdicts = [v for v in sleep_claims.judge(frame) if v.claim.number < 4]
     assert {v.outcome for v in verdicts[4:]} == {"not enough data"}
@@ -127,7 +127,7 @@ def test_other_runs_in_sleep_are_named_not_judged(changes, said):
 
 @pytest.mark.parametrize("changes, said", PATHS, ids=lambda v: str(v)[:40])
 def test_other_runs_on_grids_are_named_not_judged(changes, said):
-    frame = paths(**changed(changes))
+    frame = aggregate.tidy(paths(**changed(changes)))
     left_out = path_runs.left_out(frame)
     assert left_out and all(said in text for text in left_out)
     assert path_claims.judge(frame) == []

@@ -53,19 +53,21 @@ NAMES = [
     "free",
     "free, 4 copies",
 ]
+_IN_ORDER = sorted(HOLDING, key=lambda key: (key[0] == "free", *key[1:]))
+CALLED = dict(zip(_IN_ORDER, NAMES, strict=True))
 
 
-def made(
-    accuracies=HOLDING,
-    seeds=3,
-    epochs=LONG,
-    preset=presets.reduced,
-    options=(),
-    **columns,
-):
-    """Results of every tenth part of a training: rows of all would only take time."""
-    found, every_epoch = [], max(1, epochs // 10)
-    for (sharing, every, copies), accuracy in accuracies.items():
+def made(accuracies=HOLDING, options=(), **how):
+    """Made-up results; those that are asked for again are made once."""
+    told = tuple(dict(options).items())
+    return _made(tuple(accuracies.items()), options=told, **how).copy()
+
+
+@functools.cache
+def _made(accuracies, options, seeds=3, epochs=LONG, preset=presets.reduced, **columns):
+    """Results of every fifth part of a training: rows of all would only take time."""
+    found, every_epoch = [], max(1, epochs // 5)
+    for (sharing, every, copies), accuracy in accuracies:
         sweep = preset(
             "made", sharing=(sharing,), cadences=(every or 100,), copies=copies,
             seeds=range(seeds), epochs=epochs, **dict(options),
@@ -86,9 +88,29 @@ def made(
 
 
 def outcomes(frame):
-    return {
-        v.claim.number: v.outcome for v in claims.judge(frame) if v.data == "cifar10"
-    }
+    return {v.claim.number: v.outcome for v in of_cifar(frame)}
+
+
+@functools.cache
+def selected():
+    """The rows of results on which all claims hold."""
+    return runs.select(made())
+
+
+@functools.cache
+def judged():
+    """What is found of them."""
+    return tuple(of_cifar(made()))
+
+
+def changed(accuracies):
+    """The same rows, of networks with other accuracies: nothing is selected anew."""
+    rows = selected().copy()
+    for key, accuracy in accuracies.items():
+        trained = (rows["condition"] == CALLED[key]) & (rows["epoch"] > 0)
+        assert trained.any()
+        rows.loc[trained, "val_acc"] += accuracy - HOLDING[key]
+    return rows
 
 
 def test_conditions_are_named_and_sorted():
@@ -104,15 +126,18 @@ def test_conditions_are_named_and_sorted():
 
 
 def test_all_claims_hold_where_they_should():
-    assert outcomes(made()) == dict.fromkeys(range(1, 6), HOLDS)
+    assert {v.claim.number: v.outcome for v in judged()} == dict.fromkeys(
+        range(1, 6), HOLDS
+    )
 
 
 def unlike(*cadences):
     """A change: kernels of some cadences are less alike than without sharing."""
 
-    def change(frame):
-        own = frame["train.phase.every"].isin(cadences) & (frame["sharing"] == "free")
-        return frame.assign(snr_stem=frame["snr_stem"].where(~own, 1.5))
+    def change(rows):
+        own = rows["condition"].isin([runs.shared(every) for every in cadences])
+        assert own.any()
+        return rows.assign(snr=rows["snr"].where(~own, np.log(1.5)))
 
     return change
 
@@ -140,15 +165,23 @@ def broken(place):
     """Judges the claim that an entry of `BREAKING` breaks."""
     number, changes = BREAKING[place]
     told = isinstance(changes, dict)
-    frame = made({**HOLDING, **changes}) if told else changes(made())
-    return only(frame, number)
+    return only(changed(changes) if told else changes(selected()), number)
 
 
-def only(frame, number):
-    """Judges one claim, on all runs of CIFAR-10 together."""
-    claim = claims.CLAIMS[number - 1]
-    checks = tuple(claim.checks(evidence.Evidence(runs.select(frame), "cifar10")))
-    return verdicts.Verdict(claim, "cifar10", "paper", "paper", checks)
+def only(rows, number):
+    """Judges one claim, on all selected rows of CIFAR-10 together."""
+    (found,) = each(rows, number)
+    return found
+
+
+def each(rows, *numbers):
+    """Judges some claims, or all, on all selected rows of CIFAR-10 together."""
+    of = evidence.Evidence(rows, "cifar10")
+    return [
+        verdicts.Verdict(claim, "cifar10", "paper", "paper", tuple(claim.checks(of)))
+        for claim in claims.CLAIMS
+        if claim.number in (numbers or range(1, 6))
+    ]
 
 
 @pytest.mark.parametrize("place", range(len(BREAKING)))
@@ -158,9 +191,7 @@ def test_a_claim_fails_where_the_order_is_another(place):
 
 def test_every_check_fails_on_some_results_that_break_its_claim():
     """A check that cannot fail would be hidden by others of its claim that do."""
-    frame = made()
-    numbers = [claim.number for claim in claims.CLAIMS]
-    known = {(n, c.what) for n in numbers for c in only(frame, n).checks}
+    known = {(v.claim.number, c.what) for v in judged() for c in v.checks}
     every = [broken(place) for place in range(len(BREAKING))]
     seen = {
         (v.claim.number, c.what) for v in every for c in v.checks if c.outcome == FAILS
@@ -170,8 +201,7 @@ def test_every_check_fails_on_some_results_that_break_its_claim():
 
 @pytest.mark.parametrize("changes", [{}, {("full", 0, 1): 0.6, ("free", 1, 1): 0.65}])
 def test_too_short_a_training_says_nothing_for_a_claim_nor_against_it(changes):
-    short = [v for v in claims.judge(made({**HOLDING, **changes}, epochs=90))
-             if v.data == "cifar10"]  # fmt: skip
+    short = of_cifar(made({**HOLDING, **changes}, epochs=90))
     assert {v.outcome for v in short} == {UNDECIDED}
     said = "90 epochs are too few, it takes 98 (4,900 steps)"
     assert all(said in v.sentence for v in short)
@@ -180,26 +210,26 @@ def test_too_short_a_training_says_nothing_for_a_claim_nor_against_it(changes):
 def test_more_sharing_is_not_better_where_each_step_loses_a_little():
     falling = {("full", 0, 1): 0.700, ("free", 1, 1): 0.708, ("free", 10, 1): 0.716,
                ("free", 100, 1): 0.724, ("free", MOST, 1): 0.700}  # fmt: skip
-    assert outcomes(made({**HOLDING, **falling}))[2] == FAILS
+    assert only(changed(falling), 2).outcome == FAILS
 
 
 def test_where_there_is_no_gap_none_is_closed():
     turned = {("full", 0, 1): 0.60, ("free", 1, 1): 0.72, ("free", 10, 1): 0.71}
-    (third,) = of_cifar(made({**HOLDING, **turned}), 3)
+    third = only(changed(turned), 3)
     assert third.outcome == UNDECIDED
     assert "no gap is shown to be there (−10.00 points)" in third.sentence
 
 
 def test_networks_that_learned_nothing_decide_nothing():
     guesses = {key: 0.1 + (value - 0.7) / 100 for key, value in HOLDING.items()}
-    verdicts = of_cifar(made(guesses))
+    verdicts = each(changed(guesses))
     assert {v.outcome for v in verdicts} == {UNDECIDED}
     assert all("not shown to have learned" in v.sentence for v in verdicts)
 
 
 @pytest.mark.parametrize("other", [("free", MOST, 1), ("full", 0, 1)])
 def test_a_network_that_learned_nothing_is_no_reference(other):
-    first = only(made({**HOLDING, other: 0.1}), 1)
+    first = only(changed({other: 0.1}), 1)
     assert first.outcome == UNDECIDED
     name = {"free": "free", "full": "convolution"}[other[0]]
     said = f"not shown to have learned, to be above 20 %, twice a guess: {name} (10.0)"
@@ -207,6 +237,7 @@ def test_a_network_that_learned_nothing_is_no_reference(other):
 
 
 def of_cifar(frame, *numbers):
+    """Judges the claims on results; of some numbers, if they are given."""
     found = [v for v in claims.judge(frame) if v.data == "cifar10"]
     return [v for v in found if v.claim.number in (numbers or range(1, 6))]
 
@@ -239,7 +270,7 @@ def test_two_trainings_are_told_by_what_differs_between_them():
     frames = [made(**{"network.depth": depth}) for depth in (8, 20)]
     frames = [frame.assign(sweep=f"sweep {i}") for i, frame in enumerate(frames)]
     others = study_frames.study(levels=(0.0,), folds=(0,), epochs=3)
-    first, *_ = of_cifar(pd.concat([*frames, others], ignore_index=True))
+    (first,) = of_cifar(pd.concat([*frames, others], ignore_index=True), 1)
     told = "as one training (there are network.depth 20 and network.depth 8)"
     assert first.outcome == UNDECIDED and told in first.sentence
 
@@ -302,17 +333,16 @@ def test_shifted_images_and_others_are_judged_apart_but_for_translations():
 
 
 def test_verdicts_say_which_images_are_scored_and_never_mix_them():
-    def verdicts(frame):
-        found = [v for v in claims.judge(frame) if v.data == "cifar10"]
-        return {(v.claim.number, v.setting.split(",")[0]): v.outcome for v in found}
+    def outcomes(verdicts):
+        parts = [(v.claim.number, v.setting.split(",")[0], v.outcome) for v in verdicts]
+        return {(number, setting): outcome for number, setting, outcome in parts}
 
     held, whole = "validation images scored", "test images scored"
     frames = [made(), made(preset=presets.cifar)]
-    for frame, words in zip(frames, (held, whole), strict=True):
-        assert verdicts(frame) == {(n, words): HOLDS for n in range(1, 6)}
-    assert verdicts(made()) == {(n, held): HOLDS for n in range(1, 6)}
+    assert outcomes(judged()) == {(n, held): HOLDS for n in range(1, 6)}
+    assert outcomes(of_cifar(frames[1])) == {(n, whole): HOLDS for n in range(1, 6)}
     frames = [frame.assign(sweep=f"sweep {i}") for i, frame in enumerate(frames)]
-    both = verdicts(pd.concat(frames, ignore_index=True))
+    both = outcomes(of_cifar(pd.concat(frames, ignore_index=True)))
     assert both == {(n, w): HOLDS for n in range(1, 6) for w in (held, whole)}
 
 
@@ -333,7 +363,7 @@ def test_how_far_apart_the_kernels_of_sub_grids_are_is_not_asked():
     rows = runs.select(frame)
     ratios = rows.groupby("condition")["snr"].mean()
     assert ratios[NAMES[2]] < ratios[NAMES[3]]  # by it, sharing more often looks worse
-    assert only(frame, 5).outcome == HOLDS
+    assert only(rows, 5).outcome == HOLDS
 
 
 def test_rows_that_were_judged_are_not_kept():
@@ -348,16 +378,16 @@ def test_rows_that_were_judged_are_not_kept():
 def test_what_is_missing_or_short_is_open():
     assert set(outcomes(made(seeds=1)).values()) == {UNDECIDED}
     assert set(outcomes(made(epochs=50)).values()) == {UNDECIDED}
-    few = {key: value for key, value in HOLDING.items() if key[1] != 10}
-    found = outcomes(made(few))
+    rows = selected()
+    few = {v.claim.number: v for v in each(rows[rows["condition"] != NAMES[3]])}
+    found = {number: verdict.outcome for number, verdict in few.items()}
     assert found[1] == HOLDS and found[2] == found[3] == found[5] == UNDECIDED
-    verdict = next(v for v in claims.judge(made(few)) if v.claim.number == 2)
-    assert verdict.missing == ("free, sharing every 10",)
+    assert few[2].missing == ("free, sharing every 10",)
     assert set(outcomes(pd.DataFrame()).values()) == {UNDECIDED}
 
 
 def test_sentences_speak_of_seeds():
-    verdict = next(v for v in claims.judge(made()) if v.claim.number == 1)
+    verdict = judged()[0]
     assert "10.00 points (95 % interval" in verdict.sentence
     assert "3 seeds, 100 epochs of 50 steps)" in verdict.sentence
 
@@ -427,7 +457,7 @@ def test_seeds_that_were_planned_and_are_not_there_are_named():
 
 
 def test_thresholds_of_our_own_are_said_to_be_ours():
-    found = {v.claim.number: v.checks for v in claims.judge(made())}
+    found = {v.claim.number: v.checks for v in judged()}
     chosen = {n: [bool(c.chosen) for c in checks] for n, checks in found.items()}
     assert chosen[2] == [True] * 4 + [False] * 3 and chosen[3] == [True, True]
 

@@ -49,8 +49,8 @@ def tidy(frame: pd.DataFrame, join_lengths: bool = False) -> pd.DataFrame:
     """
     if "training" in frame.columns:
         return frame
-    frame = _normalised(frame)
-    frame = copies.together(frame)
+    frame, number = _normalised(frame)
+    frame = copies.together(frame, number)
     if join_lengths:
         alike = [k for k in TRAINING_KEYS if k not in ("epochs", "cell")]
         longest = frame.groupby(alike)["epochs"].transform("max")
@@ -58,7 +58,8 @@ def tidy(frame: pd.DataFrame, join_lengths: bool = False) -> pd.DataFrame:
     return frame.sort_values(["training", "epoch"], ignore_index=True)
 
 
-def _normalised(frame: pd.DataFrame) -> pd.DataFrame:
+def _normalised(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Returns the rows in the same words everywhere, and the number of each's copy."""
     lacking = [name for name in (*RUN_COLUMNS, "epoch") if name not in frame.columns]
     if lacking and len(frame):
         raise ValueError(f"the results lack the columns {', '.join(lacking)}")
@@ -76,12 +77,14 @@ def _normalised(frame: pd.DataFrame) -> pd.DataFrame:
     )
     frame = identified(frame, RUN_COLUMNS)
     training = frame.groupby("digest", sort=False).ngroup()
-    return frame.assign(training=training, setting=settings.describe(frame))
+    number = copies.numbered(frame)
+    words = settings.describe(frame, number)
+    return frame.assign(training=training, setting=words), number
 
 
 def repeats(frame: pd.DataFrame) -> list[str]:
     """Names the runs that `tidy` leaves out, since they stand elsewhere too."""
-    return copies.left_out(_normalised(frame)) if len(frame) else []
+    return copies.left_out(*_normalised(frame)) if len(frame) else []
 
 
 Found = TypeVar("Found")
@@ -155,9 +158,15 @@ READINGS: dict[str, Callable[[pd.DataFrame, list[str]], pd.DataFrame]] = {
 
 def runs_of(rows: pd.DataFrame) -> pd.DataFrame:
     """Returns one row per run of tidy rows: `TRAINING_KEYS`, status, trained."""
-    last = rows.drop_duplicates("training", keep="last").set_index("training")
-    last = last[[*TRAINING_KEYS, "status", "epoch"]]
+    last = rows[["training", *TRAINING_KEYS, "status", "epoch"]]
+    last = last[~rows["training"].duplicated(keep="last")].set_index("training")
     return last.rename(columns={"epoch": "trained"})
+
+
+def _asked(rows: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataFrame:
+    """Returns the columns that a reading takes, since wide rows are slow to cut."""
+    more = watched.columns(rows) if reading == "best_epoch" else []
+    return rows[list(dict.fromkeys(["training", "epoch", "status", *metrics, *more]))]
 
 
 def _sound(rows: pd.DataFrame) -> pd.DataFrame:
@@ -178,10 +187,12 @@ def run_values(frame: pd.DataFrame, metric: str, reading: str) -> pd.DataFrame:
     rows = tidy(frame)
     runs = runs_of(rows)
     if reading == "start":
-        start = matching(rows, epoch=0).set_index("training")
+        own = _asked(rows, [metric], reading)
+        start = matching(own, epoch=0).set_index("training")
         values = start.loc[start["status"] != "diverged", metric]
     else:
-        values = READINGS[reading](_sound(rows), [metric])[metric]
+        sound = _sound(_asked(rows, [metric], reading))
+        values = READINGS[reading](sound, [metric])[metric]
     return runs.assign(value=values.reindex(runs.index))
 
 
@@ -204,8 +215,9 @@ def cells(frame: pd.DataFrame, metrics: Sequence[str], reading: str) -> pd.DataF
     """
     check_name("reading", reading, READINGS)
     rows, metrics = tidy(frame), list(metrics)
-    sound = _sound(rows)
-    runs = runs_of(rows[rows["epoch"] > 0])
+    sound = _sound(_asked(rows, metrics, reading))
+    told = rows[["training", *TRAINING_KEYS, "status", "epoch"]]
+    runs = runs_of(told[told["epoch"] > 0])
     # Groups by a number are quick, those by all keys are not.
     cell = runs.groupby(CELL_KEYS).ngroup()
     keys = runs[CELL_KEYS].set_axis(cell).groupby(level=0).head(1).sort_index()
@@ -275,8 +287,7 @@ def _planned(rows: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
     none = pd.Series(float("nan"), rows.index)
     folds = rows.get("planned_folds", none).fillna(rows["num_folds"])
     seeds = rows.get("planned_seeds", none).fillna(0)
-    rows = rows.assign(planned_folds=folds, planned_seeds=seeds)
-    planned = rows[["planned_folds", "planned_seeds"]]
+    planned = pd.DataFrame({"planned_folds": folds, "planned_seeds": seeds})
     return planned.groupby(rows["training"].map(cell)).max()
 
 

@@ -52,7 +52,7 @@ def numbered(rows: pd.DataFrame) -> pd.Series:
     return rows.groupby([number, part], sort=False).ngroup()
 
 
-def together(rows: pd.DataFrame) -> pd.DataFrame:
+def together(rows: pd.DataFrame, number: pd.Series) -> pd.DataFrame:
     """Keeps the longest copy of each training, the fullest among equals.
 
     What that copy did not measure at all, another one's epochs give, unless its numbers
@@ -60,12 +60,12 @@ def together(rows: pd.DataFrame) -> pd.DataFrame:
 
     Args:
       rows: normalised, with `training`.
+      number: of each row's copy, as `numbered` gives it.
     """
-    number = numbered(rows)
     counts = _counting(rows, number)
-    kept = rows[counts].drop_duplicates(_KEY)
     if counts.all():
-        return kept
+        return rows.drop_duplicates(_KEY)
+    kept = rows[counts].drop_duplicates(_KEY)
     apart = _parted(_differences(rows, number, counts))
     others = rows[~counts & ~number.isin(apart)].groupby(_KEY).first()
     others = others.reindex(pd.MultiIndex.from_frame(kept[_KEY])).set_index(kept.index)
@@ -77,6 +77,8 @@ def together(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _counting(rows: pd.DataFrame, number: pd.Series) -> pd.Series:
     """Marks the rows of the copies that count."""
+    if number.nunique() == rows["training"].nunique():  # each has one copy
+        return pd.Series(True, rows.index)
     full = rows[list(EPOCH_COLUMNS)].notna().sum(axis=1)
     each = rows.assign(full=full, folder=folders(rows)).groupby(number)
     copies = each.agg({"training": "first", "epoch": "max", "full": "sum",
@@ -154,13 +156,13 @@ def _parted(differences: pd.DataFrame) -> list[int]:
     return list(differences.index[part > _ALIKE])
 
 
-def left_out(rows: pd.DataFrame) -> list[str]:
+def left_out(rows: pd.DataFrame, number: pd.Series) -> list[str]:
     """Names the copies that do not count: from where, where else, how far apart.
 
     Args:
       rows: normalised, with `training`.
+      number: of each row's copy, as `numbered` gives it.
     """
-    number = numbered(rows)
     counts = _counting(rows, number)
     if counts.all():
         return []
@@ -228,6 +230,8 @@ def apart(rows: pd.DataFrame) -> pd.Series:
       rows: with `data`, `sweep`, `cell` and, where that is known, `folder`.
     """
     folder = folders(rows)
+    if folder.nunique() < 2:
+        return pd.Series("", rows.index, dtype="str")
     sweep = [rows["data"], rows["sweep"]]
     several = folder.groupby(sweep).transform("nunique") > 1
     shared = folder.groupby([*sweep, rows["cell"]]).transform("nunique") > 1

@@ -51,7 +51,7 @@ SETTING = [
 JOINED = 0  # in the column `epochs`: lengths of training were not to tell runs apart
 
 
-def describe(rows: pd.DataFrame) -> pd.Series:
+def describe(rows: pd.DataFrame, number: pd.Series | None = None) -> pd.Series:
     """Says of each row what tells its run from others that look alike.
 
     Only what differs within a data set is said, as `train.batch_size 32`; nothing
@@ -62,8 +62,9 @@ def describe(rows: pd.DataFrame) -> pd.Series:
       rows: with the columns `USUAL`, `digest`, `cell`, `sweep`, `run`, `epoch`,
         `folder` where that is known, and any dotted ones, each the same in all rows of
         a run.
+      number: of each row's copy, where that is known (`copies.numbered`).
     """
-    number = copies.numbered(rows)
+    number = copies.numbered(rows) if number is None else number
     words = _describe(rows[~number.duplicated()])
     return pd.Series(words.to_numpy()[number.to_numpy()], rows.index, dtype="str")
 
@@ -76,8 +77,9 @@ def _describe(rows: pd.DataFrame) -> pd.Series:
     folder = copies.apart(rows)
     sweep = rows["sweep"] + (" in " + folder).where(folder != "", "")
     for last, named in (("sweep", sweep), ("cell", rows["cell"].str[:12])):
-        place = [rows[name] for name in USUAL] + [words]
-        several = rows["cell"].groupby(place).transform("nunique") > 1
+        several = _of_several_cells(rows, words)
+        if not several.any():
+            return words
         # Every row of a sweep is named, so that its levels still make one line.
         pairs = pd.MultiIndex.from_frame(rows[["data", "sweep"]])
         if last == "sweep":
@@ -86,6 +88,20 @@ def _describe(rows: pd.DataFrame) -> pd.Series:
         both = words.where(words == "", words + ", ") + named
         words = both.where(several, words)
     return words
+
+
+def _of_several_cells(rows: pd.DataFrame, words: pd.Series) -> pd.Series:
+    """Marks rows that are alike in all usual columns and in words, of several cells."""
+    cells = rows["cell"].tolist()
+    # By hand, since a group by so many columns costs more than all else.
+    columns = [*(rows[name].tolist() for name in USUAL), words.tolist()]
+    places = list(zip(*columns, strict=True))
+    found: dict[tuple, set[str]] = {}
+    for place, cell in zip(places, cells, strict=True):
+        found.setdefault(place, set()).add(cell)
+    known = rows[USUAL].notna().all(axis=1)
+    several = [len(found[place]) > 1 for place in places]
+    return known & pd.Series(several, rows.index, dtype=bool)
 
 
 def _fields_in_words(rows: pd.DataFrame) -> pd.Series:
@@ -105,24 +121,36 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
     before it, tells is left out.
     """
     dotted = [n for n in rows.columns if "." in n and changes_numbers(n)]
-    varied = [name for name in dotted if len(set(map(repr, rows[name]))) > 1]
+    varied = [name for name in dotted if is_varied(rows[name])]
     found: dict[str, pd.Series] = {}
     if not varied:
         return found
     usual = [*USUAL, "fold", "seed", "sharing"]
     told = [column_in_words(rows[name]).to_numpy(object) for name in usual]
-    table = [rows["sweep"], copies.folders(rows)]
+    cells = rows["cell"].tolist()
     for name in varied:
-        said = column_in_words(rows[name])
-        elsewhere = (said != "").groupby(table).transform("any")
-        none = (said == "") & (elsewhere | kinds.lacking(rows, name))
-        lacks = none.groupby(rows["cell"]).transform("any")
-        values = _with_default(said.where(~lacks, _LACKS), rows["cell"])
-        words, has = values.to_numpy(object), ~lacks.to_numpy(bool)
+        lacks = _without(rows, name)
+        said = list_in_words(rows[name])
+        said = [_LACKS if no else text for text, no in zip(said, lacks, strict=True)]
+        words, has = np.array(_with_default(said, cells), object), ~np.array(lacks)
         if len(set(words[has])) > 1 and not _is_told(words[has], told, has):
             told.append(words)
-            found[name] = values.where(~lacks, "")
+            found[name] = pd.Series(np.where(has, words, ""), rows.index, dtype="str")
     return found
+
+
+def _without(rows: pd.DataFrame, name: str) -> list[bool]:
+    """Says of each row whether runs of its cell have no such field."""
+    cells, words = rows["cell"].tolist(), list_in_words(rows[name])
+    tables = list(zip(rows["sweep"], copies.folders(rows), strict=True))
+    elsewhere = {table for table, said in zip(tables, words, strict=True) if said}
+    parted = zip(cells, tables, words, kinds.lacking(rows, name), strict=True)
+    lacking = {
+        cell
+        for cell, table, said, lacks in parted
+        if not said and (lacks or table in elsewhere)
+    }
+    return [cell in lacking for cell in cells]
 
 
 def changes_numbers(name: str) -> bool:
@@ -138,12 +166,23 @@ def changes_numbers(name: str) -> bool:
 _LACKS = "no such field"
 
 
+def is_varied(values: pd.Series) -> bool:
+    """Returns whether a column has more than one value; some may have no hash."""
+    return len(set(map(repr, values.tolist()))) > 1
+
+
 def column_in_words(values: pd.Series) -> pd.Series:
     """Returns a column of a config's values in words (`word`)."""
-    kinds = {repr(value): value for value in values}
-    named = {text: word(value) for text, value in kinds.items()}
-    words = [named[repr(value)] for value in values]
-    return pd.Series(words, values.index, dtype="str")
+    return pd.Series(list_in_words(values), values.index, dtype="str")
+
+
+def list_in_words(values: pd.Series) -> list[str]:
+    """Returns the same as a list."""
+    told = values.tolist()
+    texts = list(map(repr, told))
+    distinct = dict(zip(texts, told, strict=True))
+    named = {text: word(value) for text, value in distinct.items()}
+    return [named[text] for text in texts]
 
 
 def word(value: Any) -> str:
@@ -166,16 +205,20 @@ def word(value: Any) -> str:
     return str(value) if isinstance(value, bool) else f"{value:.6g}"
 
 
-def _with_default(values: pd.Series, cell: pd.Series) -> pd.Series:
+def _with_default(values: list[str], cells: list[str]) -> list[str]:
     """Fills in a default that some tables leave out.
 
     A table has no column for a field that is neither swept in it nor differs from the
     default; if a cell stands in one with and in one without it, the value is known.
     """
-    known = values[values != ""].groupby(cell).first()
-    found = cell[values == ""].map(known).dropna().unique()
-    default = found[0] if len(found) == 1 else "by default"
-    return values.where(values != "", default)
+    known: dict[str, str] = {}
+    for cell, value in zip(cells, values, strict=True):
+        if value:
+            known.setdefault(cell, value)
+    silent = {cell for cell, value in zip(cells, values, strict=True) if not value}
+    found = {known[cell] for cell in silent & known.keys()}
+    default = found.pop() if len(found) == 1 else "by default"
+    return [value or default for value in values]
 
 
 def _is_told(words: np.ndarray, columns: list[np.ndarray], rows: np.ndarray) -> bool:

@@ -17,6 +17,7 @@ VIEWS = ("translation", "rotation", "noise", "edge_noise", "swap")
 _SHARE = re.compile(r"(val_|test_)?(acc|exact|(ones_)?f1|top\d+)")
 
 _GROWTH = re.compile(r"transforms\.\w+\.growth")
+_MOVING = re.compile(r"transforms\.\w+\.(growth|limit|longest)")  # what `moving` reads
 
 
 def names(rows: pd.DataFrame) -> pd.Series:
@@ -25,6 +26,12 @@ def names(rows: pd.DataFrame) -> pd.Series:
         return pd.Series(f"val_{USUAL}", rows.index, dtype="str")
     known = rows["task.watched"]
     return "val_" + known.where(known.notna(), USUAL).astype("str")
+
+
+def columns(rows: pd.DataFrame) -> list[str]:
+    """Lists the columns that `scores` and `moving` read."""
+    told = {"task.watched", "task.maximized", *names(rows).unique()}
+    return [name for name in rows.columns if name in told or _MOVING.fullmatch(name)]
 
 
 def scores(rows: pd.DataFrame) -> pd.Series:

@@ -29,6 +29,7 @@ HOLDS = "holds"
 T = TypeVar("T")
 FAILS = "does not hold"
 UNDECIDED = "not enough data"
+NOTHING = pd.Series(dtype="float64")  # the values of a sample that has no runs
 
 
 class Amiss(NamedTuple):
@@ -78,7 +79,10 @@ class Sample:
 
     def __sub__(self, other: Sample) -> Sample:
         """Returns the differences on the folds that both have."""
-        return _joined([self, other._turned()], (self.values - other.values).dropna())
+        parts = [self, other._turned()]
+        if self.values.empty or other.values.empty:  # quick, and frequent
+            return _joined(parts, NOTHING)
+        return _joined(parts, (self.values - other.values).dropna())
 
     def __mul__(self, factor: float) -> Sample:
         """Returns the values times a number; one below 0 turns high into low."""
@@ -99,6 +103,8 @@ class Sample:
 def average(samples: Iterable[Sample]) -> Sample:
     """Returns the mean of several samples on the folds that all have."""
     parts = list(samples)
+    if any(part.values.empty for part in parts):
+        return _joined(parts, NOTHING)
     values = pd.concat([part.values for part in parts], axis=1, join="inner")
     return _joined(parts, values.mean(axis=1))
 
@@ -106,6 +112,8 @@ def average(samples: Iterable[Sample]) -> Sample:
 def rank_correlation(samples: Iterable[Sample]) -> Sample:
     """Returns Spearman's correlation of samples with their order, fold by fold."""
     parts = list(samples)
+    if any(part.values.empty for part in parts):
+        return _joined(parts, NOTHING)
     values = pd.concat([part.values for part in parts], axis=1, join="inner")
     ranks = values.rank(axis=1).set_axis(range(len(parts)), axis=1)
     places = pd.Series(range(len(parts)), dtype="float64")

@@ -43,6 +43,8 @@ def apart(
     for name in [*told, *dotted]:
         if name in named or name.startswith(whole):
             continue
+        if not settings.is_varied(runs[name]):  # quick, and so for most fields
+            continue
         own = runs
         for start, has in (only or {}).items():
             own = own[has.reindex(own.index)] if name.startswith(start) else own
@@ -52,7 +54,7 @@ def apart(
 
 def _with_acting_patience(rows: pd.DataFrame) -> pd.DataFrame:
     """A row of each run; one as patient as it was long has no patience."""
-    runs = rows.drop_duplicates("training")
+    runs = rows[~rows["training"].duplicated()]
     if "train.patience" not in runs.columns:
         return runs
     lengths = runs["training"].map(rows.groupby("training")["epoch"].max())
@@ -62,12 +64,10 @@ def _with_acting_patience(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _differing(name: str, runs: pd.DataFrame, by: str) -> list[str]:
     """Returns the words of a field if conditions have other values of it."""
-    if runs[name].map(repr).nunique() < 2:  # quick, and so for most fields
-        return []
-    words = settings.column_in_words(runs[name]).replace("", "by default")
+    words = settings.list_in_words(runs[name])
     found: dict[str, set[str]] = {}
     for condition, word in zip(runs[by], words, strict=True):
-        found.setdefault(condition, set()).add(word)
+        found.setdefault(condition, set()).add(word or "by default")
     values = {condition: sorted(own) for condition, own in found.items()}
     if len(set(map(tuple, values.values()))) < 2:
         return []

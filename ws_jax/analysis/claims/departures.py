@@ -12,14 +12,13 @@ import functools
 from collections.abc import (
     Callable,
     Collection,
-    Hashable,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import settings
@@ -121,7 +120,8 @@ class Presets:
         """Returns a field of each row, by default where no column tells it."""
         known = rows.get(path, pd.Series(float("nan"), rows.index, dtype="object"))
         known = known.astype("object")
-        told = known.notna() & (known.astype("str") != "")
+        empty = [isinstance(value, str) and not value for value in known]
+        told = known.notna() & ~np.array(empty, dtype=bool)
         usual = None if told.all() else self._usual(path)
         return known.where(told, usual).infer_objects()
 
@@ -161,7 +161,7 @@ class Presets:
                 return True
             return name.startswith(sections) and name not in self.kept
 
-        found = [list(_other_columns(row, run, free)) for row in told.usual]
+        found = _other_columns(told, run, free)
         more = _differing(told, fields_of(run), passed)
         return [[*a, *b] for a, b in zip(found, more, strict=True)]
 
@@ -174,16 +174,31 @@ class _Told:
         self.dotted = [name for name in rows.columns if "." in name]
         # Of results older than these columns, their record says all that is known.
         self.old = rows["digest"].str.startswith(OLD).tolist()
-        names = [n for n in (*_usual_columns(), _PATIENCE) if n in rows.columns]
-        self.usual = rows[names].to_dict("records")
         self._rows, self._words = rows, dict[str, list[str]]()
+
+    @functools.cached_property
+    def kinds(self) -> list[str]:
+        """The transforms of each row; the usual column where no other tells them."""
+        usual = self._rows["aug_type"].tolist()
+        words = self.words("transforms.kinds")
+        return [
+            word or settings.word(kind) for word, kind in zip(words, usual, strict=True)
+        ]
+
+    @functools.cached_property
+    def patience(self) -> list[tuple[float, int]]:
+        """The patience of each row, NaN where it is not known, and its epochs."""
+        unknown = pd.Series(float("nan"), self._rows.index)
+        own = self._rows.get(_PATIENCE, unknown)
+        return list(zip(own.tolist(), self._rows["epochs"].tolist(), strict=True))
 
     def words(self, name: str) -> list[str]:
         """Returns a field of each row; no word where there is no such column."""
-        if name not in self._rows.columns:
-            return [""] * self.count
         if name not in self._words:
-            self._words[name] = settings.column_in_words(self._rows[name]).tolist()
+            there = name in self._rows.columns
+            none = [""] * self.count
+            words = settings.list_in_words(self._rows[name]) if there else none
+            self._words[name] = words
         return self._words[name]
 
 
@@ -192,8 +207,9 @@ def _alike(rows: pd.DataFrame, presets: Iterable[Run]) -> pd.Series:
     dotted = [name for name in rows.columns if "." in name]
     fields = [name for run in presets for name in fields_of(run)]
     names = dict.fromkeys([*dotted, *_usual_columns(), *fields])
-    columns = [rows[name].map(repr) for name in names if name in rows.columns]
-    columns.append(rows["digest"].str.startswith(OLD).map(repr))
+    known = [rows[name] for name in names if name in rows.columns]
+    columns = [list(map(repr, column.tolist())) for column in known]
+    columns.append(list(map(repr, rows["digest"].str.startswith(OLD).tolist())))
     told = [" ".join(parts) for parts in zip(*columns, strict=True)]
     return pd.Series(pd.factorize(pd.Series(told, dtype="str"))[0], rows.index)
 
@@ -213,24 +229,21 @@ def _longest(rows: pd.DataFrame) -> int:
     return max(1, int(known.max())) if len(known) else 1
 
 
-def _other_columns(
-    row: Mapping[Hashable, Any], run: Run, free: Collection[str]
-) -> Iterator[str]:
-    """Yields how the columns that every table has differ from a preset's."""
+def _other_columns(told: _Told, run: Run, free: Collection[str]) -> list[list[str]]:
+    """Says of each row how the columns that every table has differ from a preset's."""
+    found: list[list[str]] = [[] for _ in range(told.count)]
     for name, wanted in columns_of(run).items():
-        value = row[name] if name != "transforms.kinds" else _kinds(row)
-        word = settings.word(value)
-        if name in free or word == wanted:
+        if name in free:
             continue
-        yield f"{_NAMES.get(name, name)} {word} (the paper: {wanted})"
-    patience = row.get(_PATIENCE, float("nan"))
-    if patience < row["epochs"]:
-        yield f"{_PATIENCE} {patience:.0f} (the paper: all epochs)"
-
-
-def _kinds(row: Mapping[Hashable, Any]) -> str:
-    told = settings.word(row.get("transforms.kinds", ""))
-    return told or str(row["aug_type"])
+        words = told.kinds if name == "transforms.kinds" else told.words(name)
+        for i, word in enumerate(words):
+            if word != wanted:
+                text = f"{_NAMES.get(name, name)} {word} (the paper: {wanted})"
+                found[i].append(text)
+    for i, (patience, epochs) in enumerate(told.patience):
+        if patience < epochs:
+            found[i].append(f"{_PATIENCE} {patience:.0f} (the paper: all epochs)")
+    return found
 
 
 def compared(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, statistics
 from ws_jax.analysis.claims import chance, checks
-from ws_jax.analysis.claims.checks import Check, Sample
+from ws_jax.analysis.claims.checks import NOTHING, Check, Sample
 
 _CELL = ["model", "aug", "aug_type", "vcp", "severing"]
 # Measures that are higher for the better networks; of others it is not known.
@@ -23,6 +24,17 @@ _BETTER_HIGH = (
     "edge_noise",
     "swap",
 )
+
+
+class _Run(NamedTuple):
+    """One run of a cell, and a measure of it; NaN where it has none."""
+
+    fold: int
+    status: str
+    cell: str
+    setting: str
+    trained: int
+    value: float
 
 
 class Evidence:
@@ -48,7 +60,7 @@ class Evidence:
         self.init = init
         cuts = self.rows["num_folds"].unique()
         self.num_folds = int(cuts[0]) if len(cuts) == 1 else 0
-        self._read: dict[tuple[str, str], dict[tuple, pd.DataFrame]] = {}
+        self._read: dict[tuple[str, str], dict[tuple, list[_Run]]] = {}
         self._samples: dict[tuple, Sample] = {}
 
     @property
@@ -96,40 +108,41 @@ class Evidence:
     def _sample(
         self, model: str, metric: str, kind: str, level: float, vcp: float, reading: str
     ) -> Sample:
-        runs = self.rows  # most often none: of one semantics and initialisation
-        if len(runs):
-            runs = self._runs_of(metric, reading, model, kind, level, vcp)
+        runs = self._runs_of(metric, reading, model, kind, level, vcp)
         name = _cell_name(model, kind, level, vcp)
-        if runs.empty:  # most that are asked for, where little was trained
-            return Sample(pd.Series(dtype="float64"), 0, (name,))
+        if not runs:  # most that are asked for, where little was trained
+            return Sample(NOTHING, 0, (name,))
         where, last = name.rpartition(" ")[0], vcp or level
         amiss = tuple(checks.Amiss(where, last, text) for text in self._amiss(runs))
-        status = set(runs["status"])
+        status = {run.status for run in runs}
         running = "running" in status
-        if len(set(runs["cell"])) > 1:
+        if len({run.cell for run in runs}) > 1:
             # Folds and seeds of one training are pooled, two trainings never.
-            cells = runs.drop_duplicates("cell")
-            told = zip(cells["cell"], cells["setting"], strict=True)
-            words = [f"{cell[:12]} ({text})" if text else cell for cell, text in told]
+            told: dict[str, str] = {}
+            for run in runs:
+                told.setdefault(run.cell, run.setting)
+            words = [
+                f"{cell[:12]} ({text})" if text else cell for cell, text in told.items()
+            ]
             name += f" as one training; there are {' and '.join(words)}, of which each"
-            return Sample(pd.Series(dtype="float64"), 0, (name,), amiss, running)
-        known = runs[runs["value"].notna()]
-        if known.empty:
+            return Sample(NOTHING, 0, (name,), amiss, running)
+        known = [run for run in runs if not math.isnan(run.value)]
+        if not known:
             name += f" with values of {metric}"
-            return Sample(pd.Series(dtype="float64"), 0, (name,), amiss, running)
-        values = known.groupby("fold")["value"].mean()
+            return Sample(NOTHING, 0, (name,), amiss, running)
+        values = _by_fold(known)
         lost = "diverged" in status or self.num_folds - len(values) > 1
         either = lost and metric not in _BETTER_HIGH  # it may be too low as well
-        shortest = int(known["trained"].min())
+        shortest = min(run.trained for run in known)
         return Sample(values, shortest, (), amiss, running, lost, either)
 
-    def _amiss(self, runs: pd.DataFrame) -> list[str]:
+    def _amiss(self, runs: Sequence[_Run]) -> list[str]:
         """Says which runs of a cell diverged, are under way or were not trained."""
-        found, all_status = [], runs["status"].tolist()
+        found, all_status = [], [run.status for run in runs]
         for status, word in (("diverged", "diverged"), ("running", "under way")):
             count = all_status.count(status)
             found += [f"{count} of {len(runs)} runs {word}"] if count else []
-        lacking = self.num_folds - len(set(runs["fold"]))
+        lacking = self.num_folds - len({run.fold for run in runs})
         if lacking > 0:
             found.append(f"{lacking} of {self.num_folds} folds not trained")
         return found
@@ -142,15 +155,21 @@ class Evidence:
         kind: str,
         level: float,
         vcp: float,
-    ) -> pd.DataFrame:
+    ) -> list[_Run]:
         """Returns one number a run of a cell; the rows are read and parted once."""
+        if self.rows.empty:  # most often: of one semantics and initialisation
+            return []
         if (metric, reading) not in self._read:
             runs = aggregate.run_values(self.rows, metric, reading)
-            parts = dict(iter(runs.groupby(_CELL)))
-            self._read[metric, reading] = {**parts, (): runs.iloc[:0]}
-        cells = self._read[metric, reading]
+            cells: dict[tuple, list[_Run]] = {}
+            places = zip(*(runs[name].tolist() for name in _CELL), strict=True)
+            told = zip(*(runs[name].tolist() for name in _Run._fields), strict=True)
+            for place, run in zip(places, told, strict=True):
+                cells.setdefault(place, []).append(_Run(*run))
+            self._read[metric, reading] = cells
         kind, severing = kind if level else "none", self.semantics if vcp else "none"
-        return cells.get((model, level, kind, vcp, severing), cells[()])
+        place = (model, level, kind, vcp, severing)
+        return self._read[metric, reading].get(place, [])
 
     def check(
         self,
@@ -213,6 +232,15 @@ class Evidence:
             plain = self.sample(model, "val_acc", kind=kind, level=level, vcp=vcp)
             known[_cell_name(model, kind, level, vcp)] = plain.values
         return chance.unlearned(known, self.classes, ratio) if self.classes else ""
+
+
+def _by_fold(runs: Sequence[_Run]) -> pd.Series:
+    """Returns a measure by fold, the mean over seeds."""
+    folds = pd.Index([run.fold for run in runs], name="fold")
+    values = pd.Series([run.value for run in runs], folds, name="value")
+    if folds.is_unique:
+        return values.sort_index()
+    return values.groupby(level="fold").mean()
 
 
 def _cell_name(model: str, kind: str, level: float, vcp: float) -> str:

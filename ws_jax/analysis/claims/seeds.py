@@ -21,7 +21,8 @@ def amiss(name: str, rows: pd.DataFrame) -> tuple[Amiss, ...]:
       rows: of its runs, tidy; with what was planned (`aggregate.with_plan`), seeds that
         are not there are told, too.
     """
-    last = rows.drop_duplicates("training", keep="last")
+    last = rows[["training", "status", "seed"]]
+    last = last[~rows["training"].duplicated(keep="last")]
     found = [
         (seed, word)
         for status, word in _WORDS

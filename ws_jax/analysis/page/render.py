@@ -88,9 +88,14 @@ def to_html(table: Table, groups: Sequence[str] | None = None) -> str:
         for c in columns
     )
     sub = "".join(f"<th>{name}</th>" for name in names) * len(columns)
-    body = []
-    for group, rows in cells.groupby("group", sort=False):
-        body.append(_html_group(str(group), rows, columns, table.has_published))
+    groups_of: dict[str, dict[str, list[dict]]] = {}
+    for cell in cells.to_dict("records"):
+        lines = groups_of.setdefault(str(cell["group"]), {})
+        lines.setdefault(str(cell["row"]), []).append(cell)
+    body = [
+        _html_group(group, lines, columns, table.has_published)
+        for group, lines in groups_of.items()
+    ]
     return (
         '<div class="scroll"><table><thead>'
         f'<tr><th class="side" rowspan="2">{table.row_name}</th>'
@@ -105,11 +110,16 @@ def groups_by_results(table: Table) -> tuple[list[str], list[str]]:
     return list(found.index[found]), list(found.index[~found])
 
 
-def _html_group(group, rows, columns, has_published) -> str:
+def _html_group(
+    group: str,
+    models: Mapping[str, Sequence[Mapping[str, Any]]],
+    columns: Sequence[str],
+    has_published: bool,
+) -> str:
+    """Returns the lines of one group, whose cells are given by the model's name."""
     lines = []
-    models = list(rows.groupby("row", sort=False))
-    for index, (row, part) in enumerate(models):
-        cells = {(c["column"], c["reading"]): c for c in part.to_dict("records")}
+    for index, (row, part) in enumerate(models.items()):
+        cells = {(c["column"], c["reading"]): c for c in part}
         marks = {c["mark"] for c in cells.values() if not np.isnan(c["value"])}
         # What holds of a whole row is said once, by its name.
         common = marks.pop() if len(marks) == 1 else ""
@@ -118,7 +128,7 @@ def _html_group(group, rows, columns, has_published) -> str:
             if index == 0
             else ""
         )
-        line += f'<th scope="row">{html.escape(str(row))}{_mark(common)}</th>'
+        line += f'<th scope="row">{html.escape(row)}{_mark(common)}</th>'
         for column in columns:
             if has_published:
                 paper = number(cells[column, READINGS[0]], "published")

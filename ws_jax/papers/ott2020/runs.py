@@ -57,7 +57,7 @@ def _select(rows: pd.DataFrame, data: str) -> Selection:
     reasons = departures(rows, data)
     other = reasons != ""
     kept = rows[~other]
-    if data in published.SETTINGS:
+    if data in published.SETTINGS and len(kept):
         # All other fields are the paper's, whose bundle and kind say them.
         told = [c for c in kept.columns if "." in c and c not in axes.FREE]
         kept = kept.assign(setting=settings.describe(kept.drop(columns=told)))

@@ -233,8 +233,9 @@ def _parts(
       known: evidence by data, epochs and setting, to which what is new is added.
     """
     found = []
+    named = {name: known_data(name) for name in set(rows["data"])} if len(rows) else {}
     for data in DATA:
-        on = rows[rows["data"].map(known_data) == data] if len(rows) else rows
+        on = rows[rows["data"].map(named) == data] if named else rows
         for limit in sorted(set(on["epochs"]), reverse=True) if len(on) else [0]:
             part = on[on["epochs"] == limit] if len(on) else on
             setting = runs.scored(part)

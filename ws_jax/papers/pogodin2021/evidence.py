@@ -16,7 +16,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, statistics
+from ws_jax.analysis import aggregate, settings, statistics
 from ws_jax.analysis.claims import chance, comparable, lengths, seeds
 from ws_jax.analysis.claims.checks import Amiss, Check, Sample
 from ws_jax.papers.pogodin2021 import runs
@@ -67,7 +67,8 @@ class Evidence:
         """
         copies = self.rows["condition"].str.endswith(" copies")
         asked = copies.map({True: padding, False: single})
-        return Evidence(self.rows[runs.padding(self.rows) == asked], self.data)
+        own = runs.padding(self.rows) == asked
+        return self if own.all() else Evidence(self.rows[own], self.data)
 
     @functools.cached_property
     def ways(self) -> tuple[str, ...]:
@@ -89,8 +90,8 @@ class Evidence:
         return self._samples[condition, metric]
 
     def _sample(self, condition: str, metric: str) -> Sample:
-        last = self.last[self.last["condition"] == condition]
-        if last.empty:
+        last = self._by_condition.get(condition)
+        if last is None:
             return Sample(pd.Series(dtype="float64"), 0, (condition,))
         running = bool((last["status"] == "running").any())
         lost, amiss = seeds.lost(last), seeds.amiss(condition, last)
@@ -104,11 +105,17 @@ class Evidence:
         if lacking:
             empty = pd.Series(dtype="float64")
             return Sample(empty, 0, (lacking,), amiss, running)
-        runs_of = last.set_index("training").loc[known.index]
+        runs_of = last[["training", "seed", "epoch"]].set_index("training")
+        runs_of = runs_of.loc[known.index]
         by_seed = known.groupby(runs_of["seed"]).mean()
         either = lost and metric != "val_acc"  # of an SNR it is not known which way
         shortest = int(runs_of["epoch"].min())
         return Sample(by_seed, shortest, (), amiss, running, lost, either)
+
+    @functools.cached_property
+    def _by_condition(self) -> dict[str, pd.DataFrame]:
+        """The last row of each run, by its condition."""
+        return {str(name): own for name, own in self.last.groupby("condition")}
 
     def _values(self, metric: str) -> pd.Series:
         """Returns a measure of each run over the last quarter of its epochs."""
@@ -125,7 +132,7 @@ class Evidence:
         asked = ("training", "epoch", "condition", "train.patience")
         return self.last[[
             name for name, values in self.last.items()
-            if name in asked or values.map(repr).nunique() > 1
+            if name in asked or settings.is_varied(values)
         ]].copy()  # fmt: skip
 
     def check(

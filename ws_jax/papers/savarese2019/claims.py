@@ -298,7 +298,8 @@ def judged(
     """
     if setting is None:
         setting = pd.Series("", rows.index, dtype="str")
-    groups = rows.groupby(["data", "epochs", setting]) if len(rows) else ()
+    parts = ["data", "epochs", setting]
+    groups = list(rows.groupby(parts)) if len(rows) else []
     return [
         Verdict(
             claim,

@@ -12,12 +12,14 @@ training.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis import labels, statistics
+from ws_jax.analysis import aggregate, labels, statistics
 from ws_jax.analysis.claims import comparable, seeds
 from ws_jax.analysis.claims.checks import Check
 from ws_jax.analysis.claims.verdicts import Claim, Verdict
@@ -28,11 +30,43 @@ MIN_EPOCHS = 20  # below, networks still gain whatever the distances; ours
 NAMED = ("network.templates", "task.terms", "task.terms.")  # what `net` tells
 
 
-def _check(
-    what: str, differences: pd.Series, rows: pd.DataFrame, leader: str, useless: str
-) -> Check:
-    ends = _lengths(rows)
-    open_since = "; ".join(filter(None, [unsettled(rows), useless]))
+class _Pair:
+    """The rows of a network with templates and of the CNN.
+
+    What every measure asks of them is found once.
+    """
+
+    def __init__(self, rows: pd.DataFrame, net: str):
+        self.net = net
+        self.rows = rows[rows["net"].isin([net, CNN])]
+        self.ends = _lengths(self.rows)
+
+    @functools.cached_property
+    def several(self) -> bool:
+        """Whether one of the two was trained in several ways."""
+        return bool((self.rows.groupby("net")["cell"].nunique() > 1).any())
+
+    @functools.cached_property
+    def apart(self) -> str:
+        """In what the two differ besides; empty for nothing."""
+        return comparable.apart(self.rows, "net", NAMED)
+
+    @functools.cached_property
+    def unsettled(self) -> str:
+        """Why more training may change what they compare like."""
+        return unsettled(self.rows)
+
+    @functools.cached_property
+    def of_seeds(self) -> dict[str, Any]:
+        """What a `Check` is told of the seeds behind it."""
+        return seeds.of_networks(self.rows, "net", self.net)
+
+
+_pair = aggregate.once_for_each(_Pair)
+
+
+def _check(what: str, differences: pd.Series, pair: _Pair, useless: str) -> Check:
+    open_since = "; ".join(filter(None, [pair.unsettled, useless]))
     return Check(
         what=what,
         unit="points",
@@ -41,12 +75,12 @@ def _check(
         found=statistics.corrected_t_test(differences, 0.0),
         published=math.nan,
         chosen="any lead",
-        epochs=int(ends.min()) if len(ends) else 0,
+        epochs=int(pair.ends.min()) if len(pair.ends) else 0,
         min_epochs=0,
         missing=(),
         over="seed",
         unsettled=open_since,
-        **seeds.of_networks(rows, "net", leader),
+        **pair.of_seeds,
     )
 
 
@@ -95,20 +129,20 @@ def _compared(
     known = CNN in table.columns
     shared = [net for net in path_runs.nets(sharing) if net != CNN] if known else []
     for net in shared:
-        both = rows[rows["net"].isin([net, CNN])]
+        pair = _pair(rows, net)
+        both = pair.rows
         sizes = [both.loc[both["net"] == name, "parameters"] for name in (net, CNN)]
-        if (both.groupby("net")["cell"].nunique() > 1).any():
+        if pair.several:
             # Seeds of one training are pooled, two trainings never.
             yield _lacking(what, f"one training each of {net} and {CNN}, not several")
             continue
-        other = comparable.apart(both, "net", NAMED)
-        if other:
-            yield _lacking(what, f"{net} and {CNN} in one setting ({other})")
+        if pair.apart:
+            yield _lacking(what, f"{net} and {CNN} in one setting ({pair.apart})")
             continue
         named = f"{what}: {net} ({sizes[0].iloc[0]:,} parameters) less CNN "
         named += f"({sizes[1].iloc[0]:,})"
         useless = "; ".join(filter(None, [open_since, beaten(both, metric, late)]))
-        yield _check(named, (table[net] - table[CNN]).dropna(), both, net, useless)
+        yield _check(named, (table[net] - table[CNN]).dropna(), pair, useless)
     if not shared:
         fewer = "a network with fewer templates than layers"
         yield _lacking(what, f"runs of a CNN and of {fewer}")

@@ -94,8 +94,13 @@ def by_seed(rows: pd.DataFrame, metric: str, late: bool = False) -> pd.DataFrame
       metric: its column.
       late: whether only the second half of the epochs counts.
     """
+    if metric not in rows.columns:
+        return pd.DataFrame()
+    # Few columns, since wide rows are slow to cut.
+    asked = ["training", "epoch", "status", "seed", "net", metric]
+    rows = rows[list(dict.fromkeys(asked))]
     trained = rows[(rows["epoch"] > 0) & (rows["status"] != "diverged")]
-    if metric not in trained.columns or trained.empty:
+    if trained.empty:
         return pd.DataFrame()
     if late:
         length = trained.groupby("training")["epoch"].transform("max")

@@ -109,7 +109,7 @@ def matrices(rows: pd.DataFrame, column: str) -> list[tuple[int, np.ndarray]]:
     if column not in rows.columns:
         return []
     found = []
-    for epoch, own in rows.dropna(subset=[column]).groupby("epoch"):
+    for epoch, own in rows[["epoch", column]].dropna().groupby("epoch"):
         stacked = [np.stack([np.asarray(r, float) for r in m]) for m in own[column]]
         found.append((int(epoch), np.mean(stacked, axis=0)))
     return found
