@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import functools
 import re
 
 import numpy as np
@@ -351,22 +350,28 @@ ACCURACIES = ("acc", "val_acc", "translation", *KINDS, "swap")
 
 def guess(cell):
     """A change: the networks of a cell say any class, whatever image they see."""
-    return lambda rows: functools.reduce(
-        lambda found, metric: put(metric, 0.1, **cell)(found), ACCURACIES, rows
-    )
+
+    def change(rows):
+        own = aggregate.matching(rows[rows["epoch"] > 0], **cell).index
+        assert len(own)
+        rows.loc[own, list(ACCURACIES)] = 0.1
+        return rows
+
+    return change
 
 
 @pytest.mark.parametrize("number", range(1, 9))
 def test_networks_that_learned_nothing_decide_nothing(made, number):
     """But those from whom most is severed: that they fail is what is asked."""
     severed = [at(0.2, **FREE), at(0.3, **FREE), {"vcp": 0.3, "aug": 0.2}]
-    for cell in severed if number == 8 else CELLS[number]:
+    cells = {8: severed, 4: CELLS[4][::5]}.get(number, CELLS[number])
+    for cell in cells:
         found = verdict(made["mnist"], number, guess(cell))
         assert found.outcome == UNDECIDED, (cell, found.sentence)
         said = "not shown to have learned, to be above 20 %, twice a guess: "
         assert said in found.sentence and "(10.0)" in found.sentence
     if number == 8:
-        sunk = verdict(made["mnist"], 8, guess({"vcp": (0.6, 0.8), "aug": 0.3}))
+        sunk = verdict(made["mnist"], 8, guess({"vcp": 0.6, "aug": 0.3}))
         assert sunk.outcome == FAILS
         whole = verdict(made["mnist"], 8, guess(at(0.3, **FREE)))
         own = {c.outcome for c in whole.checks if "translation .3" in c.what}
