@@ -1,5 +1,6 @@
 """What a page says first: a paper whose claims are filled, or a sweep's own answer."""
 
+import dataclasses
 import functools
 import html
 import re
@@ -7,8 +8,12 @@ from pathlib import Path
 
 import pytest
 import study_frames
+from test_analysis_verdicts import make_check
 
-from ws_jax.analysis.page import report
+from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
+from ws_jax.analysis.claims.verdicts import Verdict
+from ws_jax.analysis.page import report, standing
+from ws_jax.papers.ott2020.claims import CLAIMS
 from ws_jax.papers.pages import PAPERS
 from ws_jax.storage import results
 
@@ -58,6 +63,42 @@ def test_a_paper_whose_claims_are_filled_comes_first(name):
     assert "None of its claims can be judged on these runs." in rest
     assert "<summary>Not judged, since not the paper’s runs</summary>" in stored(name)
     assert "All settings" in section(stored(name), "tables")
+
+
+def told(number, data, outcome, epochs=60):
+    claim = CLAIMS[number - 1]
+    found = make_check("above", *{HOLDS: (1, 2), FAILS: (-2, -1)}.get(outcome, (-1, 1)))
+    found = dataclasses.replace(found, epochs=epochs)
+    return Verdict(claim, data, "released", "released", (found,), epochs)
+
+
+@pytest.mark.parametrize("outcomes, wanted", [
+    ([HOLDS], "Holds on MNIST, released semantics, 60 epochs: "),
+    ([HOLDS, HOLDS],
+     "Holds on MNIST, released semantics, 60 epochs; CIFAR-10, released semantics, 60 "
+     "epochs: "),
+    ([HOLDS, UNDECIDED],
+     "Holds on MNIST, released semantics, 60 epochs, not enough data on 1 other part "
+     "of the runs: "),
+    ([UNDECIDED, FAILS],
+     "Does not hold on CIFAR-10, released semantics, 60 epochs, not enough data on 1 "
+     "other part of the runs: "),
+    ([FAILS, HOLDS],
+     "Holds on CIFAR-10, released semantics, 60 epochs but does not hold on MNIST, "
+     "released semantics, 60 epochs: "),
+    ([UNDECIDED, UNDECIDED], "Not enough data yet: "),
+])  # fmt: skip
+def test_it_is_said_on_what_a_claim_holds_and_what_is_open(outcomes, wanted):
+    known = [
+        told(4, data, outcome)
+        for data, outcome in zip(("mnist", "cifar10"), outcomes, strict=False)
+    ]
+    assert standing._outcomes(known) == f"{wanted}{known[0].claim.title}."
+
+
+def test_many_places_are_counted():
+    known = [told(4, "mnist", HOLDS, epochs) for epochs in range(60, 65)]
+    assert "62 epochs; and 2 more: " in standing._outcomes(known)
 
 
 @pytest.mark.slow

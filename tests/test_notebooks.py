@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -13,7 +14,11 @@ from test_foldings_page import told
 from test_savarese2019_report import made_up
 
 from ws_jax import engine
+from ws_jax.analysis import aggregate
+from ws_jax.papers.pages import PAPERS
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
+from ws_jax.results import read as read_results
+from ws_jax.results import read_records
 from ws_jax.storage import results
 from ws_jax.transforms import VIEWS
 
@@ -194,6 +199,17 @@ def test_what_is_missing_is_said(as_mnist, tmp_path):
     assert "`make study`" in said["approximate_sharing"]
     assert "No runs with severed connections" in said["using_free_networks"]
     assert all("FCN" in text for text in said.values())
+
+
+def test_stored_notebooks_have_the_verdicts_of_the_stored_results():
+    stored = ROOT / "docs/results"
+    frame = aggregate.with_plan(read_results(stored), read_records(stored))
+    verdicts = [v for paper in PAPERS.values() for v in paper.verdicts(frame)]
+    known = {f"**{verdict.outcome}** | {verdict.sentence}" for verdict in verdicts}
+    line = re.compile(r"\*\*(?:holds|does not hold|not enough data)\*\* \| .*")
+    for source in SOURCES:
+        text = "\n".join(outputs(read(source.with_suffix(".ipynb")), "text/markdown"))
+        assert set(line.findall(text)) <= known, source.stem
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)

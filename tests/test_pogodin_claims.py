@@ -412,6 +412,39 @@ def test_what_is_lost_or_under_way_leaves_claims_open_and_is_said(status, word):
     assert word in report.make_report(frame, papers=ALONE, figures=False)
 
 
+@pytest.mark.parametrize("free, wanted", [
+    (0.70, {"full": UNDECIDED, "free": HOLDS}),
+    (0.90, {"full": FAILS, "free": UNDECIDED}),
+])  # fmt: skip
+def test_seeds_that_diverged_may_have_been_the_worse_ones(free, wanted):
+    frame = made({("full", 0, 1): 0.80, ("free", MOST, 1): free}, seeds=4)
+    for sharing, outcome in wanted.items():
+        lost = (frame["sharing"] == sharing) & (frame["seed"] == 3)
+        status = np.where(lost, "diverged", "finished")
+        assert of_cifar(frame.assign(status=status), 1)[0].outcome == outcome
+
+
+def test_seeds_without_a_partner_are_named():
+    frame = made({("full", 0, 1): 0.80, ("free", MOST, 1): 0.7}, seeds=4)
+    some = frame[(frame["sharing"] == "free") | (frame["seed"] < 2)]
+    (first,) = of_cifar(some, 1)
+    assert "(free, seed 2, 3: without a partner)" in first.sentence
+
+
+def test_the_hebbian_sleep_is_judged_by_itself():
+    slept = made(ONE_COPY, options={"phases": (presets.SLEEP,)}).assign(sweep="slept")
+    named = {v.claim.number: v for v in of_cifar(slept)}
+    for number in (2, 3, 5):
+        assert named[number].outcome == HOLDS, named[number].sentence
+        assert named[number].setting.endswith(", kernels shared by Hebbian sleep")
+        assert any("free, sleep every 1" in c.what for c in named[number].checks)
+    shared = (slept["sharing"] == "free") & (slept["train.phase.every"] < MOST)
+    both = pd.concat([made(ONE_COPY), slept[shared]], ignore_index=True)
+    settings = [v.setting.partition("scored")[2] for v in of_cifar(both, 1, 2, 3, 5)]
+    apart = [", kernels shared at once", ", kernels shared by Hebbian sleep"]
+    assert settings == ["", *apart * 3]
+
+
 def test_seeds_that_were_planned_and_are_not_there_are_named():
     whole = made(seeds=4)
     some = whole["train.phase.every"] == 10

@@ -95,7 +95,7 @@ def test_claims_are_judged(ahead, alike, outcomes):
 
 def test_every_check_fails_on_some_results_that_break_its_claim():
     """A check that cannot fail would be hidden by others of its claim that do."""
-    banks, known, seen = (0, 2, 4), set(), set()
+    banks, known, seen = (0, 1, 2, 4), set(), set()
     for verdict in claims.judge(made_up(templates=banks)):
         assert verdict.outcome == "holds"
         known |= {check.what.partition("(")[0] for check in verdict.checks}
@@ -110,6 +110,40 @@ def test_seeds_that_diverged_leave_claims_open():
     frame = made_up()
     frame.loc[frame["seed"] == 0, "status"] = "diverged"
     assert {v.outcome for v in claims.judge(frame)} == {"not enough data"}
+
+
+@pytest.mark.parametrize("ahead", [0.0, -0.05])
+def test_seeds_that_diverged_may_have_been_the_worse_ones(ahead):
+    """Of the leader, or of the network that it is compared with."""
+    for shared, wanted in (
+        (True, {0.0: "not enough data", -0.05: "does not hold"}),
+        (False, {0.0: "holds", -0.05: "not enough data"}),
+    ):
+        frame = made_up(ahead=ahead)
+        lost = (frame["seed"] == 0) & ((frame["network.templates"] > 0) == shared)
+        frame.loc[lost, "status"] = "diverged"
+        first = claims.judge(frame)[0]
+        assert first.outcome == wanted[ahead]
+        said = "open, since seeds are lost" in first.sentence
+        assert said == (first.outcome == "not enough data")
+
+
+def test_seeds_without_a_partner_are_named():
+    frame = made_up()
+    twin = frame["network.templates"] == 0
+    first, _ = claims.judge(frame[~(twin & frame["seed"].isin((2, 3)))])
+    assert "(SWRN-28-10-2, seed 2, 3: without a partner)" in first.sentence
+    assert "partner" not in claims.judge(frame)[0].sentence
+
+
+def test_a_bank_that_saves_little_shows_no_large_part():
+    for templates, depth in ((5, 28), (4, 28), (9, 40)):
+        first, _ = claims.judge(made_up(templates=(0, templates), depths=(depth,)))
+        assert first.outcome == "not enough data"
+        assert "at least a third fewer parameters" in first.missing[0]
+    first, _ = claims.judge(made_up(templates=(0, 2, 5)))
+    assert first.outcome == "holds" and len(first.checks) == 1
+    assert "a third fewer being the least “large part”" in first.sentence
 
 
 def test_seeds_that_were_planned_and_are_not_there_are_named():

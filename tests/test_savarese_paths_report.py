@@ -144,6 +144,34 @@ def test_every_check_fails_on_some_results_that_break_its_claim():
     assert len(known) == 10 and seen == known
 
 
+def test_a_network_with_a_template_for_each_layer_shares_nothing():
+    for templates in ((0, 20), (0, 2, 20)):
+        frame = made_up(ahead=0.05, late=0.1, templates=templates)
+        for verdict in path_claims.judge(frame):
+            whats = [check.what for check in verdict.checks if not check.missing]
+            assert bool(whats) == (2 in templates)
+            assert not any("20 templates" in what for what in whats)
+    (first, _) = path_claims.judge(made_up(templates=(0, 20)))
+    assert "a network with fewer templates than layers is missing" in first.sentence
+
+
+def test_which_networks_seeds_are_lost_decides_what_the_others_may_show():
+    sides = ((True, 0.05, "not enough data"), (True, -0.05, "does not hold"),
+             (False, 0.05, "holds"), (False, -0.05, "not enough data"))  # fmt: skip
+    for shared, ahead, wanted in sides:
+        frame = made_up(seeds=(0, 1, 2, 3), ahead=ahead)
+        lost = (frame["seed"] == 3) & ((frame["network.templates"] > 0) == shared)
+        frame.loc[lost, "status"] = "diverged"
+        assert path_claims.judge(frame)[0].outcome == wanted
+
+
+def test_seeds_without_a_partner_are_named():
+    frame = made_up(ahead=0.05)
+    cnn = frame["network.templates"] == 0
+    first, _ = path_claims.judge(frame[~(cnn & (frame["seed"] == 2))])
+    assert "2 templates, seed 2: without a partner" in first.sentence
+
+
 def test_views_that_ask_for_nothing_beyond_training_say_nothing_of_it():
     ahead = {"ahead": 0.05, "late": 0.1}
     frame = made_up(beyond=((2, 4), (11, 13)), sizes=(10, 14), **ahead)

@@ -11,16 +11,20 @@ from ws_jax.analysis import statistics
 BEYOND = 2  # times the accuracy of a guess, by which learning is shown; ours
 
 
-def unlearned(accuracies: Mapping[str, pd.Series], classes: int) -> str:
+def unlearned(
+    accuracies: Mapping[str, pd.Series], classes: int, ratio: float = 0.0
+) -> str:
     """Says which networks are not shown to have learned; empty if all are.
 
-    One is if the whole 95 % interval of its accuracy over seeds lies above twice that
-    of a guess. Networks that learned nothing are as good as each other, and to beat
-    one of them, or to lose to one that has learned, says nothing of either.
+    One is if the whole 95 % interval of its accuracy lies above twice that of a guess.
+    Networks that learned nothing are as good as each other, and to beat one of them, or
+    to lose to one that has learned, says nothing of either.
 
     Args:
-      accuracies: by seed, of each network that is compared.
+      accuracies: by seed or fold, of each network that is compared.
       classes: of the data.
+      ratio: of validation to training images, where values are by fold
+        (`statistics.corrected_t_test`); 0 for seeds.
 
     Example:
       >>> nothing = pd.Series([0.10, 0.11, 0.10])
@@ -32,7 +36,7 @@ def unlearned(accuracies: Mapping[str, pd.Series], classes: int) -> str:
     least = BEYOND / classes
     short = []
     for name, own in accuracies.items():
-        if not statistics.corrected_t_test(own, 0.0).low > least:
+        if not statistics.corrected_t_test(own, ratio).low > least:
             score = f"{100 * own.mean():.1f}" if len(own) else "not scored"
             short.append(f"{name} ({score})")
     if not short:

@@ -5,7 +5,10 @@ whole 95 % interval does (corrected resampled t-test, `statistics.py`), fails if
 whole interval lies on the other side, and is undecided otherwise. Runs that are
 missing, too short, under way or on fewer than two folds leave it undecided too; what is
 too short to fail is too short to pass. Where runs diverged, or more than one fold is
-not there, the others may fail, but not pass.
+not there, those left may be the better ones. What is measured of their network may be
+too high: to lie above a threshold is no pass then, and to lie below one no fail. Of a
+difference from it the opposite holds. Where it is not known which way they are chosen
+(distances between kernels, two measures of the same runs), they decide nothing.
 
 Where a text's number is not what its tables show, or lies where a perfect reproduction
 would have to lie, a check has two thresholds: the one that decides, and the text's.
@@ -59,8 +62,10 @@ class Sample:
       amiss: what is wrong with the runs that are there: folds that diverged, were not
         trained, or are still under way.
       running: whether any run is still under way.
-      weak: whether any run diverged, or more than one fold has no value: what is left
-        may be a choice of the better ones.
+      maybe_high: whether the values may be too high: any run diverged, or more than one
+        fold has no value, and what is left may be a choice of the better ones.
+      maybe_low: whether they may be too low, for such a choice in what is subtracted.
+      networks: those that were measured, as whoever makes samples tells them apart.
     """
 
     values: pd.Series
@@ -68,17 +73,26 @@ class Sample:
     missing: tuple[str, ...] = ()
     amiss: tuple[Amiss, ...] = ()
     running: bool = False
-    weak: bool = False
+    maybe_high: bool = False
+    maybe_low: bool = False
+    networks: tuple[tuple, ...] = ()
 
     def __sub__(self, other: Sample) -> Sample:
         """Returns the differences on the folds that both have."""
+        parts = [self, other._turned()]
         if self.values.empty or other.values.empty:  # quick, and frequent
-            return _joined([self, other], NOTHING)
-        return _joined([self, other], (self.values - other.values).dropna())
+            return _joined(parts, NOTHING)
+        return _joined(parts, (self.values - other.values).dropna())
 
     def __mul__(self, factor: float) -> Sample:
-        """Returns the values times a number."""
-        return dataclasses.replace(self, values=self.values * factor)
+        """Returns the values times a number; one below 0 turns high into low."""
+        own = self._turned() if factor < 0 else self
+        return dataclasses.replace(own, values=self.values * factor)
+
+    def _turned(self) -> Sample:
+        """The same where what is too high makes something else too low."""
+        high, low = self.maybe_low, self.maybe_high
+        return dataclasses.replace(self, maybe_high=high, maybe_low=low)
 
     @property
     def mean(self) -> float:
@@ -103,18 +117,22 @@ def rank_correlation(samples: Iterable[Sample]) -> Sample:
     values = pd.concat([part.values for part in parts], axis=1, join="inner")
     ranks = values.rank(axis=1).set_axis(range(len(parts)), axis=1)
     places = pd.Series(range(len(parts)), dtype="float64")
-    return _joined(parts, ranks.T.corrwith(places).dropna())
+    found = _joined(parts, ranks.T.corrwith(places).dropna())
+    lost = found.maybe_high or found.maybe_low  # which of them lie too high or too low
+    return dataclasses.replace(found, maybe_high=lost, maybe_low=lost)
 
 
 def _joined(parts: Sequence[Sample], values: pd.Series) -> Sample:
-    """Returns a sample of values that hang on several others."""
+    """Returns a sample of values that rise with those of several others."""
     return Sample(
         values,
         min(part.epochs for part in parts),
         _together(part.missing for part in parts),
         _together(part.amiss for part in parts),
         any(part.running for part in parts),
-        any(part.weak for part in parts),
+        any(part.maybe_high for part in parts),
+        any(part.maybe_low for part in parts),
+        _together(part.networks for part in parts),
     )
 
 
@@ -137,7 +155,8 @@ class Check:
       text: the number of the paper's text, where that is not the threshold; else NaN.
       chosen: how the threshold was come by, where it is ours and not the paper's.
       over: what `found` is a mean over, a `fold` or a `seed`.
-      weak: whether it may fail, but not pass, see `Sample`.
+      maybe_high: whether the mean may be too high, see `Sample`.
+      maybe_low: whether it may be too low.
       unsettled: why it is not judged though runs are there and have ended: how long
         they trained, and what would settle it; else empty.
       steps: of an epoch, where `min_epochs` was counted in steps.
@@ -157,7 +176,8 @@ class Check:
     text: float = math.nan
     chosen: str = ""
     over: str = "fold"
-    weak: bool = False
+    maybe_high: bool = False
+    maybe_low: bool = False
     unsettled: str = ""
     steps: int = 0
 
@@ -177,9 +197,12 @@ class Check:
         if self.missing or short or self.running or self.unsettled:
             return UNDECIDED
         passes, fails = self._sides(threshold)
+        # What may be too high may lie above a threshold by luck, and not below it.
+        flatters = {"above": self.maybe_high, "below": self.maybe_low}[self.sense]
+        harms = {"above": self.maybe_low, "below": self.maybe_high}[self.sense]
         if passes:
-            return UNDECIDED if self.weak else HOLDS
-        return FAILS if fails else UNDECIDED
+            return UNDECIDED if flatters else HOLDS
+        return FAILS if fails and not harms else UNDECIDED
 
     def _sides(self, threshold: float) -> tuple[bool, bool]:
         """Whether the whole interval lies on the claim's side, and on the other."""
@@ -279,7 +302,7 @@ class Check:
         """Why runs that are there, and long enough, decide nothing."""
         if self.running:
             return "not judged before all runs have ended"
-        if self._sides(self.threshold)[0]:
+        if any(self._sides(self.threshold)):
             return (
                 f"open, since {self.over}s are lost: the others may be the better ones"
             )

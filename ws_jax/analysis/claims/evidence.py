@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, statistics
-from ws_jax.analysis.claims import checks
+from ws_jax.analysis.claims import chance, checks
 from ws_jax.analysis.claims.checks import NOTHING, Check, Sample
 
 _CELL = ["model", "aug", "aug_type", "vcp", "severing"]
+# Measures that are higher for the better networks; of others it is not known.
+_BETTER_HIGH = (
+    "acc",
+    "val_acc",
+    "translation",
+    "rotation",
+    "noise",
+    "edge_noise",
+    "swap",
+)
 
 
 class _Run(NamedTuple):
@@ -57,6 +68,14 @@ class Evidence:
         """Epochs before which nothing is judged; a paper's own knows them."""
         return 0
 
+    @property
+    def classes(self) -> int:
+        """Of the data, which a guess is among; a paper's own knows them.
+
+        0: not known, and no network has to be shown to have learned.
+        """
+        return 0
+
     def levels(self, kind: str, model: str) -> list[float]:
         """Returns the levels above 0 at which a model was trained."""
         rows = self.rows[
@@ -82,7 +101,8 @@ class Evidence:
         """
         asked = (model, metric, kind, level, vcp, reading)
         if asked not in self._samples:
-            self._samples[asked] = self._sample(*asked)
+            found, network = self._sample(*asked), (model, kind, level, vcp)
+            self._samples[asked] = dataclasses.replace(found, networks=(network,))
         return self._samples[asked]
 
     def _sample(
@@ -112,8 +132,9 @@ class Evidence:
             return Sample(NOTHING, 0, (name,), amiss, running)
         values = _by_fold(known)
         lost = "diverged" in status or self.num_folds - len(values) > 1
+        either = lost and metric not in _BETTER_HIGH  # it may be too low as well
         shortest = min(run.trained for run in known)
-        return Sample(values, shortest, (), amiss, running, lost)
+        return Sample(values, shortest, (), amiss, running, lost, either)
 
     def _amiss(self, runs: Sequence[_Run]) -> list[str]:
         """Says which runs of a cell diverged, are under way or were not trained."""
@@ -161,10 +182,26 @@ class Evidence:
         paper: float = math.nan,
         text: float = math.nan,
         chosen: str = "",
+        learned: Iterable[Sample] = (),
     ) -> Check:
-        """Judges a sample against a threshold; for the rest see `Check`."""
+        """Judges a sample against a threshold; for the rest see `Check`.
+
+        Args:
+          what: is measured.
+          sample: by fold.
+          sense: `above` or `below`.
+          threshold: as said.
+          unit: of `Check`.
+          paper: the paper's number.
+          text: that of its text, where it is not the threshold.
+          chosen: how the threshold was come by, where it is ours.
+          learned: whose networks must be shown to have learned (`chance`); if none are
+            given, all that the sample hangs on.
+        """
         ratio = 1 / (self.num_folds - 1) if self.num_folds > 1 else math.nan
         found = statistics.corrected_t_test(sample.values, ratio)
+        judged = not sample.missing and not math.isnan(found.low)
+        why = self._at_chance(tuple(learned) or (sample,), ratio) if judged else ""
         return Check(
             what,
             unit,
@@ -179,8 +216,22 @@ class Evidence:
             sample.running,
             text,
             chosen=chosen,
-            weak=sample.weak,
+            maybe_high=sample.maybe_high,
+            maybe_low=sample.maybe_low,
+            unsettled=why,
         )
+
+    def _at_chance(self, samples: Iterable[Sample], ratio: float) -> str:
+        """Says which networks of samples are not shown to have learned, else nothing.
+
+        What counts is their accuracy on images that are changed in no way.
+        """
+        known = {}
+        for network in dict.fromkeys(n for one in samples for n in one.networks):
+            model, kind, level, vcp = network
+            plain = self.sample(model, "val_acc", kind=kind, level=level, vcp=vcp)
+            known[_cell_name(model, kind, level, vcp)] = plain.values
+        return chance.unlearned(known, self.classes, ratio) if self.classes else ""
 
 
 def _by_fold(runs: Sequence[_Run]) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -40,25 +41,51 @@ def planned(rows: pd.DataFrame) -> set[int]:
     return {int(seed) for text in texts for seed in text.split()}
 
 
-def weak(rows: pd.DataFrame) -> bool:
+def lost(rows: pd.DataFrame) -> bool:
     """Returns whether any run diverged, or more than one planned seed is not there.
 
     What is left may be a choice of the better ones.
     """
-    lost = bool((rows["status"] == "diverged").any())
-    return lost or len(planned(rows) - set(rows["seed"])) > 1
+    diverged = bool((rows["status"] == "diverged").any())
+    return diverged or len(planned(rows) - set(rows["seed"])) > 1
 
 
-def of_networks(rows: pd.DataFrame, column: str) -> dict[str, Any]:
+def unpaired(parts: Mapping[str, pd.DataFrame]) -> tuple[Amiss, ...]:
+    """Says which seeds of networks have no run of another to be compared with.
+
+    Args:
+      parts: rows of each network's runs. Seeds that were planned of the network that
+        lacks them are left out: `amiss` tells those.
+    """
+    known = {name: set(own["seed"]) for name, own in parts.items()}
+    told = {name: known[name] | planned(own) for name, own in parts.items()}
+    found = {
+        (name, seed)
+        for name, own in known.items()
+        for other in told
+        for seed in own - told[other]
+    }
+    return tuple(
+        Amiss(f"{name}, seed", float(seed), "without a partner")
+        for name, seed in sorted(found)
+    )
+
+
+def of_networks(rows: pd.DataFrame, column: str, leader: str = "") -> dict[str, Any]:
     """Returns what a `Check` is told of the seeds behind it: some of its fields.
 
     Args:
       rows: of all runs that it hangs on.
       column: that names their network.
+      leader: of which what is measured is how far its score is above the others'; none
+        if that is no score, so that lost seeds may change it either way.
     """
-    parts = list(rows.groupby(column, sort=False))
+    parts = {str(name): own for name, own in rows.groupby(column, sort=False)}
+    short = {name for name, own in parts.items() if lost(own)}
+    said = tuple(one for name, own in parts.items() for one in amiss(name, own))
     return {
-        "amiss": tuple(one for name, own in parts for one in amiss(str(name), own)),
+        "amiss": said + unpaired(parts),
         "running": bool((rows["status"] == "running").any()),
-        "weak": any(weak(own) for _, own in parts),
+        "maybe_high": bool(short & {leader} if leader else short),
+        "maybe_low": bool(short - {leader}),
     }

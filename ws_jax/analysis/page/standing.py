@@ -11,14 +11,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import swept
-from ws_jax.analysis.claims.checks import FAILS, HOLDS
+from ws_jax.analysis import labels, swept
+from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.analysis.claims.verdicts import Verdict
 from ws_jax.analysis.page import pieces, sweep_page, verdict_cards
 from ws_jax.analysis.page.paper import Paper
 from ws_jax.analysis.tables import Table
 
 _LONG = 300  # letters of what is left out, from which on it is folded
+_PLACES = 3  # that a sentence names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,21 +162,41 @@ def _answer(standing: Standing) -> str:
 
 
 def _outcomes(known: Sequence[Verdict]) -> str:
-    """Says in a sentence which claims hold."""
-    outcomes: dict[str, set[str]] = {}
+    """Says in sentences which claims hold, and on what; runs that differ are told."""
+    found: dict[str, list[Verdict]] = {}
     for verdict in known:
-        outcomes.setdefault(verdict.claim.title, set()).add(verdict.outcome)
+        found.setdefault(verdict.claim.title, []).append(verdict)
     groups: dict[str, list[str]] = {}
-    for title, found in outcomes.items():
-        word = "not enough data yet"
-        if {HOLDS, FAILS} <= found:
-            word = "holds for some of the runs and not for others"
-        elif found & {HOLDS, FAILS}:
-            word = "holds" if HOLDS in found else "does not hold"
-        groups.setdefault(word, []).append(title)
+    for title, own in found.items():
+        groups.setdefault(_outcome(own), []).append(title)
     said = [f"{word}: {'; '.join(titles)}" for word, titles in groups.items()]
     text = ". ".join(part[:1].upper() + part[1:] for part in said)
     return f"{text}."
+
+
+def _outcome(own: Sequence[Verdict]) -> str:
+    """Says what is found of one claim, and of which runs, each part of them apart."""
+    places: dict[str, list[str]] = {HOLDS: [], FAILS: [], UNDECIDED: []}
+    for verdict in own:
+        places[verdict.outcome].append(verdict_cards.where(verdict))
+    words = [
+        f"{outcome} on {_listed(places[outcome])}"
+        for outcome in (HOLDS, FAILS)
+        if places[outcome]
+    ]
+    if not words:
+        return f"{UNDECIDED} yet"
+    others = len(places[UNDECIDED])
+    rest = f", {UNDECIDED} on {labels.count(others, 'other part')} of the runs"
+    return " but ".join(words) + (rest if others else "")
+
+
+def _listed(places: Sequence[str]) -> str:
+    """Names the first of what runs a verdict is on, and counts the others."""
+    names = list(dict.fromkeys(places))
+    more = len(names) - _PLACES
+    told = "; ".join(names[:_PLACES])
+    return f"{told}; and {more} more" if more > 0 else told
 
 
 def verdicts(rows: pd.DataFrame, found: Sequence[Standing]) -> str:

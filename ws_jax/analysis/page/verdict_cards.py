@@ -15,9 +15,12 @@ from ws_jax.analysis.page import pieces
 _METHOD = """Only the paper’s runs count, those of one length and setting at a time. A
 check passes if the whole 95 % interval of the mean over {over} lies on the claim’s side
 of a threshold, fails if all of it lies on the other, and is open otherwise, or when
-runs are missing, too short, not settled or under way. Where a run diverged or several
-{over} lack, the others may fail but not pass. Effect d is the mean difference over its
-standard deviation between {over}. Nothing is corrected for the number of checks."""
+runs are missing, too short, not settled or under way, or a network that it hangs on is
+not shown to have learned. Where a run diverged or several {over} lack, those left may
+be the better ones: of the network that should lead they may fail a check but not pass
+it, of the one that it is compared with pass it but not fail. Effect d is the mean
+difference over its standard deviation between {over}. Nothing is corrected for the
+number of checks."""
 
 
 def section(verdicts: Sequence[Verdict], method: str = "") -> str:
@@ -38,9 +41,9 @@ def section(verdicts: Sequence[Verdict], method: str = "") -> str:
             f"<p>None of the paper’s claims can be judged: they are about {names}.</p>"
             + pieces.folded("What they need", _needs(verdicts))
         )
-    places = {_where(v) for v in known}
-    tried = [v for v in verdicts if _where(v) in places]
-    rest = [v for v in verdicts if _where(v) not in places]
+    places = {where(v) for v in known}
+    tried = [v for v in verdicts if where(v) in places]
+    rest = [v for v in verdicts if where(v) not in places]
     numbers = sorted({v.claim.number for v in tried})
     cards = [_card([v for v in tried if v.claim.number == n]) for n in numbers]
     over = _over(check for verdict in known for check in verdict.checks)
@@ -61,13 +64,13 @@ def _absent(rest: Sequence[Verdict], tried: Sequence[Verdict]) -> str:
     notes = []
     for number, found in sorted(claims.items()):
         own = [v for v in found if _runs(v) in runs]
-        where = map(_where, own) if own else (labels.data(v.data) for v in found)
+        places = map(where, own) if own else (labels.data(v.data) for v in found)
         claim = found[0].claim
         notes.append(
             f"Claim {number}, “{claim.title}”, has no numbers on "
-            f"{'; '.join(dict.fromkeys(where))}. Needs {claim.needs}."
+            f"{'; '.join(dict.fromkeys(places))}. Needs {claim.needs}."
         )
-    empty = dict.fromkeys(_where(v) for v in rest if _runs(v) not in runs)
+    empty = dict.fromkeys(where(v) for v in rest if _runs(v) not in runs)
     notes += [f"No runs: {'; '.join(empty)}."] if empty else []
     return "".join(f'<p class="note">{pieces.escape(text)}</p>' for text in notes)
 
@@ -90,7 +93,8 @@ def has_numbers(verdict: Verdict) -> bool:
     return any(not math.isnan(check.found.mean) for check in verdict.checks)
 
 
-def _where(verdict: Verdict) -> str:
+def where(verdict: Verdict) -> str:
+    """Returns what runs a verdict is on: data, reading, length, setting."""
     reading = (
         f"{verdict.semantics} semantics"
         if verdict.semantics == verdict.init
@@ -103,9 +107,9 @@ def _where(verdict: Verdict) -> str:
 
 def _overview(verdicts: Sequence[Verdict]) -> str:
     """Returns a table of claims against data sets and readings."""
-    columns = list(dict.fromkeys(_where(v) for v in verdicts))
+    columns = list(dict.fromkeys(where(v) for v in verdicts))
     claims = {v.claim.number: v.claim for v in verdicts}
-    cells = {(v.claim.number, _where(v)): v for v in verdicts}
+    cells = {(v.claim.number, where(v)): v for v in verdicts}
     head = "".join(f"<th>{pieces.escape(text)}</th>" for text in columns)
     rows = []
     for number, claim in claims.items():
@@ -123,7 +127,7 @@ def _overview(verdicts: Sequence[Verdict]) -> str:
 def _card(verdicts: Sequence[Verdict]) -> str:
     claim = verdicts[0].claim
     known = [v for v in verdicts if has_numbers(v)]
-    absent = [_where(v) for v in verdicts if not has_numbers(v)]
+    absent = [where(v) for v in verdicts if not has_numbers(v)]
     findings = "".join(_finding(verdict) for verdict in known)
     if not known:
         chip = pieces.chip(checks.UNDECIDED)
@@ -148,7 +152,7 @@ def _finding(verdict: Verdict) -> str:
         text = "; ".join(verdict.missing)
         missing = f'<p class="note">Missing: {pieces.escape(text)}.</p>'
     return (
-        f'<div class="finding"><span class="where">{pieces.escape(_where(verdict))}'
+        f'<div class="finding"><span class="where">{pieces.escape(where(verdict))}'
         f"</span>{pieces.chip(verdict.outcome)}"
         f"<p>{pieces.escape(verdict.sentence)}</p>"
         f"{pieces.folded('All checks', _checks(verdict) + missing)}</div>"

@@ -20,6 +20,9 @@ _LEVELS = published.LEVELS
 _HIGH_NOISE = 0.8
 # At .1 the paper's curve hardly leaves its start.
 _FALLING = 0.2
+# From this part of connections on a network without them may stand at chance, and that
+# is a result; with fewer severed, one that does has failed to train. Ours.
+_MAY_SINK = 0.6
 
 
 def _distance(
@@ -133,6 +136,10 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
     def accuracy(p: float) -> Sample:
         return runs.sample("fcn", "val_acc", level=level, vcp=p)
 
+    def learned(*severed: float) -> list[Sample]:
+        """The networks that must have learned: the whole one, and those at low p."""
+        return [accuracy(p) for p in (0.0, *severed) if p < _MAY_SINK]
+
     where = f", translation {labels.level(level)}"
     # "Comparably well" has no number; nothing that the eye can see in Figures C.1, C.2.
     small = {"mnist": 0.02, "cifar10": 0.03}[runs.data]
@@ -154,6 +161,7 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
                 sense,
                 most,
                 chosen="for “comparably well”",
+                learned=learned(p),
             )
             for p in _LEVELS
             if 0 < p <= 0.8
@@ -165,12 +173,14 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
         "above",
         0.20,
         chosen="for “degrades rapidly”",
+        learned=learned(),
     )
     yield runs.check(
         f"Validation accuracy lost from p = .9 to .99, less that from 0 to .9{where}",
         late - (accuracy(0.0) - accuracy(0.9)),
         "above",
         0.0,
+        learned=learned(),
     )
     if runs.semantics == "released":
         # Figure C.1 shows chance there; .11 on MNIST.
@@ -182,4 +192,5 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
             unit="percent",
             paper={"mnist": 0.11}.get(runs.data, float("nan")),
             chosen="chance and half of it",
+            learned=learned(),
         )

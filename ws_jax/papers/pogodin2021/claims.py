@@ -10,7 +10,7 @@ How long it takes is counted in the paper's training steps (docs/design/0016).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -19,14 +19,17 @@ from ws_jax.analysis.claims import departures
 from ws_jax.analysis.claims.checks import Check
 from ws_jax.analysis.claims.verdicts import Claim, Verdict
 from ws_jax.papers.pogodin2021 import runs
-from ws_jax.papers.pogodin2021.evidence import Evidence
+from ws_jax.papers.pogodin2021.evidence import WAYS, Evidence
 from ws_jax.papers.pogodin2021.own import DATA, known_data
 from ws_jax.papers.pogodin2021.runs import CADENCES, CONV, FREE, shared
 
 # By so much a condition may lie below the next and still count as no worse.
 TOLERANCE = 0.01
-# From the most sharing to none.
-ORDER = (CONV, *(shared(every) for every in CADENCES), FREE)
+
+
+def order(how: str) -> tuple[str, ...]:
+    """Returns conditions from the most sharing to none; `how` as in `runs.shared`."""
+    return (CONV, *(shared(every, how) for every in CADENCES), FREE)
 
 
 def gap(of: Evidence) -> Iterator[Check]:
@@ -40,11 +43,11 @@ def frequency(of: Evidence) -> Iterator[Check]:
 
     A step may be no rise, but not all of them: leads over several must be shown.
     """
-    for more, less in itertools.pairwise(ORDER):
+    for more, less in itertools.pairwise(order(of.how)):
         ahead = of.sample(more) - of.sample(less)
         what, near = f"lead of {more} over {less}", "for “no worse”"
         yield of.check(what, ahead, (more, less), -TOLERANCE, chosen=near)
-    often, seldom = shared(CADENCES[0]), shared(CADENCES[-1])
+    often, seldom = (shared(CADENCES[place], of.how) for place in (0, -1))
     for more, less in ((CONV, FREE), (often, seldom), (often, FREE)):
         ahead = of.sample(more) - of.sample(less)
         yield of.check(f"lead of {more} over {less}", ahead, (more, less))
@@ -64,9 +67,10 @@ def closing(of: Evidence) -> Iterator[Check]:
         none = f"no gap is shown to be there ({points} points)"
     most = "half being “most”"
     for every in CADENCES[:2]:
-        more = of.sample(shared(every)) - free - whole * 0.5
-        what = f"gain of {shared(every)} beyond half the gap"
-        between = (CONV, shared(every), FREE)
+        name = shared(every, of.how)
+        more = of.sample(name) - free - whole * 0.5
+        what = f"gain of {name} beyond half the gap"
+        between = (CONV, name, FREE)
         yield of.check(what, more, between, chosen=most, open_since=none)
 
 
@@ -103,13 +107,14 @@ def likeness(of: Evidence) -> Iterator[Check]:
     which counts as noise, and is largest where nothing else is: those of sharing at
     every batch may have the smallest SNR of all cadences.
     """
-    for more in ORDER[1:-1]:
+    for more in order(of.how)[1:-1]:
         ahead = of.sample(more, "snr") - of.sample(FREE, "snr")
         what = f"logarithm of the SNR, {more} above {FREE}"
         yield of.check(what, ahead, (more, FREE), unit="distance")
 
 
 TRANSLATIONS = 4  # the number of the claim on them
+OF_SHARING = (2, 3, 5)  # the claims that ask for kernels shared now and then
 CLAIMS = (
     Claim(
         1,
@@ -125,7 +130,7 @@ CLAIMS = (
         "More frequent sharing is better",
         "Accuracy falls from a convolution over sharing every 1, 10 and 100 batches to "
         "none. (A step may be no rise, by less than a point; over several it must be "
-        "shown to be one.)",
+        "shown to be one. Sharing at once and by the Hebbian sleep are judged apart.)",
         "4",
         DATA,
         "convolution, free network, and sharing every 1, 10 and 100 batches",
@@ -172,7 +177,8 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
     Only the paper's runs are judged (`runs.left_out` names the others). Those whose
     test images were scored after every epoch, and those that kept images for
     validation, are judged apart; so are, but for the claim on translations, those whose
-    images were shifted and those whose were not. A verdict's setting says which.
+    images were shifted and those whose were not; and, where a claim is on sharing now
+    and then, the ways to share. A verdict's setting says which.
 
     Args:
       frame: results, as `ws_jax.results.read` gives them, with anything missing.
@@ -195,8 +201,25 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
             scale=departures.said(of.rows),
         )
         for claim in CLAIMS
-        for data, limit, words, of in parts[claim.number != TRANSLATIONS]
+        for data, limit, words, of in _ways(parts[claim.number != TRANSLATIONS], claim)
     ]
+
+
+def _ways(
+    parts: Sequence[tuple[str, int, str, Evidence]], claim: Claim
+) -> Iterator[tuple[str, int, str, Evidence]]:
+    """Cuts what a claim is judged on further, by how kernels are shared.
+
+    Runs that share at once are meant where a setting does not say how.
+    """
+    for data, limit, words, of in parts:
+        ways = of.ways if claim.number in OF_SHARING else ()
+        if ways in ((), ("instant",)):
+            yield data, limit, words, of
+            continue
+        for how in ways:
+            told = ", ".join(filter(None, [words, WAYS[how]]))
+            yield data, limit, told, of.of_way(how)
 
 
 def _parts(

@@ -8,6 +8,7 @@ the paper's training steps (docs/design/0016).
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import re
@@ -17,13 +18,14 @@ import pandas as pd
 
 from ws_jax.analysis import aggregate, settings, statistics
 from ws_jax.analysis.claims import chance, comparable, lengths, seeds
-from ws_jax.analysis.claims.checks import Check, Sample
+from ws_jax.analysis.claims.checks import Amiss, Check, Sample
 from ws_jax.papers.pogodin2021 import runs
 from ws_jax.papers.pogodin2021.own import OWN, known_data
 
 # The paper's training steps in an epoch; it trains for 200 epochs on each.
 BATCHES = {"cifar10": 98, "cifar100": 98, "tiny_imagenet": 196, "imagenet": 5005}
 CLASSES = {"cifar10": 10, "cifar100": 100, "tiny_imagenet": 200, "imagenet": 1000}
+WAYS = {"instant": "kernels shared at once", "sleep": "kernels shared by Hebbian sleep"}
 # Of the paper's epochs, ours: below, no claim is judged, neither for nor against it.
 # Steps count, whatever an epoch is.
 SETTLED = 50
@@ -39,7 +41,13 @@ _FIELD = re.compile(r", (?=[a-z_]+\.|sweep |cell )")  # where a setting's next b
 
 
 class Evidence:
-    """The runs on one data set, of one length of training."""
+    """The runs on one data set, of one length of training.
+
+    Claims on kernels that are shared now and then are asked of one way to share, `how`,
+    as `runs.shared` takes it.
+    """
+
+    how = "instant"
 
     def __init__(self, rows: pd.DataFrame, data: str):
         """Takes rows as `runs.select` returns them."""
@@ -62,6 +70,19 @@ class Evidence:
         own = runs.padding(self.rows) == asked
         return self if own.all() else Evidence(self.rows[own], self.data)
 
+    @functools.cached_property
+    def ways(self) -> tuple[str, ...]:
+        """Returns the ways in which some of the runs share, as `how` has them."""
+        known = set(self.last["condition"]) if len(self.last) else set()
+        named = {how: {runs.shared(n, how) for n in runs.CADENCES} for how in WAYS}
+        return tuple(how for how, names in named.items() if names & known)
+
+    def of_way(self, how: str) -> Evidence:
+        """Returns the same runs, asked of another way to share."""
+        other = copy.copy(self)
+        other.how = how
+        return other
+
     def sample(self, condition: str, metric: str = "val_acc") -> Sample:
         """Returns a measure by seed: the mean over the last quarter of the epochs."""
         if (condition, metric) not in self._samples:
@@ -73,7 +94,7 @@ class Evidence:
         if last is None:
             return Sample(pd.Series(dtype="float64"), 0, (condition,))
         running = bool((last["status"] == "running").any())
-        lost, amiss = seeds.weak(last), seeds.amiss(condition, last)
+        lost, amiss = seeds.lost(last), seeds.amiss(condition, last)
         known = self._values(metric).reindex(last["training"]).dropna()
         lacking = condition if known.empty else ""
         if metric == "snr" and (other := runs.other_forms(last)):
@@ -83,11 +104,13 @@ class Evidence:
             lacking = f"{condition} as one training (there are {_told(last)})"
         if lacking:
             empty = pd.Series(dtype="float64")
-            return Sample(empty, 0, (lacking,), amiss, running, lost)
+            return Sample(empty, 0, (lacking,), amiss, running)
         runs_of = last[["training", "seed", "epoch"]].set_index("training")
         runs_of = runs_of.loc[known.index]
         by_seed = known.groupby(runs_of["seed"]).mean()
-        return Sample(by_seed, int(runs_of["epoch"].min()), (), amiss, running, lost)
+        either = lost and metric != "val_acc"  # of an SNR it is not known which way
+        shortest = int(runs_of["epoch"].min())
+        return Sample(by_seed, shortest, (), amiss, running, lost, either)
 
     @functools.cached_property
     def _by_condition(self) -> dict[str, pd.DataFrame]:
@@ -150,14 +173,20 @@ class Evidence:
             sample.epochs,
             least,
             missing,
-            sample.amiss,
+            (*sample.amiss, *self._unpaired(between)),
             sample.running,
             chosen=chosen,
             over="seed",
-            weak=sample.weak,
+            maybe_high=sample.maybe_high,
+            maybe_low=sample.maybe_low,
             steps=self.steps,
             unsettled="; ".join(filter(None, why)),
         )
+
+    def _unpaired(self, between: Collection[str]) -> tuple[Amiss, ...]:
+        """Says which seeds of conditions have no run of another of them beside them."""
+        own = self.last[self.last["condition"].isin(between)]
+        return seeds.unpaired({str(n): part for n, part in own.groupby("condition")})
 
     def _at_chance(self, between: Collection[str]) -> str:
         """Says which conditions are not shown to have learned; else nothing."""

@@ -37,6 +37,7 @@ class _Pair:
     """
 
     def __init__(self, rows: pd.DataFrame, net: str):
+        self.net = net
         self.rows = rows[rows["net"].isin([net, CNN])]
         self.ends = _lengths(self.rows)
 
@@ -58,7 +59,7 @@ class _Pair:
     @functools.cached_property
     def of_seeds(self) -> dict[str, Any]:
         """What a `Check` is told of the seeds behind it."""
-        return seeds.of_networks(self.rows, "net")
+        return seeds.of_networks(self.rows, "net", self.net)
 
 
 _pair = aggregate.once_for_each(_Pair)
@@ -119,10 +120,14 @@ def _lengths(rows: pd.DataFrame) -> pd.Series:
 def _compared(
     rows: pd.DataFrame, metric: str, what: str, late: bool, open_since: str = ""
 ) -> Iterator[Check]:
-    """Checks each shared network against the CNN, seed by seed."""
+    """Checks each network that shares against the CNN, seed by seed.
+
+    One with a template for each layer, or more, shares nothing and is left out.
+    """
     table = path_runs.by_seed(rows, metric, late)
+    sharing = rows[rows["templates"] < path_runs.layers(rows)]
     known = CNN in table.columns
-    shared = [net for net in path_runs.nets(rows) if net != CNN] if known else []
+    shared = [net for net in path_runs.nets(sharing) if net != CNN] if known else []
     for net in shared:
         pair = _pair(rows, net)
         both = pair.rows
@@ -139,7 +144,8 @@ def _compared(
         useless = "; ".join(filter(None, [open_since, beaten(both, metric, late)]))
         yield _check(named, (table[net] - table[CNN]).dropna(), pair, useless)
     if not shared:
-        yield _lacking(what, "runs of a CNN and of a network with templates")
+        fewer = "a network with fewer templates than layers"
+        yield _lacking(what, f"runs of a CNN and of {fewer}")
 
 
 def beaten(rows: pd.DataFrame, metric: str, late: bool) -> str:

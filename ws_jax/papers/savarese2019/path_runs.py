@@ -81,6 +81,11 @@ def nets(rows: pd.DataFrame) -> list[str]:
     return known.sort_values(["templates", "strength"])["net"].tolist()
 
 
+def layers(rows: pd.DataFrame) -> pd.Series:
+    """Returns of each row how many layers of its network could share a template."""
+    return PATHS.values(rows, "network.depth").astype(int)
+
+
 def by_seed(rows: pd.DataFrame, metric: str, late: bool = False) -> pd.DataFrame:
     """Returns the mean of a measure over epochs, [seeds, networks].
 

@@ -1,5 +1,15 @@
 """The settings of the third paper, from which its configs are cut.
 
+What is otherwise than in the released code, which trains in PyTorch:
+
+- Which 5,000 training images are validated on: the last ones; the released code draws
+  them at random.
+- A last batch that the images do not fill (72 of 128, of 45,000) is filled with 56
+  others of the epoch: normalisations see them twice, loss and gradient do not count
+  them. The released last batch is short.
+- The running variance of a normalisation is the biased one, of all values of a channel;
+  PyTorch's is the unbiased one.
+
 Source: Savarese & Maire 2019, authors' code `main.py`, `utils.py` and README.
 """
 
