@@ -1,5 +1,6 @@
 """The notebooks: they run on a small sweep, and lie executed beside their sources."""
 
+import itertools
 import json
 import os
 import re
@@ -16,6 +17,8 @@ from test_savarese2019_report import made_up
 from ws_jax import engine
 from ws_jax.analysis import aggregate
 from ws_jax.papers.pages import PAPERS
+from ws_jax.papers.pogodin2021 import runs
+from ws_jax.papers.pogodin2021.patterns import patterns
 from ws_jax.papers.savarese2019.path_presets import shortest_paths
 from ws_jax.results import read as read_results
 from ws_jax.results import read_records
@@ -53,7 +56,6 @@ def execute(folder, output, workdir, names=(), **more):
     """Executes notebooks in a process of their own and returns them by name."""
     output.mkdir()
     env = {**os.environ, "WS_JAX_RESULTS": folder, "WS_JAX_WORKDIR": workdir}
-    env |= {"WS_JAX_SLEEP": output / "sleep", "WS_JAX_SLEEP_EPOCHS": "4"}
     env |= {"WS_JAX_SAVARESE": output / "nowhere", **more}
     done = subprocess.run(
         [
@@ -109,8 +111,30 @@ def as_mnist(sweep, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def executed(sweep, as_mnist, tmp_path_factory):
-    return execute(as_mnist, tmp_path_factory.mktemp("out") / "all", sweep, PICTURES)
+def slept(tmp_path_factory):
+    """The folder of the study that the notebook on sleep trains if it is not there."""
+    folder = tmp_path_factory.mktemp("slept")
+    engine.run_sweep(patterns(folder), folder / "sweep")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def executed(sweep, slept, as_mnist, tmp_path_factory):
+    output = tmp_path_factory.mktemp("out") / "all"
+    return execute(as_mnist, output, sweep, PICTURES, WS_JAX_SLEEP=slept)
+
+
+def test_more_sharing_is_better_where_places_do_not_matter(slept):
+    rows = runs.own(results.read(slept / "sweep"))
+    last = rows[rows["epoch"] == 8]
+    found = last.groupby("condition")["val_acc"].agg(["mean", "min", "max"])
+    order = [runs.CONV, *(runs.shared(every) for every in (1, 10, 100)), runs.FREE]
+    for more, less in itertools.pairwise(order):
+        # Two seeds: steps of some points may be luck.
+        assert found["mean"][more] > found["mean"][less] - 0.05, found
+    conv, every, *_, free = order
+    assert found["min"][conv] > found["max"][every], found
+    assert found["min"][every] > found["max"][free], found
 
 
 def test_every_notebook_is_known():

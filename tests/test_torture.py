@@ -378,7 +378,8 @@ _MOUNTS = f"mount -t tmpfs none {TESTS}"
 def test_disks_that_run_full(quick, tmp_path):
     """In a record, a lock, a save or a table; of inodes, or of bytes."""
     chance = random.Random(SEED)
-    lefts = [chance.randrange(low, low + 20) for low in (0, 14, 30, 60) * ROUNDS]
+    lows = (0, 14, 30, 60) * ROUNDS if ROUNDS > 1 else (14, 60)
+    lefts = [chance.randrange(low, low + 20) for low in lows]
     rounds = [(left, ("", "", 0)) for left in lefts]
     rounds += FULL
     script = (sys.executable, str(TESTS / "full_disk.py"), "test_torture", "QUICK")
