@@ -101,8 +101,16 @@ Gone()
 """
 
 
+@pytest.fixture
+def heeded():
+    """Interrupts are not ignored, as tests in the background may have them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
-def test_an_interrupt_ends_the_start_wherever_it_comes(tmp_path):
+def test_an_interrupt_ends_the_start_wherever_it_comes(heeded, tmp_path):
     config, workdir = tmp_path / "own.py", tmp_path / "sweep"
     config.write_text(SWALLOWS)
     ended = launch("sweep", *TINY, f"--config={config}", f"--workdir={workdir}")
@@ -133,7 +141,7 @@ os._exit(7)
         ("sweep", True, 7, b""),  # as a shell tells what it starts in the background
     ],
 )
-def test_an_interrupt_in_the_first_moments(name, ignored, status, said):
+def test_an_interrupt_in_the_first_moments(heeded, name, ignored, status, said):
     reader, writer = os.pipe()
     if said is None:
         os.close(reader)
