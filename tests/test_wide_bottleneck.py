@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from filled import module_variables
 from test_wide_resnet import count, shapes
 
 from ws_jax.config import ConfigError, check_config
@@ -38,7 +39,7 @@ def test_mixed_kernels_act_as_kernels_of_its_own():
     net = WideBottleneck(width=1, templates=2)
     module = net.make(5, Arithmetic())
     x = jax.random.normal(jax.random.key(1), (2, 32, 32, 3))
-    variables = module.init(jax.random.key(0), x, False)
+    variables = module_variables(module, x, False)
     own = {n: dict(p) for n, p in variables["params"].items() if "bank" not in n}
     for stage, blocks in enumerate(LAYERS):
         templates = variables["params"][f"stage_{stage}_bank"]["templates"]
