@@ -12,11 +12,23 @@ import pytest
 
 from ws_jax import cli, results
 from ws_jax.config import ConfigError
+from ws_jax.data import DATASETS
 from ws_jax.engine import run_sweep
 from ws_jax.engine.mapping import init_run, stack_inputs
 from ws_jax.engine.study import prepare
+from ws_jax.schemes import SCHEMES
 
 PAGE = Path(__file__).parents[1] / "docs" / "extending.md"
+
+
+@pytest.fixture(autouse=True)
+def forgets():
+    """What an example enters by name is not there for other tests."""
+    before = [(entries, dict(entries)) for entries in (SCHEMES, DATASETS)]
+    yield
+    for entries, known in before:
+        for name in set(entries) - set(known):
+            del entries[name]
 
 
 def examples():

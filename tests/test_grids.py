@@ -221,8 +221,11 @@ def test_grids_are_a_data_set():
         ("paths:10x7,seed=3000000000", r"seed 3000000000 is not in \[0, "),
         ("paths:10x7,seed=-1", r"seed -1 is not in \[0, "),
         ("paths:10x7,density=0.1,density=0.5", "density is there twice"),
-        ("paths:9999999999x9999", "GiB of memory here: ask for fewer or smaller"),
-        ("synthetic:99999999999999999999x2x2x1", "GiB of memory here"),
+        (
+            "paths:9999999999x9999",
+            "GiB of memory are free here: ask for fewer or smaller",
+        ),
+        ("synthetic:99999999999999999999x2x2x1", "GiB of memory are free here"),
     ],
 )
 def test_names_of_made_data_that_cannot_be_had_are_refused(name, words):

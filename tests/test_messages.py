@@ -516,8 +516,11 @@ TYPED = [
     ),
     ("sweep {tiny} {new} --axis=fold=7", "fold: 7 is not in 0..2"),
     # Workdirs.
-    ("sweep {tiny} --workdir={text}", "File exists; name another folder with --workd"),
-    ("sweep {tiny} --workdir={text}/below", "Not a directory; name another folder"),
+    (
+        "sweep {tiny} --workdir={text}",
+        "(File exists): name another folder with --workd",
+    ),
+    ("sweep {tiny} --workdir={text}/below", "(Not a directory): name another folder"),
     ("sweep {tiny} {new}/[b]", "for the [ in its path"),
     ("sweep {tiny} {new}/\udcff", "its path is no text in UTF-8"),
     ("sweep {tiny} {kept} --config.train.epochs=9", "base.train.epochs: 2 -> 9"),

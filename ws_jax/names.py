@@ -150,8 +150,9 @@ def _settled(sweep: Sweep) -> Run:
     The base's own is in no run, and so are its fields.
     """
     base = sweep.base
-    for path in sorted(sweep.axes, key=lambda path: path.count(".")):
-        first = sweep.axes[path][0]
+    swept = {path: values for path, values in sweep.axes.items() if values}
+    for path in sorted(swept, key=lambda path: path.count(".")):
+        first = swept[path][0]
         parts = first if isinstance(first, tuple) else (first,)
         if any(isinstance(part, Config) for part in parts) and has_field(base, path):
             base = replace_field(base, path, first)
