@@ -166,7 +166,7 @@ def test_a_whole_sleep_leaves_what_the_released_code_leaves(channels, left):
 
 @pytest.mark.slow
 def test_the_published_constants_do_not_converge_at_2304_taps():
-    kernel = draw(5, 5, 3, 3, 256, 4)
+    kernel = draw(8, 8, 3, 3, 256, 4)
     after = hebbian_sleep(jax.random.key(2), kernel)
     np.testing.assert_allclose(stray(after) / stray(kernel), 0.371, rtol=0.1)
     rate = hebbian.fastest_rate(2304)
