@@ -62,7 +62,7 @@ def test_there_is_one_of_each():
 
 @pytest.mark.parametrize("name", re.findall(r"`(ws_jax\.[\w.]+)`", PAGE.read_text()))
 def test_what_the_page_names_is_there(name):
-    pkgutil.resolve_name(name)
+    assert pkgutil.resolve_name(name) is not None
 
 
 def loaded(heading, tmp_path):

@@ -27,9 +27,10 @@ MARGIN = 0.1  # of what is free: left to checkpoints, other programs and fragmen
 # What a process comes to hold besides its programs: Python, JAX, the compiler, Orbax
 # and pyarrow; programs that are compiled anew take most. Measured on a CPU with
 # `configs/smoke.py` at several widths and batches: 597 to 1,036 MiB besides them. As it
-# is, its process was seen to peak at 910 to 920 MiB, programs included (three starts,
-# nothing cached): 280 are there after all imports, most of the rest comes as it
-# compiles. With fewer arenas of glibc, MALLOC_ARENA_MAX=2, it was 798 (one start).
+# is, its process was seen to reach 910 to 920 MiB, programs included (three starts,
+# nothing cached, two of them cut off by time): 280 are there after all imports, most of
+# the rest comes as it compiles. With fewer arenas of glibc, MALLOC_ARENA_MAX=2, it was
+# 798 (one start).
 PROCESS_BYTES = 1_100 * 2**20
 
 

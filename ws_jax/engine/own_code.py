@@ -9,7 +9,6 @@ taken for one, what tells runs apart holds a digest of theirs.
 from __future__ import annotations
 
 import ast
-import contextlib
 import hashlib
 import importlib.util
 import itertools
@@ -91,23 +90,29 @@ def imported_otherwise(path: Path) -> tuple[Path, Path] | None:
     """
     left, seen = [(path.read_bytes(), "")], set()
     while left:
-        text, package = left.pop()
-        with contextlib.suppress(SyntaxError):  # told when it runs
-            names = _imports(ast.parse(text).body, package)
-            for name in {part for whole in names for part in _parts(whole)} - seen:
-                seen.add(name)
-                loader = getattr(sys.modules.get(name), "__loader__", None)
-                if not isinstance(loader, Keeping):
-                    continue
-                ran = Path(loader.path)
-                meant = path.parent.joinpath(*name.split("."))
-                places = (meant.with_suffix(".py"), meant / "__init__.py")
-                there = next(filter(Path.is_file, places), ran)
-                kept = text_of(name, ran)
-                if not there.is_file() or there.read_bytes() != kept:
-                    return ran, there
-                left.append((kept, sys.modules[name].__package__ or ""))
+        for name in _imported_names(*left.pop()) - seen:
+            seen.add(name)
+            loader = getattr(sys.modules.get(name), "__loader__", None)
+            if not isinstance(loader, Keeping):
+                continue
+            ran = Path(loader.path)
+            meant = path.parent.joinpath(*name.split("."))
+            places = (meant.with_suffix(".py"), meant / "__init__.py")
+            there = next(filter(Path.is_file, places), ran)
+            kept = text_of(name, ran)
+            if not there.is_file() or there.read_bytes() != kept:
+                return ran, there
+            left.append((kept, sys.modules[name].__package__ or ""))
     return None
+
+
+def _imported_names(text: bytes, package: str) -> set[str]:
+    """Returns the dotted names that a file imports, and the modules they are in."""
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:  # told when it runs
+        return set()
+    return {part for name in _imports(body, package) for part in _parts(name)}
 
 
 def run_codes(sweep: Sweep) -> dict[Run, str]:
