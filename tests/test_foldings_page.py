@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_launch import launch
 from test_savarese2019_report import made_up
@@ -144,3 +145,19 @@ def test_the_launcher_shows_them_too(tmp_path):
     done = launch("report", f"--workdir={tmp_path}")
     assert done.returncode == 0, done.stderr
     assert "Folding into loops" in (tmp_path / "report.html").read_text()
+
+
+def test_foldings_of_parameters_that_were_replaced_say_so(tmp_path):
+    runs = [{"run": f"wrn-seed{seed}", "digest": f"new{seed}"} for seed in (0, 1)]
+    (tmp_path / "sweep").mkdir()
+    results.write(pd.DataFrame(runs), tmp_path / "sweep")
+    reports = [
+        told(0, source="old0:9:sum"), told(1, source="new1:9:sum"), told(2, source=""),
+        told(3, source="new3:9:sum"),
+    ]  # fmt: skip
+    write(tmp_path / "sweep_folded", *reports)
+    table = foldings.read([tmp_path / "sweep"])
+    assert set(table.loc[table["replaced"], "seed"]) == {0, 3}
+    (item,) = foldings.items([tmp_path / "sweep"])
+    assert "no longer has" in item.caption and "wrn-seed0, wrn-seed3;" in item.caption
+    assert "no longer has" not in foldings.caption(table[~table["replaced"]])

@@ -176,8 +176,18 @@ def test_what_ended_a_process_is_shown_until_another_starts(
     assert len(shown) == len(lines), shown
     for line, end in zip(shown, lines, strict=True):
         assert end in line and ("silent" not in line or "10 min" not in line)
-    works = any("chunk 3" in line for line in lines)
+    works = any(line.startswith("g chunk 3") for line in lines)
     assert status.all_ended(found, NOON) is not works
+
+
+@pytest.mark.parametrize(
+    ("told", "ended"),
+    [("11:59:50", False), ("11:58:00", False), ("11:46:00", False), ("11:44:00", True)],
+)
+def test_nobody_watches_for_ever_what_was_killed(told, ended, tmp_path):
+    lost = {**KILLED, "told": f"2026-01-01T{told}+00:00"}
+    write(tmp_path / "a", chunks=8, chunks_done=3, processes={"x:1": lost})
+    assert status.all_ended(status.find([tmp_path]), NOON) is ended
 
 
 def test_a_sweep_that_was_moved_and_linked_back_is_shown_once(tmp_path):

@@ -22,6 +22,7 @@ from ws_jax.storage import below
 STATUS_FILE = "status.json"
 WRITE_SECONDS = 5.0  # between two writes; a process that is alive writes as often
 SILENT_SECONDS = 60.0  # after which one that trained is called silent
+LOST_SECONDS = 900.0  # after which nobody waits for it: a paused one told more by now
 _MOST_PROCESSES = 50  # that are told of, the latest
 _MOST_SIGNS = 400  # of an error
 _ENDED = ("finished", "stopped", "failed")
@@ -173,7 +174,9 @@ def as_table(folders: Sequence[Path], time: str) -> str:
 
 
 def all_ended(folders: Sequence[Path], time: str) -> bool:
-    """Whether no process that a table shows says that it works.
+    """Whether no process that a table shows says that it works, or all are lost.
+
+    One that told nothing for `LOST_SECONDS` is taken for killed.
 
     Args:
       folders: of the sweeps.
@@ -185,7 +188,10 @@ def all_ended(folders: Sequence[Path], time: str) -> bool:
 def _works(folder: Path, time: str) -> bool:
     try:
         shown = _shown(read(folder) or {}, time)
-        return any(p.get("state", "") not in ("", *_ENDED) for _, p in shown)
+        return any(
+            p.get("state", "") not in ("", *_ENDED) and _silent(p, time) < LOST_SECONDS
+            for _, p in shown
+        )
     except Exception:  # the table says that it cannot be read
         return False
 

@@ -21,7 +21,7 @@ from ws_jax.analysis.page.gallery import Item
 from ws_jax.folding.file import REPORT_FILE, damaged
 from ws_jax.storage.below import walk
 from ws_jax.storage.integrity import Damage, unseal
-from ws_jax.storage.results import ResultsError
+from ws_jax.storage.results import RESULTS_FILE, ResultsError, read_table
 
 _SEED = re.compile(r"seed(\d+)")
 _CAPTION = """Layers whose coefficients are alike by a threshold are tied, and the
@@ -29,6 +29,8 @@ network loops; a line is a run. {} Left, the score on {} images: solid after fol
 dotted before{}; against the parameters that are left, a ring is the network before.
 Right, the largest change of a kernel by its own norm, and the parameters that folding
 saves (below 0 it costs some: more kernels than templates are left)."""
+_REPLACED = """Of parameters that the sweep no longer has, since these runs were trained
+anew with other settings: {}; fold them again."""
 _IN_PERCENT = {"acc": "Accuracy (%)", "f1": "F1 (%)"}
 
 
@@ -51,17 +53,35 @@ def read(folders: Sequence[str | os.PathLike]) -> pd.DataFrame:
       A row for each run and threshold: `data`, `sweep`, `network`, `run`, `seed`,
       `metric`, `threshold`, `link`, `kernel`, `scale`, `parameters`, `left` and `saved`
       (parts of the parameters), `change` (the largest of all kernels), `before`,
-      `after`, and `trained`, the score after training on; NaN where it was not.
+      `after`, and `trained`, the score after training on; NaN where it was not;
+      `replaced`: whether the sweep beside no longer has the parameters that were folded
+      (older reports do not say which these were).
     Raises:
       ResultsError: if a report is damaged.
     """
     rows: list[dict[str, Any]] = []
     for path in find(folders):
         try:
-            rows += _rows(unseal(path.read_bytes()))
+            told = unseal(path.read_bytes())
+            replaced = _is_replaced(path, told)
+            rows += [{**row, "replaced": replaced} for row in _rows(told)]
         except (Damage, ValueError, LookupError, TypeError, AttributeError) as error:
             raise ResultsError(damaged(path, error)) from error
     return pd.DataFrame(rows).drop_duplicates(ignore_index=True)
+
+
+def _is_replaced(path: Path, report: Any) -> bool:
+    """Whether the sweep that a report is beside has trained its run anew, otherwise."""
+    digest = str(report.get("source", "")).partition(":")[0]
+    folder = path.parent
+    places = [folder, folder.parent]
+    places += [p.with_name(p.name.removesuffix("_folded")) for p in places]
+    tables = [place / RESULTS_FILE for place in places]
+    there = next((table for table in tables if table.is_file()), None)
+    if not digest or there is None:
+        return False
+    table = read_table(there)
+    return digest not in set(table.loc[table["run"] == str(report["run"]), "digest"])
 
 
 def _rows(report: Any) -> Iterator[dict[str, Any]]:
@@ -112,7 +132,9 @@ def caption(table: pd.DataFrame) -> str:
     on = ", dashed after training on" if table["trained"].notna().any() else ""
     scored = "test" if first["metric"].startswith("test_") else "validation"
     how = f"Links: {first['link']}; kernel: {first['kernel']}; scale: {first['scale']}."
-    return _CAPTION.format(how if first["link"] else "", scored, on)
+    text = _CAPTION.format(how if first["link"] else "", scored, on)
+    replaced = sorted(set(table.loc[table["replaced"], "run"]))
+    return f"{text} {_REPLACED.format(', '.join(replaced))}" if replaced else text
 
 
 def fold_curves(table: pd.DataFrame) -> Figure:
