@@ -316,6 +316,7 @@ def test_claims_fail_on_data_that_break_them(broken, name, number, change):
     assert re.search(r"this one does not: |\d fails?[,;]", found.sentence)
 
 
+@pytest.mark.slow
 def test_every_check_fails_on_some_data_that_break_its_claim(made, broken, data):
     """A check that cannot fail would be hidden by others of its claim that do."""
     places = {}

@@ -71,6 +71,7 @@ def draw_all(frame, data):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", ["mnist", "cifar10", "mnist_5k"])
 def test_every_figure_of_an_empty_and_of_a_partial_frame(smoke, data):
     for frame in (EMPTY, smoke):

@@ -49,6 +49,7 @@ STUDIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_paper_whose_claims_are_filled_comes_first(name):
     citation, outcomes, fields = STUDIES[name]

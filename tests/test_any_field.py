@@ -70,6 +70,7 @@ def assert_each_is_itself(study):
 AXES = ["optimizer.weight_decay=0,1e-2", "phase.strength=0,.5,1", "seed=0,1"]
 
 
+@pytest.mark.slow
 def test_axes_of_numbers_are_one_program_and_each_run_is_itself(traces, tmp_path):
     base = one_scheme(train__phase=Couple(every=2), execution__chunk=12)
     sweep = cli.change_sweep(base, {}, AXES)
@@ -100,6 +101,7 @@ def test_an_axis_of_sizes_is_a_program_each(traces, tmp_path):
     assert len(traces) == 4
 
 
+@pytest.mark.slow
 def test_sweeps_that_differ_in_any_field_never_share_a_cell(tmp_path):
     engine.run_sweep(one_scheme({"train.batch_size": (8, 16)}), tmp_path / "batches")
     decays = {"train.optimizer.weight_decay": (0.0, 1e-2)}
@@ -133,6 +135,7 @@ def dense(**parts):
     )
 
 
+@pytest.mark.slow
 def test_a_dense_task_trains_stops_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setitem(DATASETS, "disks", disks)
     sweep = dense(train__epochs=30, train__patience=100, execution__checkpoint_every=10)

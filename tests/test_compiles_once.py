@@ -79,6 +79,7 @@ LOWERED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scheme, phase", LOWERED, ids=lambda value: getattr(value, "kind", value)
 )

@@ -40,6 +40,7 @@ def test_the_clipped_loss_and_its_gradient(scale):
     np.testing.assert_allclose(slopes, [s for _, s in wanted], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_extreme_logits_cost_no_more_than_the_clip_and_push_nothing():
     logits = jnp.array([[1000.0, 0.0, 0.0]])
     task = Classification(clip=CLIP)

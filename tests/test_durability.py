@@ -254,6 +254,7 @@ def test_a_damaged_table_without_checkpoints_is_refused(sweep):
         engine.run_sweep(CONFIG, workdir)
 
 
+@pytest.mark.slow
 def test_flipped_bits_in_a_table_are_found_wherever_they_are(sweep):
     workdir, _ = sweep
     content = (workdir / RESULTS_FILE).read_bytes()
@@ -320,6 +321,7 @@ def test_damaged_checkpoints_alone_are_one_clear_error(tmp_path, monkeypatch):
         engine.run_sweep(config, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_of_a_sweep_trains_to_the_same_numbers(sweep):
     workdir, frame = sweep
     before = load_run(workdir, fold=1)
@@ -629,6 +631,7 @@ def test_a_flipped_bit_is_found_in_a_program_without_checksum(tmp_path, monkeypa
     assert compile_cache.remove_damaged(tmp_path) == [entry.name]
 
 
+@pytest.mark.slow
 def test_a_program_that_was_cut_off_is_compiled_and_kept_anew(tmp_path):
     """JAX itself compiles it, but keeps the entry that it cannot read."""
     before = {name: getattr(jax.config, name) for name in _CACHE}

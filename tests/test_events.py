@@ -101,6 +101,7 @@ def test_a_sweep_writes_events(tmp_path):
             assert value == np.float32(row[name])
 
 
+@pytest.mark.slow
 def test_events_that_cannot_be_written_stop_no_training(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr(Progress, "warn", lambda self, text: said.append(text))

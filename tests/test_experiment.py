@@ -359,6 +359,7 @@ def test_two_devices_give_what_one_gives(done, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_restart_never_shrinks_the_results(tmp_path, monkeypatch):
     config = tiny(execution__chunk=1, train__epochs=2, sweep__sharing=("full",))
     stop_at_once(config, tmp_path, monkeypatch)
@@ -377,6 +378,7 @@ def test_a_restart_never_shrinks_the_results(tmp_path, monkeypatch):
     assert len(sizes) == written, "a finished sweep was written again"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_error_and_loses_nothing(tmp_path, monkeypatch):
     config = tiny(train__epochs=2, sweep__folds=(0,), execution__chunk=1)
     real = shutil.disk_usage

@@ -94,6 +94,7 @@ def test_more_values_of_axes_train_and_nothing_else(sweep, tmp_path, epochs):
     assert record["extended_from"][0]["config"]["axes"]["fold"] == [0, 1]
 
 
+@pytest.mark.slow
 def test_more_epochs_go_on_from_where_they_were(sweep, tmp_path, epochs):
     engine.run_sweep(study(train__epochs=4), sweep, extend=True)
     assert epochs == [2, 3, 2, 3]

@@ -94,6 +94,7 @@ TRAINED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heading", TRAINED)
 def test_an_example_trains(heading, tmp_path):
     sweep = loaded(heading, tmp_path)

@@ -90,6 +90,7 @@ def run_in_halves(sweep, workdir, monkeypatch):
 NUMBERS = ["epoch", "loss", "acc", "val_loss", "val_acc", "translation"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, module", [("two_block", TwoBlocks), ("bank", OneBank)])
 def test_a_network_of_another_kind_trains_stops_and_goes_on(
     name, module, tmp_path, monkeypatch, kinds

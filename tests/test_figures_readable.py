@@ -55,6 +55,7 @@ def own_rows():
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_learning_curves_of_a_dozen_settings_can_be_read():
     rows = aggregate.tidy(own_rows())
     figure = curves.learning_curves(rows, ["acc", "val_acc"])
@@ -158,6 +159,7 @@ def amiss_in(folder, whole=False):
     return {title: said for title, said in found.items() if said}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "folder", ["mnist_quick", "pogodin_cifar10_reduced", "savarese_paths_reduced"]
 )

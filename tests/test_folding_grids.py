@@ -35,6 +35,7 @@ def looping(skip, factors):
     return network, module, x, {**variables, "params": params}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factors", [(1,) * 6, (1, 1, -2, 0.5, 1, 3)])
 @pytest.mark.parametrize("skip", [0, 2, 3])
 def test_a_folded_network_loops_and_equals_what_it_was(skip, factors):

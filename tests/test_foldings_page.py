@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 from test_launch import launch
 from test_savarese2019_report import made_up
@@ -126,6 +125,7 @@ def test_a_task_watched_by_a_metric_of_a_users_own_is_drawn(tmp_path):
     assert item.draw().axes[0].get_ylabel() == "pixel error"
 
 
+@pytest.mark.slow
 def test_the_page_shows_foldings_where_there_are_any(tmp_path, monkeypatch):
     # Only titles are asked for.
     monkeypatch.setattr(report.pieces, "svg", lambda *_, **__: "")
@@ -148,9 +148,10 @@ def test_the_launcher_shows_them_too(tmp_path):
 
 
 def test_foldings_of_parameters_that_were_replaced_say_so(tmp_path):
-    runs = [{"run": f"wrn-seed{seed}", "digest": f"new{seed}"} for seed in (0, 1)]
+    frame = made_up(seeds=(0,)).iloc[:2]
     (tmp_path / "sweep").mkdir()
-    results.write(pd.DataFrame(runs), tmp_path / "sweep")
+    runs = {"run": ["wrn-seed0", "wrn-seed1"], "digest": ["new0", "new1"]}
+    results.write(frame.assign(**runs), tmp_path / "sweep")
     reports = [
         told(0, source="old0:9:sum"), told(1, source="new1:9:sum"), told(2, source=""),
         told(3, source="new3:9:sum"),

@@ -146,6 +146,7 @@ def test_the_steps_are_the_whole_paper_under_both_readings(planned):
     assert steps.index("table_1_released") < steps.index("table_2_released")
 
 
+@pytest.mark.slow
 def test_in_miniature_every_study_is_a_few_tiny_runs(planned):
     for name, sweep in planned(small=True).items():
         runs = list(sweep.runs())

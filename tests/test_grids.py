@@ -164,6 +164,7 @@ def test_keys_repeat_and_differ_and_ends_are_spread():
     assert at_all.all()
 
 
+@pytest.mark.slow
 def test_grids_are_drawn_again_until_the_distance_is_as_asked():
     # About one draw in 15 has cells so far apart on grids as open as these.
     grids = drawn(2, density=0.0, shortest=12, longest=12)

@@ -34,6 +34,7 @@ def test_what_is_no_field_is_refused():
         kernels.mosaic(field(2, 2, 3, 3, 1, 5), feature=5)
 
 
+@pytest.mark.slow
 def test_after_a_sleep_sites_a_window_apart_look_alike():
     before = field(8, 8, 3, 3, 1, 2)
     after = kernels.sleep(before)

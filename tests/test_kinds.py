@@ -129,6 +129,7 @@ def best(name, **where):
     return rows.groupby("seed")["val_acc"].max()
 
 
+@pytest.mark.slow
 def test_stored_studies_say_together_what_they_were_run_for():
     small = "pogodin_cifar10_reduced"
     parts = ("", "_sleep", "_start", "_translations", "_unshifted")

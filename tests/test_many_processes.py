@@ -182,6 +182,7 @@ def test_what_others_work_on_is_not_overwritten(whole, monkeypatch):
     assert (whole / RESULTS_FILE).read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_chunk_that_another_process_gives_up_is_taken(whole, tmp_path, monkeypatch):
     workdir = begun(whole, tmp_path / "new")
     held = chunk_lock(whole, workdir, 0)
@@ -236,6 +237,7 @@ def test_a_process_that_waits_can_be_stopped(whole, tmp_path, monkeypatch):
     assert set(results.read(workdir)["fold"]) == {1, 2}
 
 
+@pytest.mark.slow
 def test_the_table_grows_while_a_chunk_trains(whole, tmp_path, monkeypatch):
     monkeypatch.setattr(table, "GROWING_SHARE", np.inf)
     workdir = begun(whole, tmp_path / "new")
@@ -251,6 +253,7 @@ def test_the_table_grows_while_a_chunk_trains(whole, tmp_path, monkeypatch):
     assert_same(workdir, whole)
 
 
+@pytest.mark.slow
 def test_a_paused_process_that_holds_the_table_stops_no_training(
     whole, tmp_path, monkeypatch
 ):
@@ -276,6 +279,7 @@ def test_a_paused_process_that_holds_the_table_stops_no_training(
     assert_same(workdir, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [False, True])
 def test_a_workdir_that_was_moved_is_not_made_anew(whole, tmp_path, monkeypatch, again):
     workdir = begun(whole, tmp_path / "new")

@@ -359,6 +359,7 @@ def network(sharing):
     return run, network_variables(program, run), dataset
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharing", ["full", "free"])
 def test_layers_are_recorded_as_the_network_uses_them(sharing):
     run, variables, dataset = network(sharing)

@@ -342,6 +342,7 @@ def test_entries_by_name_are_code_too(files):
         SCHEMES.pop("own_scheme", None)
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_with_changed_code_only_if_asked(files, caplog):
     workdir = files / "sweep"
     engine.run_sweep(load(files), workdir)
@@ -465,6 +466,7 @@ def test_runs_that_are_added_with_changed_code_are_told_apart(files):
     assert codes_of(workdir) == {**codes, 2: codes[1]}
 
 
+@pytest.mark.slow
 def test_what_was_begun_keeps_its_code_and_the_rest_has_the_new(files):
     workdir = files / "sweep"
     edit(files / "mine.py", "SEEDS = (0,)", "SEEDS = (0, 1)")
@@ -501,6 +503,7 @@ def test_what_goes_on_for_more_epochs_keeps_its_code(files):
         assert results.read(workdir)["epoch"].max() == epochs
 
 
+@pytest.mark.slow
 def test_runs_of_before_keep_their_identity(files, monkeypatch):
     """Records in which own code did not tell runs apart go on as they were begun."""
     workdir = files / "sweep"

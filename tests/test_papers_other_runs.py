@@ -145,6 +145,7 @@ def test_other_schemes_are_named():
     assert "16 runs: sharing tiles:4 (the paper: " in text
 
 
+@pytest.mark.slow
 def test_what_makes_a_study_smaller_is_said_and_judged():
     small = {"data.num_images": 49_900, "network.depth": 8, "network.width": 1}
     verdict = sleep_claims.judge(in_sleep(**small))[0]

@@ -122,6 +122,7 @@ ALLOWED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("semantics", ["paper", "released"])
 def test_every_field_is_told_or_is_listed(semantics):
     frames, free = [], {}

@@ -594,6 +594,7 @@ def test_a_page_shows_single_layers_that_lie_in_its_folders(tmp_path):
         damaged.draw()
 
 
+@pytest.mark.slow
 def test_the_report_speaks_of_the_paper_only_where_it_has_runs(monkeypatch):
     # Only words are asked for.
     monkeypatch.setattr(report.pieces, "svg", lambda *_, **__: "")

@@ -200,6 +200,7 @@ def test_a_mapped_run_equals_the_run_alone(tmp_path):
     np.testing.assert_allclose(both[NUMBERS], one[NUMBERS], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_phase_finds_the_kernels_of_nested_blocks():
     network = ResNet(depth=8, width=2, sharing="free", stem_sharing="full")
     dataset = make_synthetic((30, 8, 8, 3))

@@ -49,6 +49,7 @@ def test_the_step_is_pytorchs_with_decay_but_for_coefficients():
         params = jax.tree.map(lambda p, u: p - 0.1 * u, params, updates)
 
 
+@pytest.mark.slow
 def test_images_are_changed_in_the_released_order():
     kinds = [transform.kind for transform in transforms("cifar100")]
     assert kinds == ["flip", "crop", "normalize", "cutout"]

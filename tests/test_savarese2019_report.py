@@ -93,6 +93,7 @@ def test_claims_are_judged(ahead, alike, outcomes):
     assert "4 seeds" in verdicts[0].sentence
 
 
+@pytest.mark.slow
 def test_every_check_fails_on_some_results_that_break_its_claim():
     """A check that cannot fail would be hidden by others of its claim that do."""
     banks, known, seen = (0, 1, 2, 4), set(), set()

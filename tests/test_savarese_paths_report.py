@@ -132,6 +132,7 @@ def checks(rows):
     return [check for verdict in found for check in verdict.checks]
 
 
+@pytest.mark.slow
 def test_every_check_fails_on_some_results_that_break_its_claim():
     """A check that cannot fail would be hidden by others of its claim that do."""
     rows = path_runs.select(made_up(ahead=0.05, late=0.1))

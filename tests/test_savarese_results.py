@@ -166,6 +166,7 @@ def distances_by_matrix(free, connectivity):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connectivity", [4, 8])
 def test_labels_are_right_between_all_cells_of_all_small_grids(connectivity):
     for h, w in ((3, 3), (2, 4)):

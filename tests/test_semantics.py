@@ -52,6 +52,7 @@ def test_severed_connections_stay_severed(reading):
                 assert not moved[severed].any() and (moved[~severed].any() or p > 0.9)
 
 
+@pytest.mark.slow
 def test_released_severing_hides_units_from_every_filter():
     sweep = tiny(semantics__severing="released", **SEVERED)
     study, living, program, _ = started(sweep)
@@ -116,6 +117,7 @@ def test_perturbed_images_are_the_same_for_all_runs_on_a_fold():
     np.testing.assert_array_equal(keys, jax.random.key_data(cnn.placed.evaluation_key))
 
 
+@pytest.mark.slow
 def test_both_initialisations_differ_by_their_scale_alone():
     states = []
     for reading in ("paper", "released"):

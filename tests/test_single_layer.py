@@ -364,6 +364,7 @@ def test_a_study_is_written_once_and_read_back(tmp_path):
             call(tmp_path / "one")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", [1, 2, 3])
 def test_a_study_killed_while_it_is_written_is_simulated_anew(
     call, tmp_path, monkeypatch

@@ -171,6 +171,7 @@ def test_runs_in_turn_leave_their_results_where_their_arguments_were():
     chex.assert_trees_all_close(got, want, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_batch_that_a_smaller_fold_leaves_empty_is_no_step():
     # Of 33 images 16 or 17 are for training: one batch, or two.
     config = tiny(

@@ -16,6 +16,7 @@ LAYERS = (3, 4, 6, 3)
 INNER = (128, 256, 512, 1024)
 
 
+@pytest.mark.slow
 def test_wrn_50_2_has_the_published_size():
     # Of torchvision's `wide_resnet50_2` and `wide_resnet101_2`.
     assert count(shapes(WideBottleneck(), 1000, 224)) == 68_883_240

@@ -115,6 +115,7 @@ def test_products_below_float32_are_left_to_columns():
     np.testing.assert_array_equal(ours, columns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("network", "index"), [("mnist", 2), ("cifar10", 1)])
 def test_its_rounding_stays_that_of_float32(network, index):
     layer = make_benchmark(network, "full").layers()[index]
