@@ -5,11 +5,9 @@ import re
 
 import pytest
 import study_frames
+from test_launch import launch
 
-from ws_jax.analysis.page import report
 from ws_jax.papers.ott2020 import published
-from ws_jax.papers.pages import PAPERS
-from ws_jax.storage import results
 
 pytestmark = pytest.mark.slow
 
@@ -17,14 +15,11 @@ LEVELS = published.LEVELS
 
 
 def page_of(frame, tmp_path):
-    """The page of a table as `launch.report` makes it, as text."""
+    """The page of a table as text, from the command line."""
     frame.to_parquet(tmp_path / "results.parquet")
-    page = report.make_report(
-        results.read(tmp_path),
-        records=results.read_records(tmp_path),
-        papers=list(PAPERS.values()),
-        figures=False,
-    )
+    done = launch("report", f"--workdir={tmp_path}", "--nofigures")
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "report.html").read_text()
     shown = re.sub(r"<[^>]*>", " ", page)
     return re.sub(r"\s+", " ", html.unescape(shown))
 
