@@ -11,7 +11,9 @@ from absl import flags
 from ws_jax import cli
 from ws_jax.storage import status
 
-WATCH = flags.DEFINE_bool("watch", False, "Show it again and again, until all ended or are silent for long.")
+WATCH = flags.DEFINE_bool(
+    "watch", False, "Show it again and again, until all ended or are long silent."
+)
 
 
 def main(folders: list[str]) -> None:

@@ -83,6 +83,24 @@ def test_every_figure_of_an_empty_and_of_a_partial_frame(smoke, data):
     assert "No quadrant-swapped validation" in words
 
 
+def test_severed_networks_stand_beside_whole_ones_of_their_own_folds():
+    runs = [
+        study_frames.run_rows(
+            level=0.2, model="fcn", init="released", fold=fold, vcp=p, epochs=3
+        )
+        for p, folds in ((0.0, range(5)), (0.5, [0]))
+        for fold in folds
+    ]
+    frame = study_frames.frame(runs)
+    for fold in range(5):
+        frame.loc[(frame["fold"] == fold) & (frame["vcp"] == 0), "acc"] = (
+            0.5 + fold / 10
+        )
+    figure = figures.severing_levels(frame, "mnist", SEMANTICS, "released", "released")
+    (line,) = figure.axes[0].lines
+    assert line.get_xdata()[0] == 0 and line.get_ydata()[0] == 0.5
+
+
 def test_curves_show_medians_and_end_with_the_folds(mixed):
     figure = figures.accuracy_curves(mixed, "mnist", SEMANTICS)
     assert len(figure.axes) == 3 * 2  # training, plain, translated; CNN and FCN

@@ -3,12 +3,15 @@
 import functools
 import math
 import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 from studies import one_scheme, tiny
+from test_launch import ROOT, TINY
 
 from ws_jax import data, engine, host
 from ws_jax.config import ConfigError
@@ -243,6 +246,25 @@ def test_what_the_process_itself_is_yet_to_take(tmp_path):
     files(tmp_path, {"proc/self/statm": f"99999999 {2**34 // page} 1 1 0 1 0"})
     assert memory.process_reserve(root) == 0
     assert memory.process_reserve(tmp_path / "not Linux") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of the peak is Linux's")
+def test_a_process_takes_about_what_a_plan_says_of_it(tmp_path):
+    """Its programs are of a few kilobytes, so that it is the process itself."""
+    flags = [*TINY, "--sharing=free", "--folds=0", f"--workdir={tmp_path}/w"]
+    command = [sys.executable, "-m", "launch.sweep", *flags]
+    anew = {"WS_JAX_CACHE": f"{tmp_path}/c", "JAX_COMPILATION_CACHE_DIR": f"{tmp_path}"}
+    plain = {name: v for name, v in os.environ.items() if name != "XLA_FLAGS"}
+    with open(tmp_path / "log", "w") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**plain, **anew}, stdout=log, stderr=log
+        )
+        _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, (tmp_path / "log").read_text()
+    peak = used.ru_maxrss * 1024
+    assert memory.PROCESS_BYTES / 2 < peak < memory.PROCESS_BYTES
 
 
 def test_one_run_a_device_on_a_cpu_and_all_runs_elsewhere():

@@ -211,8 +211,33 @@ def test_a_linear_map_is_predicted_whole_and_noise_not_at_all():
         np.testing.assert_allclose(found.r[:2], 1, atol=1e-3)
         np.testing.assert_allclose(found.r2[:2], 1, atol=1e-3)
         assert (np.abs(found.r[2:]) < 0.3).all() and (found.r2[2:] < 0.1).all()
-    constant = neural_fit.ridge(np.ones((20, 3)), draw(20, 1))
-    np.testing.assert_array_equal(constant.r, 0)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 0.3, 1e-30, 7e20])
+def test_what_is_constant_but_for_rounding_scores_nothing(value):
+    same = np.full((60, 5), value)
+    for method in (neural_fit.ridge, neural_fit.pls):
+        np.testing.assert_array_equal(method(same, draw(60, 4)).r, 0)
+    np.testing.assert_array_equal(neural_fit.ridge(draw(60, 4), same).r, 0)
+    for other in (same, np.full((60, 7), 0.3), draw(60, 7)):
+        with pytest.raises(ConfigError, match="the same for all images"):
+            neural_fit.linear_cka(same, other)
+    equally_unlike = np.eye(60) + value
+    with pytest.raises(ConfigError, match="equally unlike"):
+        neural_fit.linear_cka(equally_unlike, draw(60, 7), debiased=True)
+    mixed = draw(60, 5)
+    mixed[3] = value
+    with pytest.raises(ConfigError, match="image 3 is the same in all units"):
+        neural_fit.dissimilarities(mixed)
+
+
+def test_images_that_are_alike_in_what_is_fitted_predict_its_mean():
+    x, y = np.full((60, 5), 0.1), draw(60, 4)
+    x[-10:] += draw(10, 5)
+    train, test = np.arange(50), np.arange(50, 60)
+    paths = regression.ridge_paths(x @ x.T, y, train, test, np.array([1e-3, 1.0]))
+    want = np.broadcast_to(y[:50].mean(axis=0), paths.shape)
+    np.testing.assert_allclose(paths, want, rtol=1e-12)
 
 
 @pytest.mark.parametrize("repeats, noise", [(2, 1.0), (5, 2.0)])

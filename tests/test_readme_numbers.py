@@ -10,6 +10,8 @@ import pytest
 from ws_jax import augment, results
 from ws_jax.folding.grouping import similarity
 from ws_jax.papers.ott2020 import published
+from ws_jax.papers.pogodin2021 import runs as sleep_runs
+from ws_jax.papers.pogodin2021 import cadence
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text("utf-8")
@@ -165,8 +167,9 @@ def test_the_readmes_quadrant_swaps(rows):
         "{} against {} (paper initialisation) and {} (released)".format(*reduced)
         in TEXT
     )
-    study = [swapped(rows, "study", **plain, **m) for m in (cnn, fcn)]
-    assert "in `study` {} against {}".format(*study) in TEXT
+    for sweep, words in (("study", "in `study`"), ("mnist_released", "released`:")):
+        pair = [swapped(rows, sweep, **plain, **m) for m in (cnn, fcn)]
+        assert "{} {} against {}".format(words, *pair) in TEXT
     for kind, words in (
         ("edge_noise", "edge noise"),
         ("noise", "and noise"),
@@ -177,6 +180,21 @@ def test_the_readmes_quadrant_swaps(rows):
         assert f"{words} ({pair[0]} and {pair[1]})" in TEXT
     pair = [swapped(rows, "cifar10_reduced", **plain, **own, **m) for m in (fcn, cnn)]
     assert f"CIFAR-10 at level 0 ({pair[0]} and {pair[1]}, paper init" in TEXT
+    other = swapped(rows, "cifar10_reduced", **plain, **fcn, init="released")
+    assert f"; {other} under the released one)" in TEXT
+    measured = rows[(rows["aug"] == 0) & (rows["vcp"] == 0) & rows["swap"].notna()]
+    told = {"study", "mnist_reduced", "mnist_released", "cifar10_reduced"}
+    assert set(measured[measured["epoch"] > 0]["sweep"]) == told
+
+
+def test_how_often_the_small_study_shared_is_what_it_came_to(rows):
+    for sweep in ("pogodin_cifar10_reduced", "pogodin_cifar10_reduced_unshifted"):
+        own = rows[rows["sweep"] == sweep]
+        (found,) = [
+            c for _, c in cadence.known(sleep_runs.own(own)).items() if c.differs
+        ]
+        assert (found.every, found.batches, found.acted) == (100, 50, 50.0)
+    assert "1, 10 and 100 batches (an epoch has 50" in TEXT and "to every 50)" in TEXT
 
 
 def last_distances(rows):

@@ -181,12 +181,15 @@ def test_what_ended_a_process_is_shown_until_another_starts(
 
 
 @pytest.mark.parametrize(
-    ("told", "ended"),
-    [("11:59:50", False), ("11:58:00", False), ("11:46:00", False), ("11:44:00", True)],
-)
-def test_nobody_watches_for_ever_what_was_killed(told, ended, tmp_path):
+    ("told", "done", "ended"),
+    [
+        ("11:59:50", 3, False), ("11:58:00", 3, False), ("11:46:00", 3, False),
+        ("11:44:00", 3, True), ("11:58:00", 8, True),
+    ],
+)  # fmt: skip
+def test_nobody_watches_for_ever_what_was_killed(told, done, ended, tmp_path):
     lost = {**KILLED, "told": f"2026-01-01T{told}+00:00"}
-    write(tmp_path / "a", chunks=8, chunks_done=3, processes={"x:1": lost})
+    write(tmp_path / "a", chunks=8, chunks_done=done, processes={"x:1": lost})
     assert status.all_ended(status.find([tmp_path]), NOON) is ended
 
 

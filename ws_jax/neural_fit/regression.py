@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ws_jax.config import ConfigError, require
-from ws_jax.neural_fit.similarity import flat
+from ws_jax.neural_fit.similarity import centred, flat
 
 # Penalties, in units of the mean square of the centred images that are fitted.
 PENALTIES = tuple(float(10.0**e) for e in range(-5, 4))
@@ -87,6 +87,7 @@ def ridge(
         grid.ndim == 1 and grid.size > 0 and bool((grid > 0).all()),
         f"penalties: {list(penalties)} must be numbers above 0, at least one",
     )
+    x = centred(x)
     gram = x @ x.T
     fold = cut(len(x), folds, seed)
     predicted = np.empty_like(y)
@@ -115,13 +116,14 @@ def _choose(gram, y, train, grid, inner, seed) -> np.ndarray:
 def ridge_paths(gram, y, train, test, grid) -> np.ndarray:
     """Predicts `test` from `train` with every penalty, [penalties, test, neurons]."""
     own, across = gram[np.ix_(train, train)], gram[np.ix_(test, train)]
-    column, whole = own.mean(axis=0), own.mean()
+    column, whole, size = own.mean(axis=0), own.mean(), np.diag(own).mean()
     across = across - across.mean(axis=1, keepdims=True) - column + whole
     own = own - column - column[:, None] + whole
     values, vectors = np.linalg.eigh(own)
     values = values.clip(0)
-    scale = values.mean() or 1.0  # of constant activations, which predict the mean
-    mean = y[train].mean(axis=0)
+    scale, mean = values.mean(), y[train].mean(axis=0)
+    if scale <= 1e-13 * size:  # what rounding leaves of constant activations
+        return np.tile(mean, (len(grid), len(test), 1))
     inside, outside = vectors.T @ (y[train] - mean), across @ vectors
     weights = inside / (values + grid[:, None] * scale)[..., None]
     return mean + outside @ weights
@@ -201,7 +203,7 @@ def _scored(y, predicted, fold, penalty) -> Prediction:
 
 def correlations(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Returns the correlation of each column of `a` with that of `b`; 0 if constant."""
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
+    a, b = centred(a), centred(b)
     norms = np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0)
     return (a * b).sum(axis=0) / np.where(norms > 0, norms, 1)
 

@@ -25,6 +25,16 @@ def flat(representation: np.ndarray, what: str = "a representation") -> np.ndarr
     return array.reshape(len(array), -1)
 
 
+def centred(x: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Returns an array less its mean along an axis, 0 where it is constant.
+
+    What rounding leaves of constants is 0 too: less than 1e-12 of their own norm.
+    """
+    rest = x - x.mean(axis=axis, keepdims=True)
+    least = 1e-12 * np.linalg.norm(x, axis=axis, keepdims=True)
+    return np.where(np.linalg.norm(rest, axis=axis, keepdims=True) > least, rest, 0.0)
+
+
 def linear_cka(x: np.ndarray, y: np.ndarray, debiased: bool = False) -> float:
     """Measures how alike two representations are: linear centred kernel alignment.
 
@@ -45,21 +55,19 @@ def linear_cka(x: np.ndarray, y: np.ndarray, debiased: bool = False) -> float:
     """
     x, y = _paired(x, y, least=4 if debiased else 2)
     product = _debiased if debiased else _centred_product
-    a, b = _centred(x), _centred(y)
-    norms = product(a, a) * product(b, b)
-    if not norms > 0:
+    x, y = centred(x), centred(y)
+    a, b = x @ x.T, y @ y.T
+    squares = [product(m, m) for m in (a, b)]
+    # Also what rounding leaves of nothing.
+    sizes = [_centred_product(m, m) for m in (a, b)]
+    if any(not own > 1e-12 * size for own, size in zip(squares, sizes, strict=True)):
         raise ConfigError(
             "debiased CKA of a representation whose images are all the same, or all "
             "equally unlike"
             if debiased
             else "CKA of a representation that is the same for all images"
         )
-    return float(product(a, b) / np.sqrt(norms))
-
-
-def _centred(x: np.ndarray) -> np.ndarray:
-    x = x - x.mean(axis=0)
-    return x @ x.T
+    return float(product(a, b) / np.sqrt(np.prod(squares)))
 
 
 def _centred_product(a: np.ndarray, b: np.ndarray) -> float:
@@ -89,7 +97,7 @@ def dissimilarities(x: np.ndarray, distance: str = "correlation") -> np.ndarray:
     check_name("distance", distance, DISTANCES)
     x = flat(x)
     if distance == "correlation":
-        x = x - x.mean(axis=1, keepdims=True)
+        x = centred(x, axis=1)
         norms = np.linalg.norm(x, axis=1, keepdims=True)
         if not (norms > 0).all():
             raise ConfigError(
@@ -185,15 +193,15 @@ def _standard(table: np.ndarray, comparison: str) -> np.ndarray:
     check_name("comparison", comparison, COMPARISONS)
     if comparison == "spearman":
         return stats.rankdata(table)
-    centred = table - table.mean()
-    return centred / (centred.std() or 1.0)
+    rest = centred(table)
+    return rest / (rest.std() or 1.0)
 
 
 def _correlate(a: np.ndarray, b: np.ndarray, comparison: str) -> float:
     check_name("comparison", comparison, COMPARISONS)
     if comparison == "spearman":
         a, b = stats.rankdata(a), stats.rankdata(b)
-    a, b = a - a.mean(), b - b.mean()
+    a, b = centred(a), centred(b)
     norms = np.linalg.norm(a) * np.linalg.norm(b)
     if not norms > 0:
         raise ConfigError(

@@ -187,7 +187,8 @@ def all_ended(folders: Sequence[Path], time: str) -> bool:
 
 def _works(folder: Path, time: str) -> bool:
     try:
-        shown = _shown(read(folder) or {}, time)
+        told = read(folder) or {}
+        shown = [] if _is_done(told) else _shown(told, time)
         return any(
             p.get("state", "") not in ("", *_ENDED) and _silent(p, time) < LOST_SECONDS
             for _, p in shown
@@ -221,15 +222,20 @@ def _shown(told: Mapping[str, Any], time: str) -> list[tuple[str, Any]]:
     """Returns names and processes that a table shows, see `as_table`."""
     entries = list(told.get("processes", {}).items())
     starts = max((str(p.get("since", "")) for _, p in entries), default="")
-    done = bool(told.get("chunks")) and told.get("chunks") == told.get("chunks_done")
 
     def matters(process: Mapping[str, Any]) -> bool:
         if process.get("state") in ("finished", "stopped"):
             return False
         lost = process.get("state") == "failed" or _silent(process, time) > 0
-        return not lost or (not done and starts <= str(process.get("told", "")))
+        return not lost or (
+            not _is_done(told) and starts <= str(process.get("told", ""))
+        )
 
     return [e for e in entries if matters(e[1])] or entries[-1:] or [("", {})]
+
+
+def _is_done(told: Mapping[str, Any]) -> bool:
+    return bool(told.get("chunks")) and told.get("chunks") == told.get("chunks_done")
 
 
 def _silent(process: Mapping[str, Any], time: str) -> float:

@@ -150,7 +150,9 @@ def _severed(frame, data, semantics, init, severing) -> tuple[pd.DataFrame, str]
     rows = aggregate.of_kind(rows, "translation")
     rows = aggregate.matching(rows, model="fcn", init=init)
     severed = rows[rows["severing"] == severing]
-    plain = rows[(rows["vcp"] == 0) & rows["aug"].isin(severed["aug"].unique())]
+    plain = rows[rows["vcp"] == 0]
+    for name in ("aug", "fold"):  # of the images that the severed ones saw
+        plain = plain[plain[name].isin(severed[name].unique())]
     return pd.concat([plain, severed]), note
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from importlib import resources
 
 import pandas as pd
@@ -22,6 +23,8 @@ LEVELS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 # The grid search of Appendix A.1.
 GRID_RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 GRID_DEPTHS = (2, 3)
+# Of an example by the released code: Keras's probabilities are no less than 1e-7.
+MOST_LOSS = -math.log(1e-7)
 # Where the released code's grid runs at rate .1 end: lowest and highest loss, then
 # accuracy. Its clipped loss pushes nothing there.
 AT_RATE_TENTH = (14.4, 14.5, 0.096, 0.101)
