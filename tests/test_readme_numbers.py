@@ -10,8 +10,8 @@ import pytest
 from ws_jax import augment, results
 from ws_jax.folding.grouping import similarity
 from ws_jax.papers.ott2020 import published
-from ws_jax.papers.pogodin2021 import runs as sleep_runs
 from ws_jax.papers.pogodin2021 import cadence
+from ws_jax.papers.pogodin2021 import runs as sleep_runs
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text("utf-8")
