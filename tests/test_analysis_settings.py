@@ -14,6 +14,7 @@ from ws_jax.analysis import (
     statistics,
     summaries,
     varying,
+    wording,
 )
 from ws_jax.analysis import tables as plain_tables
 from ws_jax.analysis.claims import comparable
@@ -59,7 +60,7 @@ def test_cells_of_differing_configs_are_not_pooled(fields):
     assert aggregate.repeats(frame) == []
     ((name, value),) = fields.items()
     said = set(aggregate.tidy(frame)["setting"])
-    assert said == {f"{name} by default", f"{name} {settings.word(value)}"}
+    assert said == {f"{name} by default", f"{name} {wording.word(value)}"}
 
 
 def test_a_page_keeps_them_apart_and_says_what_differs():
@@ -277,12 +278,12 @@ def test_other_runs_fill_none_of_the_papers_tables_and_verdicts(fields):
     table = tables.level_table(frame, "mnist", "translation")
     assert not table.has_results
     ((name, value),) = fields.items()
-    assert f"{name} {settings.word(value)} (the paper: " in table.note
+    assert f"{name} {wording.word(value)} (the paper: " in table.note
     assert all(v.outcome == UNDECIDED for v in judge.judge(frame))
     (apart,) = tables.apart_tables(frame, "mnist")
     assert apart.has_results and not apart.has_published
     assert runs.left_out(frame)[0] in f"MNIST, {apart.note.split('paper’s: ')[-1]}" or (
-        f"{name} {settings.word(value)}" in apart.note
+        f"{name} {wording.word(value)}" in apart.note
     )
 
 
@@ -348,7 +349,7 @@ def test_the_largest_number_of_a_config_is_that_of_no_end():
     rows = aggregate.tidy(study_frames.frame(runs))
     said = {"train.phase.every 10", "train.phase.every never"}
     assert set(rows["setting"]) == said
-    assert settings.word((MOST, 1.0)) == "(never, 1)"
+    assert wording.word((MOST, 1.0)) == "(never, 1)"
 
 
 def test_measures_are_called_in_words():

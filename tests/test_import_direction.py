@@ -26,8 +26,9 @@ WITHIN = {
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",
     "folding": "file grouping layout loops begun report run",
-    "analysis": "labels watched kinds copies style settings aggregate statistics "
-    "varying curves summaries tables swept effects leads question claims page",
+    "analysis": "labels wording watched kinds copies style settings aggregate "
+    "statistics varying curves summaries tables swept effects leads question "
+    "claims page",
     "analysis/claims": "departures comparable lengths checks chance evidence seeds "
     "verdicts",
     "analysis/page": "gallery paper pieces render what_was_run verdict_cards "

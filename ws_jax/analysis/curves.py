@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from ws_jax.analysis import aggregate, labels, settings, style, watched
+from ws_jax.analysis import aggregate, labels, settings, style, watched, wording
 
 SCORES = ("acc", "val_acc")
 ACCURACIES = (*SCORES, *watched.VIEWS)
@@ -117,7 +117,7 @@ def by_setting(panels: Sequence[Panel | None], columns: int, by: str) -> Figure:
             place.set_xlabel("Epoch")
         _share_limits(shown)
     if len(values) > 1:
-        words = settings.column_in_words(pd.Series(values)) if "." in by else ()
+        words = wording.column_in_words(pd.Series(values)) if "." in by else ()
         title = _TITLES.get(by, by.rpartition(".")[2].replace("_", " "))
         style.legend(figure, style.handles(values, by, list(words)), title)
     return figure

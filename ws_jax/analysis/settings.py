@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import copies, kinds, labels
-from ws_jax.config import MOST
+from ws_jax.analysis import copies, kinds, labels, wording
 from ws_jax.free_fields import ROUNDED, WORK
 
 # The columns that every table has, as far as they change numbers.
@@ -121,16 +120,16 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
     before it, tells is left out.
     """
     dotted = [n for n in rows.columns if "." in n and changes_numbers(n)]
-    varied = [name for name in dotted if is_varied(rows[name])]
+    varied = [name for name in dotted if wording.is_varied(rows[name])]
     found: dict[str, pd.Series] = {}
     if not varied:
         return found
     usual = [*USUAL, "fold", "seed", "sharing"]
-    told = [column_in_words(rows[name]).to_numpy(object) for name in usual]
+    told = [wording.column_in_words(rows[name]).to_numpy(object) for name in usual]
     cells = rows["cell"].tolist()
     for name in varied:
         lacks = _without(rows, name)
-        said = list_in_words(rows[name])
+        said = wording.list_in_words(rows[name])
         said = [_LACKS if no else text for text, no in zip(said, lacks, strict=True)]
         words, has = np.array(_with_default(said, cells), object), ~np.array(lacks)
         if len(set(words[has])) > 1 and not _is_told(words[has], told, has):
@@ -141,7 +140,7 @@ def differing_fields(rows: pd.DataFrame) -> dict[str, pd.Series]:
 
 def _without(rows: pd.DataFrame, name: str) -> list[bool]:
     """Says of each row whether runs of its cell have no such field."""
-    cells, words = rows["cell"].tolist(), list_in_words(rows[name])
+    cells, words = rows["cell"].tolist(), wording.list_in_words(rows[name])
     tables = list(zip(rows["sweep"], copies.folders(rows), strict=True))
     elsewhere = {table for table, said in zip(tables, words, strict=True) if said}
     parted = zip(cells, tables, words, kinds.lacking(rows, name), strict=True)
@@ -180,58 +179,6 @@ def changes_numbers(name: str) -> bool:
 
 
 _LACKS = "no such field"
-
-
-def is_varied(values: pd.Series) -> bool:
-    """Returns whether a column has more than one value; some may have no hash."""
-    return len(set(map(repr, values.tolist()))) > 1
-
-
-def column_in_words(values: pd.Series) -> pd.Series:
-    """Returns a column of a config's values in words (`word`)."""
-    return pd.Series(list_in_words(values), values.index, dtype="str")
-
-
-def list_in_words(values: pd.Series) -> list[str]:
-    """Returns the same as a list."""
-    told = values.tolist()
-    texts = list(map(repr, told))
-    distinct = dict(zip(texts, told, strict=True))
-    named = _apart(distinct)
-    return [named[text] for text in texts]
-
-
-def _apart(kinds: Mapping[str, Any]) -> dict[str, str]:
-    """Returns values in words, with as many digits as tell different ones apart."""
-    exact = {word(value, labels.MOST_DIGITS) for value in kinds.values()}
-    for digits in range(_DIGITS, labels.MOST_DIGITS + 1):
-        named = {text: word(value, digits) for text, value in kinds.items()}
-        if len(set(named.values())) == len(exact):
-            break
-    return named
-
-
-_DIGITS = 6  # of a number in words, if these tell it from others
-
-
-def word(value: Any, digits: int = _DIGITS) -> str:
-    """Returns a config's value in words, the same for 32 and 32.0; empty for NaN.
-
-    Example:
-      >>> word((32, 64.0)), word(1e-4), word(())
-      ('(32, 64)', '0.0001', 'none')
-
-    The largest number of a config is that of no end: `never`.
-    """
-    if isinstance(value, str):
-        return "none" if value == "()" else value
-    if isinstance(value, Iterable):
-        return word(f"({', '.join(word(one, digits) for one in value)})")
-    if value is None or value != value:
-        return ""
-    if value == MOST:
-        return "never"
-    return str(value) if isinstance(value, bool) else f"{value:.{digits}g}"
 
 
 def _with_default(values: list[str], cells: list[str]) -> list[str]:
@@ -296,7 +243,7 @@ def in_words(
         text = {
             "num_conv_layers": lambda v: labels.count(v, "layer") if v else "",
             "learning_rate": lambda v: f"rate {level(v)}",
-            "num_folds": lambda v: cut(v, values.get("data.split")),
+            "num_folds": lambda v: wording.cut(v, values.get("data.split")),
             "optimizer": str,
             "phase": lambda v: f"phase {v}",
             "coupling": lambda v: f"coupling {level(v)}",
@@ -307,32 +254,6 @@ def in_words(
         }.get(key, str)(value)
         parts += [text] if text else []
     return ", ".join(parts)
-
-
-# What validates where the data are not cut in folds.
-_PARTS = {"published": "test part", "holdout": "held-out part"}
-
-
-def cut(num_folds: float | np.integer, split: Any) -> str:
-    """Says how data are cut, or what part of them validates.
-
-    Args:
-      num_folds: into which they are cut; 1 if they are not.
-      split: their split's name; nothing where it is not known.
-
-    Example:
-      >>> cut(5, None), cut(1, "holdout"), cut(1, "by_writer"), cut(1, None)
-      ('5 folds', 'held-out part', 'by_writer', 'one split')
-    """
-    if num_folds > 1:
-        return f"{num_folds:.0f} folds"
-    return _PARTS.get(split, split) if isinstance(split, str) else "one split"
-
-
-def cuts(rows: pd.DataFrame) -> pd.Series:
-    """Says the same of each row."""
-    split = rows.get("data.split", pd.Series(None, rows.index, dtype="object"))
-    return pd.Series(map(cut, rows["num_folds"], split), rows.index, dtype="str")
 
 
 def of_model(values: Mapping[str, Any], rows: pd.DataFrame, among: pd.DataFrame) -> str:
@@ -350,27 +271,6 @@ def of_model(values: Mapping[str, Any], rows: pd.DataFrame, among: pd.DataFrame)
         if not lacks or key not in _OF_FREE_KERNELS or value != _OF_FREE_KERNELS[key]
     ]
     return in_words(rows.iloc[0].to_dict() | dict(values), keys, among)
-
-
-_NUMBER = re.compile(r"(\d+(?:\.\d*)?(?:e[+-]?\d+)?)")
-
-
-def in_order(values: Any) -> tuple:
-    """Returns the key that sorts settings: numbers in their words are numbers.
-
-    Args:
-      values: words, or a tuple with words among its values.
-
-    Example:
-      >>> sorted(["every 10", "every 3"], key=in_order)
-      ['every 3', 'every 10']
-    """
-    if isinstance(values, tuple):
-        return tuple(map(in_order, values))
-    if not isinstance(values, str):
-        return (values,)
-    cut = _NUMBER.split(values)  # every second one is a number
-    return tuple(float(part) if i % 2 else part for i, part in enumerate(cut))
 
 
 def parts(
@@ -413,7 +313,7 @@ def grouped(
 ) -> list[tuple[tuple, pd.DataFrame]]:
     """Cuts rows by their values of some keys, in the order of `in_order`."""
     groups = list(rows.groupby(list(keys), dropna=False))
-    return sorted(groups, key=lambda group: in_order(group[0]))
+    return sorted(groups, key=lambda group: wording.in_order(group[0]))
 
 
 def _with_guests(words: str, rest: pd.DataFrame, whole: pd.DataFrame) -> str:
@@ -439,19 +339,3 @@ def _fits(lacking: tuple, values: tuple, keys: Sequence[str]) -> bool:
         if not fits and one != _OF_FREE_KERNELS.get(key):
             return False
     return True
-
-
-def named(rows: pd.DataFrame, reasons: pd.Series | str = "") -> list[str]:
-    """Names runs by their sweep, with the reason why they are left out.
-
-    Returns:
-      One text for each sweep and reason, as `sweep grid, 2 runs: rate .01`.
-    """
-    if rows.empty:
-        return []
-    found = []
-    table = rows.assign(reason=reasons).drop_duplicates("training")
-    for (sweep, reason), own in table.groupby(["sweep", "reason"], sort=False):
-        count = "1 run" if len(own) == 1 else f"{len(own)} runs"
-        found.append(f"sweep {sweep}, {count}" + (f": {reason}" if reason else ""))
-    return found

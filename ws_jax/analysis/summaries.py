@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings
+from ws_jax.analysis import aggregate, labels, settings, wording
 
 STATUSES = ("finished", "stopped", "running", "diverged")
 
@@ -145,7 +145,7 @@ def _folds(rows: pd.DataFrame) -> str:
     parts = []
     for count, own in rows.groupby("num_folds"):
         found = own["fold"].nunique()
-        whole = dict.fromkeys(settings.cuts(own))
+        whole = dict.fromkeys(wording.cuts(own))
         parts += [f"{found} of {count}"] if count > 1 else list(whole)
     return ", ".join(parts)
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings, varying, watched
+from ws_jax.analysis import aggregate, labels, settings, varying, watched, wording
 from ws_jax.storage.results import COLUMNS
 from ws_jax.storage.standins import IDENTITY_COLUMNS
 
@@ -225,7 +225,7 @@ def variants(
     found = pd.concat([found, pd.DataFrame(added, columns=keys)] if added else [found])
     found = found.astype({name: types[name] for name in keys})
     order = found["model"].map(lambda name: aggregate.MODEL_ORDER.get(name, 2))
-    words = sorted(found["setting"].unique(), key=settings.in_order)
+    words = sorted(found["setting"].unique(), key=wording.in_order)
     found = found.assign(order=order, place=found["setting"].map(words.index))
     others = [name for name in settings.SETTING if name != "setting"]
     by = ["semantics", "order", "model", "init", *others, "place", *extra]

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings
+from ws_jax.analysis import aggregate, labels, settings, wording
 
 # Names of the usual columns, in the order in which a table has them.
 NAMES = {
@@ -124,7 +124,7 @@ def _usual_fields(rows: pd.DataFrame, own: Mapping[str, pd.Series]) -> dict[str,
         if shown[shown != ""].nunique() > 1:
             found[column] = Field(name, column, shown, _numbers(rows[column], shown))
     if "num_folds" in found and _SPLIT in own:  # which has one fold if not cut in folds
-        cut = settings.cuts(rows)
+        cut = wording.cuts(rows)
         found["num_folds"] = Field("split", "num_folds", cut, None)
     return found
 
@@ -173,7 +173,7 @@ def _usual(rows: pd.DataFrame, column: str) -> pd.Series:
     if column in ("aug", "vcp", "coupling"):
         words = pd.Series(labels.levels(values), rows.index, dtype="str")
         return words.where(~lacks, "")
-    return settings.column_in_words(values).where(~lacks, "")
+    return wording.column_in_words(values).where(~lacks, "")
 
 
 def _numbers(values: pd.Series, words: pd.Series) -> pd.Series | None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 import pandas as pd
 
-from ws_jax.analysis import settings
+from ws_jax.analysis import settings, wording
 
 # Columns that can change a number and have no dot, beside those that every table has.
 _PLAIN = ("network", "task", "fold")
@@ -43,7 +43,7 @@ def apart(
     for name in [*told, *dotted]:
         if name in named or name.startswith(whole):
             continue
-        if not settings.is_varied(runs[name]):  # quick, and so for most fields
+        if not wording.is_varied(runs[name]):  # quick, and so for most fields
             continue
         own = runs
         for start, has in (only or {}).items():
@@ -64,7 +64,7 @@ def _with_acting_patience(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _differing(name: str, runs: pd.DataFrame, by: str) -> list[str]:
     """Returns the words of a field if conditions have other values of it."""
-    words = settings.list_in_words(runs[name])
+    words = wording.list_in_words(runs[name])
     found: dict[str, set[str]] = {}
     for condition, word in zip(runs[by], words, strict=True):
         found.setdefault(condition, set()).add(word or "by default")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import settings
+from ws_jax.analysis import wording
 from ws_jax.config import common_path, has_field, leaves
 from ws_jax.free_fields import ROUNDED, WORK
 from ws_jax.storage.standins import OLD
@@ -114,7 +114,7 @@ class Presets:
     def left_out(self, rows: pd.DataFrame) -> list[str]:
         """Names by sweep the runs that are not the paper's, with what differs."""
         reasons = self.departures(rows)
-        return settings.named(rows[reasons != ""], reasons[reasons != ""])
+        return wording.named(rows[reasons != ""], reasons[reasons != ""])
 
     def values(self, rows: pd.DataFrame, path: str) -> pd.Series:
         """Returns a field of each row, by default where no column tells it."""
@@ -182,7 +182,7 @@ class _Told:
         usual = self._rows["aug_type"].tolist()
         words = self.words("transforms.kinds")
         return [
-            word or settings.word(kind) for word, kind in zip(words, usual, strict=True)
+            word or wording.word(kind) for word, kind in zip(words, usual, strict=True)
         ]
 
     @functools.cached_property
@@ -197,7 +197,7 @@ class _Told:
         if name not in self._words:
             there = name in self._rows.columns
             none = [""] * self.count
-            words = settings.list_in_words(self._rows[name]) if there else none
+            words = wording.list_in_words(self._rows[name]) if there else none
             self._words[name] = words
         return self._words[name]
 
@@ -303,7 +303,7 @@ def fields_of(run: Run) -> dict[str, Field]:
     for path, *_ in leaves(run):
         if not {path, common_path(run, path)} & COLUMN_OF.keys():
             words = (
-                settings.word(v) for v in (shown(run, path), usual_value(run, path))
+                wording.word(v) for v in (shown(run, path), usual_value(run, path))
             )
             found[path] = Field(*words)
     return found
@@ -317,7 +317,7 @@ def columns_of(run: Run) -> dict[str, str]:
 
     told = run_columns(Sweep("preset", run), [run])[run]
     names = [name for name in COLUMN_OF.values() if name not in _CHOSEN]
-    words = {name: settings.word(told[name]) for name in names if name in told}
+    words = {name: wording.word(told[name]) for name in names if name in told}
     return {**words, "transforms.kinds": acting_kinds(run)}
 
 

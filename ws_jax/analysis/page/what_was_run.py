@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings, summaries
+from ws_jax.analysis import aggregate, labels, summaries, wording
 from ws_jax.analysis.page import pieces
 
 
@@ -64,7 +64,7 @@ def _apart(rows: pd.DataFrame) -> list[str]:
                 f"{name}: runs of at most {listed} epochs. Those of "
                 "different length are not joined by a line, nor judged together."
             )
-        names = sorted(set(own["setting"]) - {""}, key=settings.in_order)
+        names = sorted(set(own["setting"]) - {""}, key=wording.in_order)
         if 0 < len(names) <= _FEW:
             found.append(
                 f"{name}: these settings are kept apart everywhere, since "
@@ -78,7 +78,7 @@ def _folded_settings(rows: pd.DataFrame) -> list[str]:
     """Lists the settings that are too many for a sentence, folded."""
     parts = []
     for data, own in rows.groupby("data"):
-        names = sorted(set(own["setting"]) - {""}, key=settings.in_order)
+        names = sorted(set(own["setting"]) - {""}, key=wording.in_order)
         if len(names) > _FEW:
             items = "".join(f"<li>{pieces.escape(name)}</li>" for name in names)
             head = f"{labels.data(str(data))}: {len(names)} settings are kept apart "

@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ws_jax.analysis import aggregate, curves, labels, settings, style
+from ws_jax.analysis import aggregate, curves, labels, settings, style, wording
 from ws_jax.papers.ott2020 import published, runs
 
 DISTANCES = ("dist_1", "dist_4", "cos_1", "cos_4")
@@ -32,7 +32,7 @@ def _of(frame: pd.DataFrame, data: str, semantics: str) -> tuple[pd.DataFrame, s
     chosen = runs.select(frame, data)
     rows = chosen.rows[chosen.rows["semantics"] == semantics]
     (words, own), *others = settings.parts(rows)
-    apart = [name for part in others for name in settings.named(part[1], part[0])]
+    apart = [name for part in others for name in wording.named(part[1], part[0])]
     apart += chosen.left_out
     text = f"Only {words}. " if words else ""
     return own, text + (f"Left out: {'; '.join(apart)}." if apart else "")

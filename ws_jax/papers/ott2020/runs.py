@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings
+from ws_jax.analysis import aggregate, labels, settings, wording
 from ws_jax.analysis.claims import departures as rule
 from ws_jax.papers.ott2020 import axes, published
 from ws_jax.papers.ott2020.axes import KINDS
@@ -38,7 +38,7 @@ class Selection:
     @property
     def left_out(self) -> list[str]:
         """The other runs by sweep, with what differs."""
-        return settings.named(self.others, self.reasons)
+        return wording.named(self.others, self.reasons)
 
 
 def select(frame: pd.DataFrame, data: str) -> Selection:
@@ -127,18 +127,18 @@ def _usual_departures(rows: pd.DataFrame, data: str, but: Collection[str]) -> pd
             continue
         wrong = rows[name] != wanted
         named = {v: settings.in_words({name: v}, [name]) for v in rows[name].unique()}
-        said = settings.cuts(rows) if name == "num_folds" else rows[name].map(named)
+        said = wording.cuts(rows) if name == "num_folds" else rows[name].map(named)
         said = said.astype("str")
         words = words.where(~wrong | (said == ""), words + ", " + said)
     kinds = rows["aug_type"]
     if "transforms.kinds" in rows.columns:
         # Those that draw nothing, normalisation say, are told here only.
-        told = settings.column_in_words(rows["transforms.kinds"])
+        told = wording.column_in_words(rows["transforms.kinds"])
         kinds = told.where(told != "", kinds)
     words = words.where(kinds.isin(KINDS), words + ", images changed by " + kinds)
     for name in published.OLDER:
         if name in rows.columns:
-            told = settings.column_in_words(rows[name])
+            told = wording.column_in_words(rows[name])
             text = f", {name} " + told + " (the paper: as its bundle)"
             words += text.where(told != "", "")
     return words
@@ -176,7 +176,7 @@ def _is_there(name: str, seen: pd.DataFrame, rows: pd.DataFrame) -> list[bool]:
     Another network has no layers as the paper's are told: that it is another says all.
     """
     if name.startswith("network.") and "network" in rows.columns:
-        return list(settings.column_in_words(rows["network"]).isin(["", "convnet"]))
+        return list(wording.column_in_words(rows["network"]).isin(["", "convnet"]))
     *_, owner, kind, _ = ("", "", *name.split("."))
     if owner != "views":
         return [True] * len(rows)
@@ -219,5 +219,5 @@ def without_figures(frame: pd.DataFrame) -> list[str]:
     found = left_out(rows)
     for data in sorted(rows["data"].unique()):
         for words, own in settings.parts(select(rows, data).rows)[MOST_PARTS:]:
-            found += [f"{labels.data(data)}, {t}" for t in settings.named(own, words)]
+            found += [f"{labels.data(data)}, {t}" for t in wording.named(own, words)]
     return found

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings, tables
+from ws_jax.analysis import aggregate, labels, settings, tables, wording
 from ws_jax.analysis.tables import Table, any_value, filled, variants
 from ws_jax.papers.ott2020 import published, runs
 
@@ -131,7 +131,7 @@ def grid_table(frame: pd.DataFrame, data: str, metric: str = "val_acc") -> Table
         reasons = [settings.in_words(r, keys, rest) for r in rest.to_dict("records")]
         reasons = pd.Series(reasons, rest.index, dtype="str")
         told = why.reindex(rest.index)
-        left_out = settings.named(rest, reasons.where(told == "", told))
+        left_out = wording.named(rest, reasons.where(told == "", told))
         note += f" Left out: {'; '.join(left_out)}." if left_out else ""
     return Table("Grid search", title, note, cells, "Learning rate", any_value(cells))
 
@@ -213,7 +213,7 @@ def apart_tables(frame: pd.DataFrame, data: str) -> list[Table]:
     kinds = sorted(set(others["aug_type"]) - {"none"}) or ["none"]
     found = [tables.level_table(others, data, kind) for kind in kinds]
     why = "None of these runs is the paper's: " + "; ".join(
-        settings.named(others, runs.departures(others, data))
+        wording.named(others, runs.departures(others, data))
     )
     return [
         dataclasses.replace(t, name="Apart", note=f"{t.note} {why}.") for t in found

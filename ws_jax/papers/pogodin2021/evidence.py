@@ -16,7 +16,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, settings, statistics
+from ws_jax.analysis import aggregate, statistics, wording
 from ws_jax.analysis.claims import chance, comparable, lengths, seeds
 from ws_jax.analysis.claims.checks import Amiss, Check, Sample
 from ws_jax.papers.pogodin2021 import runs
@@ -132,7 +132,7 @@ class Evidence:
         asked = ("training", "epoch", "condition", "train.patience")
         return self.last[[
             name for name, values in self.last.items()
-            if name in asked or settings.is_varied(values)
+            if name in asked or wording.is_varied(values)
         ]].copy()  # fmt: skip
 
     def check(
