@@ -39,7 +39,7 @@ def main() -> None:
     neural = cli.required(NEURAL)
     cli.setup_jax()
     cli.load_parts(CONFIG)
-    from ws_jax.neural_fit import fit
+    from ws_jax.neural_fit import as_text, fit
 
     measures = tuple(name for name in MEASURES.value if name)
     settings = fit.Settings(
@@ -51,7 +51,7 @@ def main() -> None:
         save_activations=ACTIVATIONS.value, data_dir=DATA_DIR.value,
         overwrite=OVERWRITE.value,
     )  # fmt: skip
-    print(fit.as_text(table))
+    print(as_text(table))
     print(f"neural fit: {output}")
 
 

@@ -183,6 +183,20 @@ def test_launchers_are_thin():
     assert not {name: count for name, count in lines.items() if count >= 60}
 
 
+def test_modules_and_functions_are_short():
+    long = {}
+    for name, text in sources("ws_jax", "launch", "configs").items():
+        if text.count("\n") >= 370:
+            long[name] = text.count("\n")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                code = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = node.end_lineno - code[0].lineno + 1 if code else 0
+                if lines > 61:
+                    long[f"{name}:{node.name}"] = lines
+    assert not long
+
+
 def test_library_does_not_print():
     calls = [
         f"{name}:{node.lineno}"

@@ -27,6 +27,7 @@ from ws_jax.engine import predict
 from ws_jax.engine.program import make_program
 from ws_jax.models import GridNet, ResNet
 from ws_jax.neural_fit import fit, regression
+from ws_jax.neural_fit import table as files
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.storage import stored
 from ws_jax.storage.integrity import WorkdirError
@@ -503,7 +504,7 @@ def trained(tmp_path_factory):
 def test_a_damaged_or_another_table_is_refused(name, tmp_path):
     for folder, score in ((tmp_path / "a", 0.5), (tmp_path / "b", 0.25)):
         folder.mkdir()
-        fit.write(pd.DataFrame({"layer": ["stem"], "score": [score]}), {}, folder)
+        files.write(pd.DataFrame({"layer": ["stem"], "score": [score]}), {}, folder)
         assert neural_fit.read(folder)["score"].item() == score
     good = (tmp_path / "a" / name).read_bytes()
     spoiled = bytearray(good)
@@ -520,8 +521,8 @@ def test_a_damaged_or_another_table_is_refused(name, tmp_path):
 def test_a_write_that_was_killed_leaves_no_table(written, tmp_path, monkeypatch):
     """Neither beside the record of another, nor without one."""
     frame = pd.DataFrame({"layer": ["stem"], "score": [0.5]})
-    fit.write(frame, {"run": "a"}, tmp_path)
-    left = [fit.write_atomically] * written
+    files.write(frame, {"run": "a"}, tmp_path)
+    left = [files.write_atomically] * written
 
     def killed(path, content):
         if not left:
@@ -529,8 +530,8 @@ def test_a_write_that_was_killed_leaves_no_table(written, tmp_path, monkeypatch)
         left.pop()(path, content)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(fit, "write_atomically", killed)
-        fit.write(frame, {"run": "b"}, tmp_path)
+        patch.setattr(files, "write_atomically", killed)
+        files.write(frame, {"run": "b"}, tmp_path)
     assert not (tmp_path / fit.TABLE).exists()
     with pytest.raises(ConfigError, match="gone.npz"):  # not for what was left there
         neural_fit.fit_run(tmp_path, "a", tmp_path / "gone.npz", tmp_path)
@@ -539,7 +540,7 @@ def test_a_write_that_was_killed_leaves_no_table(written, tmp_path, monkeypatch)
 def test_a_table_whose_record_was_lost_is_not_replaced(tmp_path):
     """None is read of what is to be compared: both are refused at once."""
     frame = pd.DataFrame({"layer": ["stem"], "score": [0.5]})
-    fit.write(frame, {"run": "a"}, tmp_path)
+    files.write(frame, {"run": "a"}, tmp_path)
     ask = tmp_path, "a", tmp_path / "gone.npz", tmp_path
     with pytest.raises(WorkdirError, match="holds a table: name another"):
         neural_fit.fit_run(*ask)

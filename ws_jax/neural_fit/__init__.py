@@ -10,7 +10,7 @@ Source: what Pogodin et al. 2021 used Brain-Score for; none of its data are here
 
 from ws_jax.neural_fit.activations import layer_names, record
 from ws_jax.neural_fit.ceiling import noise_ceiling, reliability
-from ws_jax.neural_fit.fit import Settings, compare, fit_run, read
+from ws_jax.neural_fit.fit import Settings, compare, fit_run
 from ws_jax.neural_fit.neural_data import NeuralData, read_neural
 from ws_jax.neural_fit.regression import Prediction, pls, ridge
 from ws_jax.neural_fit.similarity import (
@@ -20,11 +20,13 @@ from ws_jax.neural_fit.similarity import (
     rsa_ceiling,
     rsa_of_repeats,
 )
+from ws_jax.neural_fit.table import as_text, read
 
 __all__ = [
     "NeuralData",
     "Prediction",
     "Settings",
+    "as_text",
     "compare",
     "dissimilarities",
     "fit_run",
