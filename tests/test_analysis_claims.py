@@ -520,6 +520,7 @@ def test_short_runs_neither_pass_nor_fail(made, epochs):
     assert early.outcome == UNDECIDED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [7, 8, 60])
 def test_what_is_long_enough_to_fail_is_long_enough_to_pass(made, data, epochs):
     """Values mirrored about a threshold give the other outcome, at every length."""

@@ -144,6 +144,7 @@ ALONE = "validation accuracy is finite in one of the two alone"
 LATE = ["loss", "val_loss", "acc", "val_acc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "late, columns, differ",
     [

@@ -130,6 +130,7 @@ def told(frame):
     return [f.name for f in swept.collect(aggregate.tidy(frame)).fields]
 
 
+@pytest.mark.slow
 def test_one_fact_in_two_columns_is_one_field():
     """Kinds of transforms and the augmentation were each the other's “else”."""
     kinds = {"flip+normalize": 0.0, "flip+normalize+crop": 0.1}

@@ -219,6 +219,7 @@ def test_curves_of_no_rows():
     assert isinstance(curves.learning_curves(rows), Figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(pictures.NAMES))
 def test_pictures_of_augmentations(kind):
     image = np.random.default_rng(0).random((28, 28, 1))

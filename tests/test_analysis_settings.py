@@ -269,6 +269,7 @@ NOT_THE_PAPERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields", NOT_THE_PAPERS, ids=lambda fields: next(iter(fields))
 )

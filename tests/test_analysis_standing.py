@@ -141,6 +141,7 @@ def test_a_sweep_that_has_a_papers_runs_among_others_is_first_its_own():
     assert "All settings" in section(text, "tables")
 
 
+@pytest.mark.slow
 def test_a_papers_answer_is_given_alone():
     first = section(stored("mnist_quick"), "answer")
     assert "Does a network for images have to share its kernels? Trained on" in first

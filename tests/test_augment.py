@@ -160,6 +160,7 @@ def test_level_is_data_and_zero_returns_the_image_exactly(reading):
     assert bool(jnp.any(weak != strong)) == bool(reading)
 
 
+@pytest.mark.slow
 @by_reading(SOME_READINGS)
 def test_mapped_runs_equal_runs_alone_in_a_scan(reading):
     keys, levels = jax.random.split(KEY, 3), jnp.array([0.0, 0.2, 0.7])

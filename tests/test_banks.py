@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import fast_first
 
 from ws_jax.banks import TemplateBank, mix
 from ws_jax.config import ConfigError
@@ -48,7 +49,9 @@ def rows(params):
     return np.array(jnp.stack(found), np.float64)
 
 
-@pytest.mark.parametrize("layers, templates", [(6, 2), (6, 6), (4, 6), (1, 1), (6, 1)])
+@pytest.mark.parametrize(
+    "layers, templates", fast_first([(6, 2), (6, 6), (4, 6), (1, 1), (6, 1)], 2)
+)
 def test_coefficients_are_one_orthogonal_matrix(layers, templates):
     matrix = rows(made(layers, templates)[2])
     assert matrix.shape == (layers, templates)

@@ -189,6 +189,7 @@ def count_of(spec):
     return total + (before + 1) * spec.classes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", residual.SETTINGS, ids=lambda s: s.name)
 def test_peers_are_told_of_the_residual_network_that_is_timed(setting):
     benchmark = residual.make_residual(setting, batch=4, side=32)

@@ -92,6 +92,7 @@ def test_loops_are_layers_that_repeat():
     assert same.outcome == OPEN and "those of before training" in same.sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("templates", [6, 7, 8])
 def test_banks_with_a_template_for_each_layer_show_no_loops(templates):
     frame = looped(np.eye(6).tolist())

@@ -43,13 +43,14 @@ ALL_LEVELS = ("aug", {"levels": LEVELS})
 
 
 # All in one program, and in three chunks that share one, the last of them not full.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "column, axes, chunk",
     [
         pytest.param(*SEVERING, 4, id="severing in chunks"),
         pytest.param(*ALL_LEVELS, 11, id="levels"),
-        pytest.param(*SEVERING, 11, id="severing", marks=pytest.mark.slow),
-        pytest.param(*ALL_LEVELS, 4, id="levels in chunks", marks=pytest.mark.slow),
+        pytest.param(*SEVERING, 11, id="severing"),
+        pytest.param(*ALL_LEVELS, 4, id="levels in chunks"),
     ],
 )
 def test_all_values_of_an_axis_trace_once(column, axes, chunk, traces, tmp_path):

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from marks import fast_first
 
 from ws_jax import conv, sharing
 from ws_jax.lowerings import LOWERINGS, natural_layout
@@ -51,7 +52,7 @@ def draw(*shape, seed=0, dtype=jnp.float32):
     return jnp.asarray(np.random.default_rng(seed).normal(size=shape), dtype)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", fast_first([3, 1]))
 @pytest.mark.parametrize("window", [(1, 1), (2, 3)])
 @pytest.mark.parametrize("padding", ["VALID", "SAME", ((1, 2), (0, 1))])
 @pytest.mark.parametrize("strides", [(1, 1), (2, 1)])
@@ -146,7 +147,9 @@ def test_shared_conv_equals_lax_on_the_unfolded_bank(name):
 
 
 @pytest.mark.parametrize(
-    "mapped", [(True, True), (True, False), (False, True)], ids=["both", "x", "kernel"]
+    "mapped",
+    fast_first([((True, True),), ((True, False),), ((False, True),)]),
+    ids=["both", "x", "kernel"],
 )
 @pytest.mark.parametrize("name", ["full", "free", "tiles2"])
 @pytest.mark.parametrize("lowering", sorted(LOWERINGS))
@@ -171,6 +174,7 @@ def test_a_run_axis_equals_a_loop(lowering, name, mapped):
     chex.assert_trees_all_close(got, want, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["full", "free", "tiles2"])
 def test_bfloat16_to_its_precision(name):
     scheme = SCHEMES[name]
@@ -207,6 +211,7 @@ def test_layouts_agree(name, lowering):
         np.testing.assert_array_equal(got.transpose(back), want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lowering", "name"),
     # Between free and full, `patches` has a gradient of its own making: no forward one.

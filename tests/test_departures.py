@@ -25,6 +25,7 @@ def keras_loss(logits, target):
     return -np.log(kept[target]), slope
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [0.1, 3.0, 12.0, 300.0])
 def test_the_clipped_loss_and_its_gradient(scale):
     draw = np.random.default_rng(0)

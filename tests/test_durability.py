@@ -313,6 +313,7 @@ def test_a_damaged_checkpoint_gives_way_to_an_older_one(
     assert latest_saved(tmp_path) == newer
 
 
+@pytest.mark.slow
 def test_damaged_checkpoints_alone_are_one_clear_error(tmp_path, monkeypatch):
     config = tiny(sweep__levels=(0.0,), sweep__folds=(0,), execution__keep=1)
     stop_at_once(config, tmp_path, monkeypatch)

@@ -114,6 +114,7 @@ def test_an_unfinished_sweep_is_extended(tmp_path, monkeypatch, epochs):
     assert_same(tmp_path / "sweep", tmp_path / "at once")
 
 
+@pytest.mark.slow
 def test_runs_that_stopped_early_stay(tmp_path, epochs):
     parts = {"train__patience": 1, "train__optimizer.learning_rate": 1e-12}
     engine.run_sweep(study(train__epochs=5, **parts), tmp_path)

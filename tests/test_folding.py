@@ -97,12 +97,9 @@ def looping(scheme="full", factors=(1, 1, 1, 1), seed=0):
     return network, module, x, variables
 
 
-@pytest.mark.parametrize(
-    "factors", [(1, 1, 1, 1), pytest.param((1, 1, -2, 0.5), marks=pytest.mark.slow)]
-)
-@pytest.mark.parametrize(
-    "scheme", ["full", pytest.param("tiles:2/mixed:2", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("factors", [(1, 1, 1, 1), (1, 1, -2, 0.5)])
+@pytest.mark.parametrize("scheme", ["full", "tiles:2/mixed:2"])
 def test_a_folded_network_loops_and_equals_what_it_was(factors, scheme):
     network, module, x, variables = looping(scheme, factors)
     folded = fold(network, variables, Rule(0.999))

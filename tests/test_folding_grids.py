@@ -69,6 +69,7 @@ def test_a_folded_network_loops_and_equals_what_it_was(skip, factors):
     assert num_parameters(folded.variables) == count_parameters(network) - less
 
 
+@pytest.mark.slow
 def test_all_layers_tied_are_one_kernel_in_a_loop():
     network, _, x, variables = looping(2, (1,) * 6)
     folded = fold(network, variables, Rule(0.0))

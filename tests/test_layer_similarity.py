@@ -43,6 +43,7 @@ def test_it_is_the_identity_at_the_start_and_ones_with_one_template():
     np.testing.assert_allclose(layer_similarity(np.ones((4, 1), np.float32)), 1)
 
 
+@pytest.mark.slow
 def test_zeros_are_like_none_and_have_a_gradient():
     rows = jnp.zeros((2, 2)).at[0, 0].set(1.0)
     np.testing.assert_array_equal(layer_similarity(rows), [[1, 0], [0, 0]])
@@ -74,6 +75,7 @@ def prepared(base):
     return study.program(study.groups[0])
 
 
+@pytest.mark.slow
 def test_the_term_is_minus_the_similarity_of_pairs():
     program = prepared(run())
     params = network_variables(program, program.run)["params"]

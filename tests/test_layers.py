@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import fast_first
 from studies import TINY
 
 from ws_jax import engine, results
@@ -50,7 +51,9 @@ def moved(variables, by=0.1):
 
 
 @pytest.mark.parametrize("share_bias", [True, False])
-@pytest.mark.parametrize("scheme", ["full", "free", "tiles:2", "mixed:2", "noisy:5"])
+@pytest.mark.parametrize(
+    "scheme", fast_first(["full", "free", "tiles:2", "mixed:2", "noisy:5"], 2)
+)
 def test_biases_are_stored_as_asked(scheme, share_bias):
     plain = layer(scheme, use_bias=False)
     with_bias = layer(scheme, share_bias=share_bias)
@@ -80,6 +83,7 @@ def test_a_layer_is_the_same_in_any_layout(scheme, layout):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["full", "free", "tiles:2", "mixed:2"])
 def test_products_in_bfloat16_of_parameters_in_float32(scheme):
     wide, narrow = layer(scheme), layer(scheme, dtype=jnp.bfloat16)
@@ -95,6 +99,7 @@ def test_products_in_bfloat16_of_parameters_in_float32(scheme):
     assert {a.dtype for a in jax.tree.leaves(own)} == {jnp.dtype("bfloat16")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lowering", LOWERINGS)
 @pytest.mark.parametrize("scheme", ["full", "free", "tiles:2"])
 def test_sums_in_bfloat16_are_of_float32(scheme, lowering):

@@ -107,6 +107,7 @@ def test_a_lock_is_held_once_or_shared(tmp_path):
         assert taken
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [".lock", ".locks/plan", ".locks", ".locks/status"])
 def test_nothing_is_written_through_a_link_in_the_place_of_a_lock(
     name, whole, tmp_path
@@ -201,6 +202,7 @@ def test_a_chunk_that_another_process_gives_up_is_taken(whole, tmp_path, monkeyp
     assert_same(workdir, whole)
 
 
+@pytest.mark.slow
 def test_what_another_process_ends_meanwhile_is_joined(whole, tmp_path, monkeypatch):
     workdir = begun(whole, tmp_path / "new")
     locked = [chunk_lock(whole, workdir, index) for index in (0, 2)]
@@ -315,10 +317,9 @@ def test_a_workdir_that_is_moved_during_an_epoch_is_not_made_anew(
     assert not workdir.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize(
-    "delay", [None, *(pytest.param(s, marks=pytest.mark.slow) for s in (0, 0.005))]
-)
+@pytest.mark.parametrize("delay", [None, 0, 0.005])
 def test_a_workdir_that_is_moved_during_a_save_is_one_clear_error(
     whole, tmp_path, monkeypatch, delay
 ):

@@ -457,6 +457,7 @@ def test_the_layer_that_neurons_read_fits_best():
         neural_fit.compare(layers, none, settings)
 
 
+@pytest.mark.slow
 def test_layers_see_the_images_given_though_the_run_makes_others_in_training():
     run = Run(
         data=Data("paths:20x6", split="published"),

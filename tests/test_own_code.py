@@ -367,6 +367,7 @@ def test_a_sweep_goes_on_with_changed_code_only_if_asked(files, caplog):
     engine.run_sweep(sweep, workdir)  # it is its code now
 
 
+@pytest.mark.slow
 def test_who_asks_a_run_of_changed_code_is_told(files, caplog):
     workdir = files / "sweep"
     engine.run_sweep(load(files), workdir)

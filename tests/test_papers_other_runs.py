@@ -163,6 +163,7 @@ def test_lengths_that_are_joined_are_no_departure():
         assert own.left_out(aggregate.tidy(frame, join_lengths=True)) == []
 
 
+@pytest.mark.slow
 def test_the_page_says_which_runs_are_not_judged():
     frame = wide(**{"network.sharing": "free"})
     text = report.make_report(frame, papers=list(PAPERS.values()), figures=False)

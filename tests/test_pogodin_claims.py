@@ -317,6 +317,7 @@ def test_likeness_is_not_judged_by_what_falls_as_kernels_get_alike():
     assert title == "log SNR of weights (deviation, ratio)"
 
 
+@pytest.mark.slow
 def test_shifted_images_and_others_are_judged_apart_but_for_translations():
     changes = {**HOLDING, ("full", 0, 1): 0.69}
     without = made(changes, options={"padding": 0}).assign(sweep="other")
@@ -332,6 +333,7 @@ def test_shifted_images_and_others_are_judged_apart_but_for_translations():
     assert fourth.setting == "validation images scored"
 
 
+@pytest.mark.slow
 def test_verdicts_say_which_images_are_scored_and_never_mix_them():
     def outcomes(verdicts):
         parts = [(v.claim.number, v.setting.split(",")[0], v.outcome) for v in verdicts]
@@ -412,6 +414,7 @@ def test_what_is_lost_or_under_way_leaves_claims_open_and_is_said(status, word):
     assert word in report.make_report(frame, papers=ALONE, figures=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("free, wanted", [
     (0.70, {"full": UNDECIDED, "free": HOLDS}),
     (0.90, {"full": FAILS, "free": UNDECIDED}),

@@ -38,7 +38,8 @@ def trained(tmp_path_factory):
     return sweep, folder
 
 
-@pytest.mark.parametrize("model", [pytest.param("cnn", marks=pytest.mark.slow), "fcn"])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["cnn", "fcn"])
 def test_outputs_score_as_the_sweep_did(trained, model):
     sweep, folder = trained
     dataset = data.load("synthetic:60x10x10x1")

@@ -93,6 +93,7 @@ def changed_runs(draw):
     return run, path, draw(values)
 
 
+@pytest.mark.slow
 @drawn(150)
 @given(changed_runs())
 def test_what_is_typed_written_and_read_again_is_the_same(change):
@@ -200,6 +201,7 @@ def maps(draw):
     return sharing.Sharing(sites.reshape(height, width))
 
 
+@pytest.mark.slow
 @drawn(40)
 @given(maps(), st.integers(0, 9))
 def test_maps_expand_and_average_as_written_out(drawn_map, seed):

@@ -72,6 +72,7 @@ class Plain(nn.Module):
         return nn.Dense(10, name="output", precision="highest")(x.mean(axis=(1, 2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [False, True])
 def test_a_shared_one_is_the_plain_network(train):
     module = ResNet(depth=8, width=3).make(10, Arithmetic())
@@ -130,6 +131,7 @@ def spread(params, like):
     return jax.tree.map(lambda a, b: jnp.broadcast_to(a, b.shape), params, like)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-4), ("bfloat16", 0.15)])
 def test_equal_kernels_at_all_sites_are_a_convolution(dtype, tolerance):
     shared = ResNet(depth=8, width=2, dtype=dtype)

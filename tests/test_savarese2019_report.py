@@ -137,6 +137,7 @@ def test_seeds_without_a_partner_are_named():
     assert "partner" not in claims.judge(frame)[0].sentence
 
 
+@pytest.mark.slow
 def test_a_bank_that_saves_little_shows_no_large_part():
     for templates, depth in ((5, 28), (4, 28), (9, 40)):
         first, _ = claims.judge(made_up(templates=(0, templates), depths=(depth,)))

@@ -156,6 +156,7 @@ def test_a_network_with_a_template_for_each_layer_shares_nothing():
     assert "a network with fewer templates than layers is missing" in first.sentence
 
 
+@pytest.mark.slow
 def test_which_networks_seeds_are_lost_decides_what_the_others_may_show():
     sides = ((True, 0.05, "not enough data"), (True, -0.05, "does not hold"),
              (False, 0.05, "holds"), (False, -0.05, "not enough data"))  # fmt: skip
@@ -191,6 +192,7 @@ def test_views_that_ask_for_nothing_beyond_training_say_nothing_of_it():
     assert path_runs.within(rows, "far") and not path_runs.within(early, "far")
 
 
+@pytest.mark.slow
 def test_trainings_of_another_width_are_not_pooled():
     frames = [made_up(ahead=0.05).assign(**{"network.width": w}) for w in (8, 16)]
     frames = [f.assign(sweep=f"s{i}", cell=f["cell"] + str(i), digest=f["digest"] +
@@ -213,6 +215,7 @@ def test_what_is_missing_or_under_way_is_said():
     assert path_claims.judge(made_up().iloc[:0]) == []
 
 
+@pytest.mark.slow
 def test_runs_that_have_not_settled_decide_nothing_and_say_what_would():
     for verdict in path_claims.judge(made_up(ahead=0.1, late=0.1, epochs=10)):
         assert verdict.outcome == "not enough data"

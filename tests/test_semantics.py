@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import fast_first
 from studies import started, tiny
 
 from ws_jax.cli import change_sweep, load_sweep
@@ -27,9 +28,8 @@ def one_run(living, index):
     return jax.tree.map(lambda a: a[index], (living.placed, living.state))
 
 
-@pytest.mark.parametrize(
-    "reading", ["paper", pytest.param("released", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("reading", ["paper", "released"])
 def test_severed_connections_stay_severed(reading):
     sweep = tiny(semantics__severing=reading, **SEVERED)
     _, living, program, examples = started(sweep)
@@ -83,12 +83,14 @@ def test_perturbed_validation_on_the_fold_or_on_whole_batches(reading, count):
 
 @pytest.mark.parametrize(
     "kind, reading, shuffled",
-    [
-        ("noise", "paper", True),
-        ("noise", "released", False),
-        ("edge_noise", "released", False),
-        ("translation", "released", True),
-    ],
+    fast_first(
+        [
+            ("noise", "released", False),
+            ("noise", "paper", True),
+            ("edge_noise", "released", False),
+            ("translation", "released", True),
+        ]
+    ),
 )
 def test_shuffling_under_noise(kind, reading, shuffled):
     study, living, program, examples = started(

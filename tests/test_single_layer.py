@@ -79,6 +79,7 @@ def literal_circuit(pool, run):
     return found, kernels, start
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pool, literal",
     [(INSTANT, literal_instant), (CIRCUIT, literal_circuit)],
@@ -95,6 +96,7 @@ def test_equals_a_literal_loop(pool, literal):
         assert abs(want[-1] / want[0] - 1) > 1e-3  # it has moved
 
 
+@pytest.mark.slow
 def test_a_run_alone_is_the_run_beside_larger_kernels():
     beside = INSTANT.simulate()
     alone = dataclasses.replace(INSTANT, windows=(2,), gammas=(0.01,)).simulate()
@@ -115,6 +117,7 @@ def test_measures_are_those_of_the_forms_of_the_snr():
     np.testing.assert_allclose([found.mean, found.cosine], 1, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_push_is_the_gradient_of_what_strays():
     start = draw_start(jax.random.key(0), 6, jnp.ones(4))
     kernels = start + 1
@@ -318,6 +321,7 @@ def test_what_cannot_be_is_refused(rules, changes, message):
         single_layer.read_pools(rules, changes)
 
 
+@pytest.mark.slow
 def test_what_diverges_is_simulated_if_asked_for():
     changes = [
         "windows=18",

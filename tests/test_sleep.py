@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from marks import fast_first
 
 from ws_jax.config import MOST, ConfigError, essence, from_values
 from ws_jax.conv import local_conv, shared_conv
@@ -76,16 +77,19 @@ def literal_sleep(key, kernel, strides, size, iterations, batch, rate, gamma):
 
 @pytest.mark.parametrize(
     "window, strides, size",
-    [
-        ((3, 3), (1, 1), (8, 8)),
-        ((3, 3), (2, 2), (16, 16)),
-        ((3, 3), (2, 2), (7, 12)),
-        ((5, 5), (1, 1), (14, 13)),
-        ((1, 1), (1, 1), (4, 4)),
-        ((1, 1), (2, 2), (8, 8)),
-        ((3, 1), (1, 1), (9, 4)),
-        ((7, 7), (2, 2), (32, 32)),
-    ],
+    fast_first(
+        [
+            ((3, 3), (1, 1), (8, 8)),
+            ((3, 3), (2, 2), (16, 16)),
+            ((3, 3), (2, 2), (7, 12)),
+            ((5, 5), (1, 1), (14, 13)),
+            ((1, 1), (1, 1), (4, 4)),
+            ((1, 1), (2, 2), (8, 8)),
+            ((3, 1), (1, 1), (9, 4)),
+            ((7, 7), (2, 2), (32, 32)),
+        ],
+        2,
+    ),
 )
 @pytest.mark.parametrize("gamma", [1e-5, 0.5])
 def test_equals_a_literal_run_on_the_same_patterns(window, strides, size, gamma):
@@ -114,7 +118,7 @@ def stray(kernel, window=(3, 3)):
     return total
 
 
-@pytest.mark.parametrize("channels", [3, 16, 32])
+@pytest.mark.parametrize("channels", fast_first([3, 16, 32]))
 def test_one_iteration_shrinks_deviations_as_expected(channels):
     kernel = draw(8, 8, 3, 3, channels, 16)
     keys = jax.random.split(jax.random.key(0), 20)
@@ -267,6 +271,7 @@ COUNTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network, side, classes, count", COUNTS)
 def test_distinct_weights_after_sharing_are_as_published(network, side, classes, count):
     dataset = make_synthetic((10, side, side, 3))
@@ -278,6 +283,7 @@ def test_distinct_weights_after_sharing_are_as_published(network, side, classes,
     assert len(program.layers) == (20 if isinstance(network, ResNet18) else 21)
 
 
+@pytest.mark.slow
 def test_sharing_after_every_step_is_one_kernel_a_group_at_a_smaller_rate():
     x, target = draw(4, 11, 11, 2), draw(4, 9, 9, 3, seed=1)
     groups, rate, memory = periodic((9, 9), 3), 0.02, 0.9
@@ -301,11 +307,12 @@ def test_sharing_after_every_step_is_one_kernel_a_group_at_a_smaller_rate():
     np.testing.assert_allclose(kernel[3:6, 3:6].reshape(bank.shape), bank, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "phase",
     [
         GroupMean(sharing="periodic:window", count="epoch", first=1),
-        pytest.param(Hebbian(iterations=3, batch=4, rate=0.05), marks=pytest.mark.slow),
+        Hebbian(iterations=3, batch=4, rate=0.05),
     ],
 )
 def test_runs_of_any_cadence_map_together(phase):

@@ -227,6 +227,7 @@ def test_odd_statuses_are_a_line_and_are_mended(told, tmp_path):
     assert status.own_name() in status.read(tmp_path / "odd")["processes"]
 
 
+@pytest.mark.slow
 def test_the_launcher_needs_folders_and_no_jax(tmp_path):
     write(tmp_path / "a", processes={})
     script = (

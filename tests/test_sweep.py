@@ -126,9 +126,10 @@ def test_a_run_that_stops_by_itself_gives_its_place_to_others():
     assert np.all(lengths[stopped] >= 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "which",
-    [pytest.param(0, id="cnn", marks=pytest.mark.slow), pytest.param(1, id="fcn")],
+    [pytest.param(0, id="cnn"), pytest.param(1, id="fcn")],
 )
 def test_runs_in_step_are_runs_in_turn(which):
     config = tiny(train__phase=Couple(every=2, strength=0.5))
@@ -144,6 +145,7 @@ def test_runs_in_step_are_runs_in_turn(which):
     chex.assert_trees_all_close(in_step, in_turn, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_runs_in_turn_leave_their_results_where_their_arguments_were():
     def one(scale, level, state):
         key = jax.random.fold_in(state["key"], 1)
@@ -312,7 +314,8 @@ def test_chunks_are_of_nearly_equal_size():
     assert place_counts(8, 2) == (8, 4, 2)
 
 
-@pytest.mark.parametrize("chunk", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("chunk", [1, 3])
 def test_chunks_that_do_not_divide_the_runs(chunk, tmp_path):
     frames = []
     for size in (chunk, 4):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import fast_first
 from scipy import stats
 
 from ws_jax import transforms
@@ -70,6 +71,7 @@ def test_crop_cuts_anywhere_from_the_padded_image(padding):
     assert stats.chisquare(counts).pvalue > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 99])
 def test_cutout_blanks_a_square_about_any_pixel(size):
     image, n = 1 + RANDOM.random((4, 5, 2), np.float32), 2000
@@ -160,7 +162,7 @@ def test_draws_of_two_transforms_are_independent():
     assert stats.chi2_contingency(table).pvalue > 0.01
 
 
-@pytest.mark.parametrize("level", [0.0, 0.2])
+@pytest.mark.parametrize("level", fast_first([0.2, 0.0]))
 @pytest.mark.parametrize("idle", [Noise(), Rotation(), Flip(probability=0.0), Repeat()])
 def test_what_has_no_effect_leaves_no_trace_in_the_draws(idle, level):
     # So runs that differ in it alone are one, as their identity says.
@@ -199,6 +201,7 @@ def test_copies_stand_side_by_side_and_are_changed_each_by_itself():
     assert num_copies((Repeat(times=3), Noise(), Repeat(times=2))) == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chain", [(Flip(), Crop(padding=2)), (Repeat(2), Noise(0.1))])
 def test_pieces_of_a_set_equal_the_whole(chain):
     whole, _ = change(*chain)

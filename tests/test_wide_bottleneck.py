@@ -23,6 +23,7 @@ def test_wrn_50_2_has_the_published_size():
     assert count(shapes(WideBottleneck(depth=101), 1000, 224)) == 126_886_696
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [False, True])
 def test_banks_replace_the_inner_layers_kernels(first):
     net = WideBottleneck(templates=2, first_blocks=first)

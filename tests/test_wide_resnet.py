@@ -11,6 +11,7 @@ import optax
 import pytest
 from absl import logging
 from filled import module_variables
+from marks import fast_first
 from plain_layers import conv, flat
 
 from ws_jax.banks import COEFFICIENTS
@@ -61,7 +62,11 @@ def count(params):
     return sum(math.prod(a.shape) for a in jax.tree.leaves(params))
 
 
-@pytest.mark.parametrize("size", COUNTS, ids=lambda size: "-".join(map(str, size)))
+@pytest.mark.parametrize(
+    "size",
+    fast_first([(size,) for size in COUNTS], 4),
+    ids=lambda size: "-".join(map(str, size)),
+)
 def test_a_network_has_the_published_size(size):
     found = shapes(WideResNet(depth=size[0], width=size[1], templates=size[2]))
     # The classifier is the only part that knows of the classes.
@@ -126,14 +131,15 @@ def applied(module):
     return jax.jit(module.apply, static_argnums=2, static_argnames="mutable")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "train, width",
     # At width 2 the first block has a shortcut, too.
     [
         (False, 1),
         (True, 2),
-        pytest.param(True, 1, marks=pytest.mark.slow),
-        pytest.param(False, 2, marks=pytest.mark.slow),
+        (True, 1),
+        (False, 2),
     ],
 )
 def test_one_without_templates_is_the_plain_network(train, width):
@@ -164,9 +170,8 @@ def unshared(params, network):
     return found
 
 
-@pytest.mark.parametrize(
-    "sharing", ["full", pytest.param("full/tiles:2/free", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("sharing", ["full", "full/tiles:2/free"])
 def test_mixed_kernels_act_as_kernels_of_its_own(sharing):
     network = WideResNet(depth=16, width=1, templates=3, sharing=sharing)
     module, x, variables = drawn(network)
