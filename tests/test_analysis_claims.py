@@ -509,6 +509,7 @@ def cut(rows, epochs):
     return rows[rows["epoch"] <= epochs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epochs", [6, 49])
 def test_short_runs_neither_pass_nor_fail(made, epochs):
     for number in range(1, 9):

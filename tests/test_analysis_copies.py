@@ -96,6 +96,7 @@ def test_a_sweep_that_was_moved_and_linked_back_is_read(tmp_path, caplog):
     assert set(results.read(results_ / "b")["folder"]) == {"."}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", ["ab", "ba"])
 def test_copies_in_two_folders_are_not_spliced(tmp_path, names):
     whole = trained()
@@ -217,6 +218,7 @@ def test_a_measure_of_a_copy_with_other_numbers_is_not_taken(tmp_path):
     assert set(rows["rotation"].dropna()) == {0.4}
 
 
+@pytest.mark.slow
 def test_runs_that_were_planned_in_two_folders_are_not_begun_once(tmp_path):
     whole = trained()
     begun = whole[whole["fold"] == 0]

@@ -151,6 +151,7 @@ def by_network():
     return frame.assign(val_acc=(value + jitter).where(frame["epoch"] > 0))
 
 
+@pytest.mark.slow
 def test_the_first_words_answer_the_sweeps_own_question(monkeypatch):
     # Only words are asked for.
     monkeypatch.setattr(report.pieces, "svg", lambda *_, **__: "")

@@ -63,6 +63,7 @@ def test_cells_of_differing_configs_are_not_pooled(fields):
     assert said == {f"{name} by default", f"{name} {wording.word(value)}"}
 
 
+@pytest.mark.slow
 def test_a_page_keeps_them_apart_and_says_what_differs():
     frame = two_sweeps(**{"train.batch_size": 32})
     text = report.make_report(frame, papers=ALL, figures=False)
@@ -99,6 +100,7 @@ def test_where_no_column_tells_the_sweep_does():
     assert len(values(rows, model="fcn", aug=0.0)) == 2
 
 
+@pytest.mark.slow
 def test_equal_digests_are_one_training_and_the_other_is_named():
     frame = two_sweeps()
     assert len(values(frame, model="cnn", aug=0.2)) == 1

@@ -198,6 +198,7 @@ def test_pieces_of_a_set_equal_the_whole():
     np.testing.assert_allclose(np.concatenate(pieces), whole, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_translation_is_uniform_on_each_axis():
     # Far from the edges a ramp's value falls by the shift. Side 20 by 40, level 0.25:
     # shifts within 5 and 10 pixels.
@@ -215,6 +216,7 @@ def turned_by(images):
     return np.rad2deg(np.arctan2(-y, x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("level", "limit"), [(0.125, 45), (0.4, 144)])
 def test_rotation_is_uniform(level, limit):
     images = batch_of(ramps(29, 29), 2000)

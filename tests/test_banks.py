@@ -61,6 +61,7 @@ def test_coefficients_are_one_orthogonal_matrix(layers, templates):
     np.testing.assert_allclose(mean, min(matrix.shape) / layers, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_templates_are_drawn_as_kernels_each_by_itself():
     bank = made(2, 2, features=32)[2]["bank"]["templates"]
     assert bank.shape == (2, 3, 3, 32, 32)
@@ -70,6 +71,7 @@ def test_templates_are_drawn_as_kernels_each_by_itself():
     assert abs(np.corrcoef(bank[0].ravel(), bank[1].ravel())[0, 1]) < 0.05
 
 
+@pytest.mark.slow
 def test_a_mixed_kernel_acts_as_mixed_layers():
     keys = jax.random.split(jax.random.key(0), 3)
     x = np.asarray(jax.random.normal(keys[0], (2, 10, 10, 8)))
@@ -124,6 +126,7 @@ def test_gradients_are_those_of_the_sum():
     np.testing.assert_allclose(grads["bank"]["templates"], want, **close)
 
 
+@pytest.mark.slow
 def test_layers_say_where_their_bank_and_coefficients_lie():
     module, x, params = made(3, 2, "tiles:2", side=4)
     layers = describe_layers(lambda key: module.init(key, x))

@@ -203,6 +203,7 @@ def test_peers_are_told_of_the_residual_network_that_is_timed(setting):
     assert count_of(spec) == published.get(setting.name, count_of(spec))
 
 
+@pytest.mark.slow
 def test_a_worker_has_the_cases_of_the_kind_of_network_alone():
     def make(network):
         return Trainer(lambda: 0.5, network.batch)

@@ -76,6 +76,7 @@ def studies():
     return spec["STUDIES"]
 
 
+@pytest.mark.slow
 def test_the_paper_names_studies_that_are_there():
     folder = ROOT / "configs/ott2020"
     runs = [

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from marks import fast_first
 
 from ws_jax import engine, results
 from ws_jax.config import ConfigError
@@ -36,7 +37,7 @@ def change(chain, images, targets=None):
     return jax.tree.map(np.asarray, changed())
 
 
-@pytest.mark.parametrize("padding, count", [(1, 9), (4, 81), (8, 289)])
+@pytest.mark.parametrize("padding, count", fast_first([(1, 9), (4, 81), (8, 289)]))
 def test_translations_are_as_many_and_pad_with_exact_zeros(padding, count):
     mean, std = (0.49, 0.48, 0.44), (0.25, 0.24, 0.26)
     image = RANDOM.random((12, 12, 3), np.float32)
@@ -79,6 +80,7 @@ def test_a_resized_cut_of_everything_is_the_image():
     np.testing.assert_allclose(got[0], image, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_resized_cuts_show_parts_of_the_image_at_its_scale():
     # On a ramp, the steps of the result tell the part's size, its values the place.
     rows = jnp.linspace(0, 1, 40, dtype=jnp.float32)

@@ -53,6 +53,7 @@ def test_extreme_logits_cost_no_more_than_the_clip_and_push_nothing():
     assert float(Classification().losses(logits, jnp.array([1]))[0]) == 1000
 
 
+@pytest.mark.slow
 def test_without_a_clip_the_loss_is_what_it_was():
     logits = jax.random.normal(jax.random.key(0), (50, 10)) * 20
     targets = jnp.arange(50) % 10

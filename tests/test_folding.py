@@ -156,6 +156,7 @@ def test_equal_coefficients_give_equal_kernels_bit_for_bit():
         np.testing.assert_allclose(kernels, mixed[:2], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distinct, size", [(1, 12_287_194), (2, 17_125_594)])
 def test_a_folded_network_has_the_published_size(distinct, size):
     kernels = tuple(layer % distinct for layer in range(6)) * 3

@@ -1,5 +1,6 @@
 """What the first sentences of a page say of ties, and of seeds not in common."""
 
+import pytest
 import study_frames
 from test_analysis_effects import RATES, answer_to, by_rate
 from test_kinds import lot, sentences, together
@@ -61,6 +62,7 @@ def factors(**values):
     return lot("own", *cases, gains=[g for own in values.values() for g in own])
 
 
+@pytest.mark.slow
 def test_equal_settings_are_not_told_as_best():
     frame = factors(fcn=(0.0, 0.1), cnn=(0.05, 0.05), rings=(0.01, 0.01))
     text = answer_to(frame, "network")

@@ -52,6 +52,7 @@ def test_equal_means_differ_by_nothing(made):
     assert (found["folds"] == 5).all() and not found["outside"].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "metric, units, outside",
     [("swap", 1.9, False), ("swap", -2.1, True), ("rotation", 2.1, True)],
@@ -75,6 +76,7 @@ def test_distances_of_a_row_are_those_before_its_epoch(made):
     assert row["ours"] == pytest.approx(start) and row["units"] == pytest.approx(0)
 
 
+@pytest.mark.slow
 def test_only_whole_released_runs_at_level_0_count(made):
     paper = study_frames.study(epochs=8, levels=(0.0,), semantics="paper")
     other = made[(made["aug"] == 0) & (made["model"] == "fcn")].assign(

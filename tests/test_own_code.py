@@ -380,6 +380,7 @@ def test_who_asks_a_run_of_changed_code_is_told(files, caplog):
     assert "the code of mine.py is not that with which the sweep in" in caplog.text
 
 
+@pytest.mark.slow
 def test_records_of_before_do_not_tell_and_go_on(files):
     workdir = files / "sweep"
     engine.run_sweep(load(files), workdir)

@@ -169,6 +169,7 @@ def test_other_changes_of_training_images_are_told(parts):
     assert "+".join(t.kind for t in parts) in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", [(Flip(),), (Translation(0.2), Noise(0.3))])
 def test_runs_with_other_changes_stand_in_tables_apart(parts):
     run = dataclasses.replace(base_run(), transforms=parts)
@@ -249,6 +250,7 @@ def with_order(frame, fingerprint):
     )
 
 
+@pytest.mark.slow
 def test_folds_of_other_images_are_never_paired():
     frame = study_frames.study(levels=(0.0,), epochs=60)
     both = [

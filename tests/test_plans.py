@@ -56,6 +56,7 @@ def test_a_message_of_an_own_network_names_the_field(own):
         assert ": unknown sharing scheme 'cheker'" in said
 
 
+@pytest.mark.slow
 def test_a_plan_of_one_small_run_has_counted_words_and_digits(own):
     text = describe.plan_text(prepare(own), timed=True)
     first, second = text.splitlines()[:2]

@@ -98,6 +98,7 @@ EPOCHS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EPOCHS)
 def test_all_images_train_and_the_published_test_images_are_scored(name):
     train, scored, batches, shares = EPOCHS[name]
@@ -190,6 +191,7 @@ def test_decay_is_decoupled_as_in_the_recipe():
     np.testing.assert_allclose(updates["w"], 1e-4 * params["w"], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("all_images", [True, False])
 @pytest.mark.parametrize("name", presets.COLOURS)
 def test_a_pixel_of_the_mean_colour_and_all_padding_are_zero(name, all_images):

@@ -199,6 +199,7 @@ def test_every_check_fails_on_some_results_that_break_its_claim():
     assert len(known) == 15 and known - seen == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {("full", 0, 1): 0.6, ("free", 1, 1): 0.65}])
 def test_too_short_a_training_says_nothing_for_a_claim_nor_against_it(changes):
     short = of_cifar(made({**HOLDING, **changes}, epochs=90))
@@ -246,6 +247,7 @@ ONE_COPY = {key: value for key, value in HOLDING.items() if key[2] == 1}
 COPIES = {key: value for key, value in HOLDING.items() if key[2] == 4}
 
 
+@pytest.mark.slow
 def test_copies_are_compared_with_one_that_is_shifted_alike_and_with_one_that_is_not():
     plain = {**ONE_COPY, ("free", MOST, 1): 0.68}
     parts = [made(ONE_COPY), made(plain, options={"padding": 0}), made(COPIES)]
@@ -283,6 +285,7 @@ def test_images_of_another_size_are_other_data():
 FORM = "evaluation.measures.weight_snr.form"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, value", [("form", "inverse"), ("border", True)])
 def test_how_the_snr_is_measured_is_told(name, value):
     sweep = presets.cifar("x", epochs=20)
@@ -298,6 +301,7 @@ def test_how_the_snr_is_measured_is_told(name, value):
     assert f"{path} {value} (the paper: " in of_cifar(frame, 1)[0].sentence
 
 
+@pytest.mark.slow
 def test_likeness_is_not_judged_by_what_falls_as_kernels_get_alike():
     frame = made(ONE_COPY)
     frame["snr_stem"] = 1 / (10 - frame["snr_stem"]) ** 2  # less alike with sharing
@@ -377,6 +381,7 @@ def test_rows_that_were_judged_are_not_kept():
     assert kept() is None
 
 
+@pytest.mark.slow
 def test_what_is_missing_or_short_is_open():
     assert set(outcomes(made(seeds=1)).values()) == {UNDECIDED}
     assert set(outcomes(made(epochs=50)).values()) == {UNDECIDED}
@@ -434,6 +439,7 @@ def test_seeds_without_a_partner_are_named():
     assert "(free, seed 2, 3: without a partner)" in first.sentence
 
 
+@pytest.mark.slow
 def test_the_hebbian_sleep_is_judged_by_itself():
     slept = made(ONE_COPY, options={"phases": (presets.SLEEP,)}).assign(sweep="slept")
     named = {v.claim.number: v for v in of_cifar(slept)}
@@ -497,6 +503,7 @@ def test_data_sets_are_known_by_their_folder(name, known):
     assert own.known_data(name) == known
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_of_what_there_is():
     items = figures.items(made())
     assert len(items) == 3
@@ -562,6 +569,7 @@ SMALL = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_axis_of_cadences_says_what_they_acted_as_and_how_often():
     rows = runs.own(made(**SMALL, epochs=20))
     figure = figures.against_cadence(rows)

@@ -145,6 +145,7 @@ def test_a_step_of_descent_and_sharing_is_a_convolution_but_not_under_adamw():
     assert apart < 1e-14 * size and adapted > 1e-3
 
 
+@pytest.mark.slow
 def test_without_padding_an_image_is_cut_as_it_is():
     base = presets.tiny_imagenet("none", padding=0).base
     cut = tuple(t for t in base.transforms if t.kind in ("cut", "centre"))

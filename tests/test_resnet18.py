@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from filled import module_variables
+from marks import fast_first
 
 from ws_jax.config import ConfigError, check_config, simplify
 from ws_jax.initializers import kaiming_normal, near_shared
@@ -30,7 +31,7 @@ def shapes(network, classes, side):
     return jax.eval_shape(lambda: module.init(jax.random.key(0), x, False))["params"]
 
 
-@pytest.mark.parametrize("sharing, stem, width", COUNTS)
+@pytest.mark.parametrize("sharing, stem, width", fast_first(COUNTS))
 def test_resnet_18_has_the_published_size(sharing, stem, width):
     network = ResNet18(sharing=sharing, stem_sharing=stem, width=width)
     leaves = jax.tree.leaves(shapes(network, 1000, 224))

@@ -62,6 +62,7 @@ def test_parameters_are_the_published(size, count):
     assert own.parameters(net, (32, 32, 3), 100) == count + more
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sharing, count", [("full", 175_998), ("tiles:4", 1_668_558), ("free", 26_659_278)]
 )

@@ -145,6 +145,7 @@ def test_every_check_fails_on_some_results_that_break_its_claim():
     assert len(known) == 10 and seen == known
 
 
+@pytest.mark.slow
 def test_a_network_with_a_template_for_each_layer_shares_nothing():
     for templates in ((0, 20), (0, 2, 20)):
         frame = made_up(ahead=0.05, late=0.1, templates=templates)
@@ -233,6 +234,7 @@ def test_runs_that_have_not_settled_decide_nothing_and_say_what_would():
     assert path_claims.unsettled(path_runs.select(still)) == ""
 
 
+@pytest.mark.slow
 def test_networks_that_trained_for_unequal_lengths_are_not_settled():
     frame = made_up(ahead=0.1, late=0.1)
     shared = frame["network.templates"] > 0

@@ -142,6 +142,7 @@ def test_networks_have_the_parameters_that_are_counted(templates):
         assert shape.shape == (3, side, side)
 
 
+@pytest.mark.slow
 def test_layers_of_a_bank_see_as_far_as_others():
     module = GridNet(depth=2, width=4, templates=2).make(1, Arithmetic())
     x = jax.random.normal(KEY, (1, 9, 9, 2))

@@ -104,6 +104,7 @@ def test_a_run_alone_is_the_run_beside_larger_kernels():
     np.testing.assert_allclose(beside.inverse[np.array(rows)], alone.inverse, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_measures_are_those_of_the_forms_of_the_snr():
     kernels = draw_start(jax.random.key(3), 20, jnp.ones(9))
     live = jnp.arange(12) < 9
@@ -238,6 +239,7 @@ def curve(frame, window, gamma, inputs, column="log_inverse"):
     return own.groupby("input")[column].mean()[list(inputs)].to_numpy()
 
 
+@pytest.mark.slow
 def test_small_kernels_follow_the_released_code_and_keep_their_mean():
     pool = Instant(windows=(3,), gammas=(0.1,), inputs=1000, points=20)
     frame = single_layer.simulate([pool])
@@ -337,6 +339,7 @@ def test_what_diverges_is_simulated_if_asked_for():
     single_layer.read_pools(["instant"], ["windows=18", "rate=0.2"])
 
 
+@pytest.mark.slow
 def test_a_study_is_written_once_and_read_back(tmp_path):
     pools = [dataclasses.replace(INSTANT, windows=(2,), trials=1)]
     single_layer.write(pools, tmp_path / "one")
@@ -416,6 +419,7 @@ def test_nothing_is_simulated_for_a_folder_that_cannot_be(tmp_path, monkeypatch)
         single_layer.write([INSTANT], tmp_path / "file")
 
 
+@pytest.mark.slow
 def test_the_figure_has_a_row_for_each_rule_and_a_line_for_each_gamma():
     small = dataclasses.replace(CIRCUIT, windows=(2,), hold=5, still=0)
     frame = single_layer.simulate([dataclasses.replace(INSTANT, windows=(2,)), small])

@@ -128,6 +128,7 @@ def test_one_iteration_shrinks_deviations_as_expected(channels):
     np.testing.assert_allclose(np.mean(ratios), want, rtol=0.03)
 
 
+@pytest.mark.slow
 def test_a_border_stays_and_means_do_not_move():
     kernel = draw(11, 9, 3, 3, 4, 5)
     after = np.asarray(hebbian_sleep(jax.random.key(1), kernel))
@@ -160,6 +161,7 @@ def test_the_expected_rest_is_that_of_the_published_table(taps):
     np.testing.assert_allclose(left, LEFT[taps], rtol=0.03 if taps > 1000 else 0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels, left", [(3, 1.4e-9), (16, 3.5e-9)])
 def test_a_whole_sleep_leaves_what_the_released_code_leaves(channels, left):
     kernel = draw(8, 8, 3, 3, channels, 16)

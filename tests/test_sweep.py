@@ -289,6 +289,7 @@ def test_level_zero_is_the_same_under_every_kind():
         chex.assert_trees_all_close(other, trained[0], rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_every_training_image_is_seen_once_an_epoch():
     study, group, mapped, examples = mapped_group(tiny(data__num_folds=7))
     run = group.runs[-1]

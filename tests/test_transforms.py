@@ -122,6 +122,7 @@ def test_padding_is_zero_in_the_units_in_which_it_is_added():
     np.testing.assert_array_equal(after == 0, before < 0)
 
 
+@pytest.mark.slow
 def test_transforms_act_in_order():
     cut, _ = change(Cutout(size=3), Normalize(mean=(0.5,), std=(0.5,)))
     plain, _ = change(Cutout(size=3))
@@ -133,6 +134,7 @@ def test_transforms_act_in_order():
     assert ((swapped - kept)[:, 5:-5, 5:-5] == 0).all()
 
 
+@pytest.mark.slow
 def test_several_that_draw_have_keys_of_their_own():
     # The same draws in any order, and for the second of a kind others.
     noisy, shifted = Noise(level=0.3), Flip()
@@ -172,6 +174,7 @@ def test_what_has_no_effect_leaves_no_trace_in_the_draws(idle, level):
     assert idle.essence() is None
 
 
+@pytest.mark.slow
 def test_levels_of_several_are_data():
     def changed(shift, std):
         chain = (Translation(level=shift), Noise(level=std))
@@ -228,7 +231,7 @@ MOVING = [
 ]
 
 
-@pytest.mark.parametrize("one", MOVING, ids=lambda one: one.kind)
+@pytest.mark.parametrize("one", fast_first(MOVING, 2), ids=lambda one: one.kind)
 def test_dense_targets_move_with_the_image(one):
     masks = jnp.asarray((RANDOM.random((6, 12, 11)) > 0.5).astype(np.float32))
     chain = (Noise(level=0.0), one, Repeat(times=2))
@@ -279,6 +282,7 @@ def test_what_is_refused(one, message):
         check_config(one)
 
 
+@pytest.mark.slow
 def test_the_size_of_a_cutout_is_run_data():
     assert rules(Cutout)["size"].role == "data"
     sizes = jnp.array([1, 3, 99])
