@@ -1,5 +1,6 @@
 """The headline concludes nothing that its runs do not show; the grid takes its own."""
 
+import numpy as np
 import pytest
 import study_frames
 
@@ -51,6 +52,40 @@ def test_nonsense_is_not_concluded_from(values, where):
 def test_short_runs_answer_nothing_yet(data, epochs):
     _, text = answer.answer(study(epochs, data=data))
     assert f"{EARLY} ({epochs} epochs are too few" in text
+
+
+def test_runs_under_way_answer_nothing_yet():
+    frame = study()
+    frame.loc[frame["fold"].isin((1, 2, 3)), "status"] = "running"
+    first, text = answer.answer(frame)
+    said = "CNN at level 0, .2: 3 of 5 runs under way; FCN at level 0, .2: 3 of 5 runs"
+    assert f"{EARLY} ({said} under way)" in text and "of 20 runs 12 under" in first
+
+
+@pytest.mark.parametrize("lost, early", [((0,), False), ((0, 1), True)])
+@pytest.mark.parametrize("status", ["diverged", "gone"])
+def test_folds_without_a_value_are_counted_and_all_but_one_are_asked_for(
+    status, lost, early
+):
+    frame = study()
+    own = (frame["model"] == "fcn") & (frame["aug"] == 0.2) & frame["fold"].isin(lost)
+    gone = status == "gone"
+    frame = frame[~own] if gone else frame.assign(
+        status=np.where(own, status, frame["status"])
+    )  # fmt: skip
+    first, text = answer.answer(frame)
+    assert f"medians over {5 - len(lost)} to 5 folds" in first
+    assert ("1 diverged" in first) == (not gone and not early)
+    said = f"{EARLY} (FCN at level .2: 3 of 5 folds with a value)"
+    assert (said in text) == early and (EARLY in text) == early
+
+
+def test_a_value_that_was_not_measured_is_none():
+    frame = put(study(), {"translation": np.nan}, model="cnn", aug=0.0)
+    frame.loc[frame["fold"] == 0, "translation"] = 0.4
+    first, text = answer.answer(frame)
+    assert "medians over 1 to 5 folds" in first
+    assert f"{EARLY} (CNN at level 0: 1 of 5 folds with a value)" in text
 
 
 def test_translation_that_does_not_help_is_said():

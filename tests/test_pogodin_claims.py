@@ -432,6 +432,37 @@ def test_seeds_that_diverged_may_have_been_the_worse_ones(free, wanted):
         assert of_cifar(frame.assign(status=status), 1)[0].outcome == outcome
 
 
+@pytest.mark.parametrize("free", [0.70, 0.90])
+@pytest.mark.parametrize("sharing", ["free", "full"])
+def test_seeds_that_are_not_there_decide_nothing(sharing, free):
+    """Deleted, or planned and not trained: what is left may be a choice."""
+    whole = made({("full", 0, 1): 0.80, ("free", MOST, 1): free}, seeds=6)
+    seven = whole[~((whole["sharing"] == sharing) & (whole["seed"] > 2))]
+    for frame in (seven, study_frames.planned(whole, seven)):
+        (first,) = of_cifar(frame, 1)
+        assert first.outcome == UNDECIDED
+        assert "open, since 3 seeds are not there: the others may" in first.sentence
+    one = whole[~((whole["sharing"] == sharing) & (whole["seed"] == 5))]
+    assert of_cifar(one, 1)[0].outcome == (HOLDS if free < 0.8 else FAILS)
+
+
+def test_each_network_may_lack_a_seed_but_not_each_another():
+    whole = made({("full", 0, 1): 0.80, ("free", MOST, 1): 0.70}, seeds=5)
+    for seed, outcome in ((1, HOLDS), (2, UNDECIDED)):
+        lacking = (whole["sharing"] == "free") & (whole["seed"] == 1)
+        lacking |= (whole["sharing"] == "full") & (whole["seed"] == seed)
+        frame = study_frames.planned(whole, whole[~lacking])
+        assert of_cifar(frame, 1)[0].outcome == outcome
+
+
+def test_an_snr_that_some_seeds_lack_decides_nothing():
+    frame = made(seeds=4)
+    free = (frame["sharing"] == "free") & (frame["train.phase.every"] == MOST)
+    frame.loc[free & (frame["seed"] < 2), "snr_stem"] = np.nan
+    (fifth,) = of_cifar(frame, 5)
+    assert fifth.outcome == UNDECIDED and "since 2 seeds are not" in fifth.sentence
+
+
 def test_seeds_without_a_partner_are_named():
     frame = made({("full", 0, 1): 0.80, ("free", MOST, 1): 0.7}, seeds=4)
     some = frame[(frame["sharing"] == "free") | (frame["seed"] < 2)]
@@ -589,6 +620,25 @@ def test_the_axis_of_cadences_says_what_they_acted_as_and_how_often():
     bare = made(usual, **SMALL, epochs=20).drop(columns="train.phase.every")
     assert list(cadence.known(runs.own(bare))) == [100]
     assert all("came to every 40" in item.caption for item in figures.items(bare))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"phases": (presets.SLEEP,)}])
+def test_cadences_that_came_to_the_same_show_nothing_of_either(options):
+    """Of 8 batches, every 10 and every 100 is every 8: equal to the bit."""
+    alike = {**ONE_COPY, ("free", 100, 1): HOLDING["free", 10, 1]}
+    few = made(alike, options=options, epochs=700).assign(**{"data.num_images": 960})
+    (second,) = of_cifar(few, 2)
+    assert second.outcome == UNDECIDED
+    word = "sleep" if options else "sharing"
+    said = f"free, {word} every 10 and free, {word} every 100 came to the same "
+    said += "(kernels were shared every 8 batches)"
+    told = [c.what for c in second.checks if said in c.sentence]
+    assert told == [f"lead of free, {word} every 10 over free, {word} every 100"]
+    assert {c.outcome for c in second.checks if c.what not in told} == {HOLDS}
+    # Of 16 batches, every 10 is every 8, and every 100 is every 16.
+    more = few.assign(**{"data.num_images": 1920})
+    assert of_cifar(more, 2)[0].outcome == HOLDS
 
 
 def test_a_page_shows_single_layers_that_lie_in_its_folders(tmp_path):

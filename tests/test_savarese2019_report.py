@@ -130,6 +130,21 @@ def test_seeds_that_diverged_may_have_been_the_worse_ones(ahead):
         assert said == (first.outcome == "not enough data")
 
 
+@pytest.mark.parametrize("ahead", [0.0, -0.05])
+@pytest.mark.parametrize("shared", [True, False])
+def test_seeds_that_are_not_there_decide_nothing(shared, ahead):
+    """Deleted, or planned and not trained: what is left may be a choice."""
+    whole = made_up(seeds=range(5), ahead=ahead)
+    own = (whole["network.templates"] > 0) == shared
+    some = whole[~(own & (whole["seed"] > 2))]
+    for frame in (some, planned(whole, some)):
+        first = claims.judge(frame)[0]
+        assert first.outcome == "not enough data"
+        assert "open, since 2 seeds are not there: the others" in first.sentence
+    one = claims.judge(whole[~(own & (whole["seed"] == 4))])[0]
+    assert one.outcome == ("does not hold" if ahead else "holds")
+
+
 def test_seeds_without_a_partner_are_named():
     frame = made_up()
     twin = frame["network.templates"] == 0

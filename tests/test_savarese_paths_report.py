@@ -168,6 +168,22 @@ def test_which_networks_seeds_are_lost_decides_what_the_others_may_show():
         assert path_claims.judge(frame)[0].outcome == wanted
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("ahead", [0.05, -0.05])
+@pytest.mark.parametrize("shared", [True, False])
+def test_seeds_that_are_not_there_decide_nothing(shared, ahead):
+    """Deleted, or planned and not trained: what is left may be a choice."""
+    whole = made_up(seeds=range(5), ahead=ahead)
+    own = (whole["network.templates"] > 0) == shared
+    some = whole[~(own & whole["seed"].isin((1, 3)))]
+    for frame in (some, planned(whole, some)):
+        first = path_claims.judge(frame)[0]
+        assert first.outcome == "not enough data"
+        assert "open, since 2 seeds are not there: the others" in first.sentence
+    one = path_claims.judge(whole[~(own & (whole["seed"] == 1))])[0]
+    assert one.outcome == ("does not hold" if ahead < 0 else "holds")
+
+
 def test_seeds_without_a_partner_are_named():
     frame = made_up(ahead=0.05)
     cnn = frame["network.templates"] == 0

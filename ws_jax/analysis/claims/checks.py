@@ -4,11 +4,12 @@ A check asks whether a mean over folds lies above or below a threshold. It passe
 whole 95 % interval does (corrected resampled t-test, `statistics.py`), fails if the
 whole interval lies on the other side, and is undecided otherwise. Runs that are
 missing, too short, under way or on fewer than two folds leave it undecided too; what is
-too short to fail is too short to pass. Where runs diverged, or more than one fold is
-not there, those left may be the better ones. What is measured of their network may be
-too high: to lie above a threshold is no pass then, and to lie below one no fail. Of a
-difference from it the opposite holds. Where it is not known which way they are chosen
-(distances between kernels, two measures of the same runs), they decide nothing.
+too short to fail is too short to pass. Where runs diverged, those left may be the
+better ones. What is measured of their network may be too high: to lie above a threshold
+is no pass then, and to lie below one no fail. Of a difference from it the opposite
+holds. Where it is not known which way they are chosen (distances between kernels, two
+measures of the same runs), they decide nothing. Nor do they where more than one fold is
+not there at all, was not trained or deleted: what is left may be better or worse.
 
 Where a text's number is not what its tables show, or lies where a perfect reproduction
 would have to lie, a check has two thresholds: the one that decides, and the text's.
@@ -62,10 +63,13 @@ class Sample:
       amiss: what is wrong with the runs that are there: folds that diverged, were not
         trained, or are still under way.
       running: whether any run is still under way.
-      maybe_high: whether the values may be too high: any run diverged, or more than one
-        fold has no value, and what is left may be a choice of the better ones.
+      maybe_high: whether the values may be too high: any run diverged, and what is left
+        may be a choice of the better ones.
       maybe_low: whether they may be too low, for such a choice in what is subtracted.
       networks: those that were measured, as whoever makes samples tells them apart.
+      measures: what was measured of them, in the same way.
+      gone: folds that should be there and have no value, though no run of them
+        diverged: they were not trained, say, or deleted.
     """
 
     values: pd.Series
@@ -76,6 +80,8 @@ class Sample:
     maybe_high: bool = False
     maybe_low: bool = False
     networks: tuple[tuple, ...] = ()
+    measures: tuple[tuple, ...] = ()
+    gone: frozenset[int] = frozenset()
 
     def __sub__(self, other: Sample) -> Sample:
         """Returns the differences on the folds that both have."""
@@ -133,6 +139,8 @@ def _joined(parts: Sequence[Sample], values: pd.Series) -> Sample:
         any(part.maybe_high for part in parts),
         any(part.maybe_low for part in parts),
         _together(part.networks for part in parts),
+        _together(part.measures for part in parts),
+        frozenset().union(*(part.gone for part in parts)),
     )
 
 
@@ -160,6 +168,8 @@ class Check:
       unsettled: why it is not judged though runs are there and have ended: how long
         they trained, and what would settle it; else empty.
       steps: of an epoch, where `min_epochs` was counted in steps.
+      gone: folds or seeds that are not there, or lack in one of the networks that are
+        compared; more than one, and nothing is decided.
     """
 
     what: str
@@ -180,6 +190,7 @@ class Check:
     maybe_low: bool = False
     unsettled: str = ""
     steps: int = 0
+    gone: int = 0
 
     @property
     def outcome(self) -> str:
@@ -196,6 +207,8 @@ class Check:
         short = self.epochs < self.min_epochs or math.isnan(found.low)
         if self.missing or short or self.running or self.unsettled:
             return UNDECIDED
+        if self._chosen:
+            return UNDECIDED
         passes, fails = self._sides(threshold)
         # What may be too high may lie above a threshold by luck, and not below it.
         flatters = {"above": self.maybe_high, "below": self.maybe_low}[self.sense]
@@ -203,6 +216,11 @@ class Check:
         if passes:
             return UNDECIDED if flatters else HOLDS
         return FAILS if fails and not harms else UNDECIDED
+
+    @property
+    def _chosen(self) -> bool:
+        """Whether so many are not there that those left may be chosen either way."""
+        return self.gone > 1
 
     def _sides(self, threshold: float) -> tuple[bool, bool]:
         """Whether the whole interval lies on the claim's side, and on the other."""
@@ -303,9 +321,11 @@ class Check:
         if self.running:
             return "not judged before all runs have ended"
         if any(self._sides(self.threshold)):
-            return (
-                f"open, since {self.over}s are lost: the others may be the better ones"
-            )
+            lost, others = f"{self.over}s are lost", "the better ones"
+            if self._chosen:
+                lost = f"{self.gone} {self.over}s are not there"
+                others = "better or worse than they"
+            return f"open, since {lost}: the others may be {others}"
         return "the interval includes the threshold"
 
     @property

@@ -102,7 +102,8 @@ class Evidence:
         asked = (model, metric, kind, level, vcp, reading)
         if asked not in self._samples:
             found, network = self._sample(*asked), (model, kind, level, vcp)
-            self._samples[asked] = dataclasses.replace(found, networks=(network,))
+            measured = {"networks": (network,), "measures": ((metric, reading),)}
+            self._samples[asked] = dataclasses.replace(found, **measured)
         return self._samples[asked]
 
     def _sample(
@@ -130,11 +131,26 @@ class Evidence:
         if not known:
             name += f" with values of {metric}"
             return Sample(NOTHING, 0, (name,), amiss, running)
-        values = _by_fold(known)
-        lost = "diverged" in status or self.num_folds - len(values) > 1
-        either = lost and metric not in _BETTER_HIGH  # it may be too low as well
-        shortest = min(run.trained for run in known)
-        return Sample(values, shortest, (), amiss, running, lost, either)
+        lost = "diverged" in status
+        return Sample(
+            _by_fold(known),
+            min(run.trained for run in known),
+            (),
+            amiss,
+            running,
+            maybe_high=lost,
+            maybe_low=lost and metric not in _BETTER_HIGH,
+            gone=self._gone(runs),
+        )
+
+    def _gone(self, runs: Sequence[_Run]) -> frozenset[int]:
+        """Returns the folds of a cell that have no value, and no run that diverged."""
+        there = {
+            run.fold
+            for run in runs
+            if run.status == "diverged" or not math.isnan(run.value)
+        }
+        return frozenset(range(self.num_folds)) - there
 
     def _amiss(self, runs: Sequence[_Run]) -> list[str]:
         """Says which runs of a cell diverged, are under way or were not trained."""
@@ -196,12 +212,14 @@ class Evidence:
           text: that of its text, where it is not the threshold.
           chosen: how the threshold was come by, where it is ours.
           learned: whose networks must be shown to have learned (`chance`); if none are
-            given, all that the sample hangs on.
+            given, all that the sample hangs on, but for one that has to reach an
+            accuracy: at chance it has not.
         """
         ratio = 1 / (self.num_folds - 1) if self.num_folds > 1 else math.nan
         found = statistics.corrected_t_test(sample.values, ratio)
         judged = not sample.missing and not math.isnan(found.low)
-        why = self._at_chance(tuple(learned) or (sample,), ratio) if judged else ""
+        asked = tuple(learned) or (() if _reaches(sample, sense) else (sample,))
+        why = self._at_chance(asked, ratio) if judged and asked else ""
         return Check(
             what,
             unit,
@@ -219,6 +237,7 @@ class Evidence:
             maybe_high=sample.maybe_high,
             maybe_low=sample.maybe_low,
             unsettled=why,
+            gone=len(sample.gone),
         )
 
     def _at_chance(self, samples: Iterable[Sample], ratio: float) -> str:
@@ -232,6 +251,12 @@ class Evidence:
             plain = self.sample(model, "val_acc", kind=kind, level=level, vcp=vcp)
             known[_cell_name(model, kind, level, vcp)] = plain.values
         return chance.unlearned(known, self.classes, ratio) if self.classes else ""
+
+
+def _reaches(sample: Sample, sense: str) -> bool:
+    """Whether one network is asked to reach an accuracy, which no other can lend it."""
+    alone = len(sample.networks) == len(sample.measures) == 1
+    return alone and sense == "above" and sample.measures[0][0] in _BETTER_HIGH
 
 
 def _by_fold(runs: Sequence[_Run]) -> pd.Series:

@@ -41,13 +41,23 @@ def planned(rows: pd.DataFrame) -> set[int]:
     return {int(seed) for text in texts for seed in text.split()}
 
 
-def lost(rows: pd.DataFrame) -> bool:
-    """Returns whether any run diverged, or more than one planned seed is not there.
+def diverged(rows: pd.DataFrame) -> bool:
+    """Returns whether any run diverged: what is left may be the better ones."""
+    return bool((rows["status"] == "diverged").any())
 
-    What is left may be a choice of the better ones.
+
+def gone(parts: Mapping[str, pd.DataFrame]) -> set[int]:
+    """Returns the seeds of networks that are not there in each of them.
+
+    They are planned of it and were not trained, or are there of another with which it
+    is compared. A run that diverged is there.
+
+    Args:
+      parts: rows of each network's runs.
     """
-    diverged = bool((rows["status"] == "diverged").any())
-    return diverged or len(planned(rows) - set(rows["seed"])) > 1
+    known = [set(own["seed"]) for own in parts.values()]
+    asked = set().union(*known, *(planned(own) for own in parts.values()))
+    return {int(seed) for own in known for seed in asked - own}
 
 
 def unpaired(parts: Mapping[str, pd.DataFrame]) -> tuple[Amiss, ...]:
@@ -78,14 +88,15 @@ def of_networks(rows: pd.DataFrame, column: str, leader: str = "") -> dict[str, 
       rows: of all runs that it hangs on.
       column: that names their network.
       leader: of which what is measured is how far its score is above the others'; none
-        if that is no score, so that lost seeds may change it either way.
+        if that is no score, so that it may be off either way where seeds diverged.
     """
     parts = {str(name): own for name, own in rows.groupby(column, sort=False)}
-    short = {name for name, own in parts.items() if lost(own)}
+    short = {name for name, own in parts.items() if diverged(own)}
     said = tuple(one for name, own in parts.items() for one in amiss(name, own))
     return {
         "amiss": said + unpaired(parts),
         "running": bool((rows["status"] == "running").any()),
         "maybe_high": bool(short & {leader} if leader else short),
         "maybe_low": bool(short - {leader}),
+        "gone": len(gone(parts)),
     }

@@ -16,10 +16,12 @@ _METHOD = """Only the paper’s runs count, those of one length and setting at a
 check passes if the whole 95 % interval of the mean over {over} lies on the claim’s side
 of a threshold, fails if all of it lies on the other, and is open otherwise, or when
 runs are missing, too short, not settled or under way, or a network that it hangs on is
-not shown to have learned. Where a run diverged or several {over} lack, those left may
-be the better ones: of the network that should lead they may fail a check but not pass
-it, of the one that it is compared with pass it but not fail. Effect d is the mean
-difference over its standard deviation between {over}. Nothing is corrected for the
+not shown to have learned (one that has to reach an accuracy by itself has failed then).
+Where a run diverged, those left may be the better ones: of the network that should lead
+they may fail a check but not pass it, of the one that it is compared with pass it but
+not fail. Where more than one of the {over} is not there, or lacks in one of the
+networks, those left may be better or worse, and nothing is decided. Effect d is the
+mean difference over its standard deviation between {over}. Nothing is corrected for the
 number of checks."""
 
 

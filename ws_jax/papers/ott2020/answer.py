@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, settings, statistics
-from ws_jax.analysis.claims.checks import FAILS, HOLDS
+from ws_jax.analysis.claims.checks import FAILS, HOLDS, Amiss, said
 from ws_jax.analysis.claims.verdicts import Verdict
 from ws_jax.papers.ott2020 import published, runs
 from ws_jax.papers.ott2020.claims import CLAIMS
@@ -52,8 +52,9 @@ def answer(frame: pd.DataFrame) -> list[str]:
 
     Returns:
       Two sentences; none where there is no such study (`TAKES` says what it takes).
-      Runs that are short or near chance, or a gap that is not clearly above 0, are
-      given with their numbers, and nothing is concluded from them.
+      Runs that are under way, short or near chance, folds that lack a value (more than
+      one of a cell), or a gap that is not clearly above 0, are given with their
+      numbers, and nothing is concluded from them.
     """
     found = [case for case in _cases(aggregate.tidy(frame)) if case is not None]
     if not found:
@@ -89,6 +90,7 @@ def _case(rows: pd.DataFrame, data: str, semantics: str, init: str) -> dict | No
     level = min(raised, key=lambda x: abs(x - _USUAL))
     used = rows[rows["aug"].isin([0.0, level]) & rows["model"].isin(["cnn", "fcn"])]
     ended = aggregate.runs_of(used)
+    folds = _scored(used).groupby(["model", "aug"]).apply(_folds)
     order = (_PAPER_FIRST.get(data, 2), -used["epoch"].max(), -len(ended), semantics)
     return {
         "rank": order,
@@ -99,21 +101,37 @@ def _case(rows: pd.DataFrame, data: str, semantics: str, init: str) -> dict | No
         "values": values,
         "runs": ended,
         "epochs": int(used["epoch"].max()),
-        "early": _too_early(rows, used, data),
+        "folds": (int(folds.min()), int(folds.max())),
+        "early": _too_early(used, data),
         "claims": {n: _outcome(rows, n, data, semantics, init) for n in (3, 4)},
     }
 
 
-def _too_early(rows: pd.DataFrame, used: pd.DataFrame, data: str) -> str:
+def _scored(used: pd.DataFrame) -> pd.DataFrame:
+    """Returns one row a run, with a value where both accuracies are known."""
+    plain = aggregate.run_values(used, "val_acc", "last_epoch")
+    moved = aggregate.run_values(used, "translation", "last_epoch")
+    return plain.assign(value=plain["value"] + moved["value"])
+
+
+def _folds(runs_of_cell: pd.DataFrame) -> int:
+    """Counts the folds that have a value; a run that diverged has none."""
+    return runs_of_cell.loc[runs_of_cell["value"].notna(), "fold"].nunique()
+
+
+def _too_early(used: pd.DataFrame, data: str) -> str:
     """Says why these runs answer nothing yet; empty if they may."""
     setting = published.SETTINGS.get(data)
     settled = setting.patience if setting else _LEAST
     plain = aggregate.run_values(used, "val_acc", "last_epoch")
     moved = aggregate.run_values(used, "translation", "last_epoch")
     shortest = int(plain["trained"].min())
+    why = _incomplete(_scored(used))
     if shortest < settled:
         few = f"{shortest} epochs are too few" if shortest > 1 else "1 epoch is too few"
-        return f"{few}, it takes {settled}"
+        why.append(f"{few}, it takes {settled}")
+    if why:
+        return "; ".join(why)
     medians = plain.groupby(["model", "aug"])["value"].median()
     if medians.min() < NEAR_CHANCE:
         return f"a network gets under {_percent(NEAR_CHANCE)} of plain images right"
@@ -126,6 +144,22 @@ def _too_early(rows: pd.DataFrame, used: pd.DataFrame, data: str) -> str:
             name = labels.model(str(model))
             return f"translation does not clearly cost the {name} anything at level 0"
     return ""
+
+
+def _incomplete(scored: pd.DataFrame) -> list[str]:
+    """Says which cells have runs under way, or lack values of more than one fold."""
+    running, lacking = [], []
+    for (model, level), own in scored.groupby(["model", "aug"]):
+        where = f"{labels.model(str(model))} at level"
+        under_way = int((own["status"] == "running").sum())
+        if under_way:
+            text = f"{under_way} of {labels.count(len(own), 'run')} under way"
+            running.append(Amiss(where, float(level), text))
+        cut, known = int(own["num_folds"].max()), _folds(own)
+        if known < max(1, cut - 1):
+            text = f"{known} of {cut} folds with a value"
+            lacking.append(Amiss(where, float(level), text))
+    return [said(part) for part in (running, lacking) if part]
 
 
 def _outcome(rows: pd.DataFrame, claim: int, data: str, semantics: str, init: str):
@@ -142,8 +176,8 @@ def _sentences(case: dict) -> list[str]:
     level, ended = case["level"], case["runs"]
     ahead = plain["cnn", 0.0] - plain["fcn", 0.0]
     than = f"{abs(ahead) * 100:.1f} points {'behind' if ahead > 0 else 'ahead of'}"
-    folds = ended.groupby(["model", "aug"])["fold"].nunique()
-    count = f"{folds.min()}" if folds.min() == folds.max() else f"up to {folds.max()}"
+    least, most = case["folds"]
+    count = f"{least}" if least == most else f"{least} to {most}"
     amiss = [
         f"{(ended['status'] == status).sum()} {word}"
         for status, word in (("diverged", "diverged"), ("running", "under way"))

@@ -233,7 +233,7 @@ def only_translation(runs: Evidence) -> Iterator[Check]:
                     unit="percent",
                     paper=runs.published(model, "translation", level, kind),
                     text=text,
-                    chosen="the tables’ highest number and .03",
+                    chosen="the tables’ number there and .03",
                 )
                 for level in published.LEVELS[1:]
             )

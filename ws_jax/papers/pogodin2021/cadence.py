@@ -69,14 +69,15 @@ class Cadence:
         return f"{self.every}{acted}\n{labels.count(self.times, 'time')}"
 
 
-def known(rows: pd.DataFrame) -> dict[int, Cadence]:
+def known(rows: pd.DataFrame, how: str = "instant") -> dict[int, Cadence]:
     """Returns the cadences of runs that share now and then, as far as results tell.
 
     Args:
       rows: of one data set and length, as `runs.own` returns them.
+      how: they share, as `runs.shared` takes it.
     """
     found: dict[int, Cadence] = {}
-    free = rows[rows["condition"].isin([runs.shared(n) for n in runs.CADENCES])]
+    free = rows[rows["condition"].isin([runs.shared(n, how) for n in runs.CADENCES])]
     for _, own in free.groupby("condition"):
         told = pd.DataFrame({name: OWN.values(own, name) for name in _OF_PHASE})
         of, batches = told.drop_duplicates(), lengths.steps(own, OWN, known_data)

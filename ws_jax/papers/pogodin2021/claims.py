@@ -41,16 +41,24 @@ def gap(of: Evidence) -> Iterator[Check]:
 def frequency(of: Evidence) -> Iterator[Check]:
     """Claim 2: the more often kernels are shared the better.
 
-    A step may be no rise, but not all of them: leads over several must be shown.
+    A step may be no rise, but not all of them: leads over several must be shown. Two
+    cadences that came to one and the same show nothing of either.
     """
     for more, less in itertools.pairwise(order(of.how)):
-        ahead = of.sample(more) - of.sample(less)
-        what, near = f"lead of {more} over {less}", "for “no worse”"
-        yield of.check(what, ahead, (more, less), -TOLERANCE, chosen=near)
+        yield _lead(of, more, less, -TOLERANCE, "for “no worse”")
     often, seldom = (shared(CADENCES[place], of.how) for place in (0, -1))
     for more, less in ((CONV, FREE), (often, seldom), (often, FREE)):
-        ahead = of.sample(more) - of.sample(less)
-        yield of.check(f"lead of {more} over {less}", ahead, (more, less))
+        yield _lead(of, more, less)
+
+
+def _lead(
+    of: Evidence, more: str, less: str, threshold: float = 0.0, chosen: str = ""
+) -> Check:
+    ahead, same = of.sample(more) - of.sample(less), of.same(more, less)
+    what = f"lead of {more} over {less}"
+    return of.check(
+        what, ahead, (more, less), threshold, chosen=chosen, open_since=same
+    )
 
 
 def closing(of: Evidence) -> Iterator[Check]:

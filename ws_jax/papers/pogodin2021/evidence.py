@@ -18,8 +18,8 @@ import pandas as pd
 
 from ws_jax.analysis import aggregate, statistics, wording
 from ws_jax.analysis.claims import chance, comparable, lengths, seeds
-from ws_jax.analysis.claims.checks import Amiss, Check, Sample
-from ws_jax.papers.pogodin2021 import runs
+from ws_jax.analysis.claims.checks import Check, Sample
+from ws_jax.papers.pogodin2021 import cadence, runs
 from ws_jax.papers.pogodin2021.own import OWN, known_data
 
 # The paper's training steps in an epoch; it trains for 200 epochs on each.
@@ -83,6 +83,26 @@ class Evidence:
         other.how = how
         return other
 
+    @functools.cached_property
+    def _acted(self) -> dict[str, float]:
+        """Batches from one time to share to the next, by condition."""
+        return {
+            runs.shared(every, how): one.acted
+            for how in self.ways
+            for every, one in cadence.known(self.rows, how).items()
+        }
+
+    def same(self, more: str, less: str) -> str:
+        """Says that two conditions shared as often as each other; empty if not so.
+
+        Cadences are of batches: of an epoch that has fewer, two may come to one.
+        """
+        first, second = (self._acted.get(name, math.nan) for name in (more, less))
+        if first != second:  # nor are two of which it is not known
+            return ""
+        often = f"every {first:.3g} batches"
+        return f"{more} and {less} came to the same (kernels were shared {often})"
+
     def sample(self, condition: str, metric: str = "val_acc") -> Sample:
         """Returns a measure by seed: the mean over the last quarter of the epochs."""
         if (condition, metric) not in self._samples:
@@ -94,7 +114,7 @@ class Evidence:
         if last is None:
             return Sample(pd.Series(dtype="float64"), 0, (condition,))
         running = bool((last["status"] == "running").any())
-        lost, amiss = seeds.lost(last), seeds.amiss(condition, last)
+        amiss = seeds.amiss(condition, last)
         known = self._values(metric).reindex(last["training"]).dropna()
         lacking = condition if known.empty else ""
         if metric == "snr" and (other := runs.other_forms(last)):
@@ -108,9 +128,18 @@ class Evidence:
         runs_of = last[["training", "seed", "epoch"]].set_index("training")
         runs_of = runs_of.loc[known.index]
         by_seed = known.groupby(runs_of["seed"]).mean()
-        either = lost and metric != "val_acc"  # of an SNR it is not known which way
-        shortest = int(runs_of["epoch"].min())
-        return Sample(by_seed, shortest, (), amiss, running, lost, either)
+        there = {*by_seed.index, *last.loc[last["status"] == "diverged", "seed"]}
+        lost = seeds.diverged(last)
+        return Sample(
+            by_seed,
+            int(runs_of["epoch"].min()),
+            (),
+            amiss,
+            running,
+            maybe_high=lost,
+            maybe_low=lost and metric != "val_acc",  # of an SNR it is not known
+            gone=frozenset({*last["seed"], *seeds.planned(last)} - there),
+        )
 
     @functools.cached_property
     def _by_condition(self) -> dict[str, pd.DataFrame]:
@@ -156,6 +185,8 @@ class Evidence:
           chosen: how the threshold was come by, where it is ours.
           open_since: why it is not judged, if so.
         """
+        known = self._by_condition
+        parts = {name: known[name] for name in sorted(between) if name in known}
         measured = NAMED if unit == "distance" else (*NAMED, "evaluation.measures.")
         missing = sample.missing or self._apart(between, measured)
         found = statistics.corrected_t_test(sample.values, 0.0)
@@ -173,7 +204,7 @@ class Evidence:
             sample.epochs,
             least,
             missing,
-            (*sample.amiss, *self._unpaired(between)),
+            (*sample.amiss, *seeds.unpaired(parts)),
             sample.running,
             chosen=chosen,
             over="seed",
@@ -181,12 +212,8 @@ class Evidence:
             maybe_low=sample.maybe_low,
             steps=self.steps,
             unsettled="; ".join(filter(None, why)),
+            gone=len(sample.gone | seeds.gone(parts)),
         )
-
-    def _unpaired(self, between: Collection[str]) -> tuple[Amiss, ...]:
-        """Says which seeds of conditions have no run of another of them beside them."""
-        own = self.last[self.last["condition"].isin(between)]
-        return seeds.unpaired({str(n): part for n, part in own.groupby("condition")})
 
     def _at_chance(self, between: Collection[str]) -> str:
         """Says which conditions are not shown to have learned; else nothing."""
