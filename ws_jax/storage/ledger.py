@@ -53,7 +53,7 @@ def rows_to_keep(
     Raises:
       WorkdirError: if the table holds rows of another sweep, or of a version before
         digests that would be lost; or if it is damaged and nothing else holds rows.
-      ResultsError: if the table is too large for the memory that is free.
+      MemoryError: if the table needs more memory than is free.
     """
     frame = _table_of_lost(workdir, unsaved, saved)
     kept = Kept({}, {})
@@ -132,7 +132,7 @@ def settle(frame: pd.DataFrame, workdir: Path) -> None:
         try:
             if results.same(frame, read_table(path)):
                 return
-        except ResultsError as error:
+        except (ResultsError, MemoryError) as error:
             logging.warning("%s; it is written anew now", error)
     results.write(frame, workdir)
 
@@ -145,9 +145,11 @@ def _table_of_lost(
         return None
     try:
         return read_table(path)
-    except ResultsError as error:
+    except (ResultsError, MemoryError) as error:
         if not unsaved:  # the checkpoints hold all; it is written anew from them
             return None
+        if isinstance(error, MemoryError):
+            raise
         if not saved:
             raise WorkdirError(
                 f"{path} is damaged, and there are no checkpoints to write it anew: "
