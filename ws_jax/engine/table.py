@@ -12,9 +12,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from absl import logging
+
 from ws_jax.engine.chunk import Chunk
 from ws_jax.engine.study import Study
+from ws_jax.models import FoldedGridNet, FoldedWideResNet
 from ws_jax.storage import ledger, results
+from ws_jax.storage.integrity import WorkdirError
 from ws_jax.storage.locks import Lock, part_lock
 from ws_jax.storage.stored import (
     Saved,
@@ -24,6 +28,7 @@ from ws_jax.storage.stored import (
     steps,
 )
 
+_FOLDED = (FoldedWideResNet, FoldedGridNet)
 # Of the time, at most: what it may take to let the table grow while a chunk trains.
 GROWING_SHARE = 0.02
 
@@ -182,10 +187,32 @@ class SweepTable:
             for name in self._names(chunk)
         }
         kept = ledger.rows_to_keep(self._path, unsaved, saved, self._digests())
+        for chunk in self._chunks:
+            if chunk.key in unsaved.keys() - kept.done.keys():
+                self._check_begins(chunk)
+        if kept.anew:
+            logging.warning(
+                "no checkpoint is left in %s of runs that were begun, as %s (%d in "
+                "all): they train from their start, to the same numbers",
+                self._path,
+                kept.anew[0],
+                len(kept.anew),
+            )
         for key, rows in kept.done.items():
             epoch = max(row["epoch"] for row in rows)
             self.saved[key] = Saved(epoch, True, rows)
         self._ended = kept.ended
+
+    def _check_begins(self, chunk: Chunk) -> None:
+        """Raises `WorkdirError` for runs whose start is in a checkpoint alone."""
+        for run in chunk.runs:
+            if isinstance(run.network, _FOLDED) and run.network.origin:
+                raise WorkdirError(
+                    f"{self._study.columns[run]['run']} in {self._path} begins with "
+                    "folded parameters, and no checkpoint is left that has them: put "
+                    "its checkpoints back, or fold its run again by launch.fold with "
+                    "--overwrite"
+                )
 
     def _digests(self) -> dict[str, set[str]]:
         """Returns what rows of each run may have as digest: of now, or as recorded."""

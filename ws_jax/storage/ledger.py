@@ -31,6 +31,7 @@ class Kept(NamedTuple):
 
     done: dict[Key, Rows]  # by chunk: of those that are done, parameters or not
     ended: dict[str, Rows]  # by run: of those that ended, in chunks that train anew
+    anew: list[str]  # runs that were begun, and train from their start
 
 
 def rows_to_keep(
@@ -56,14 +57,13 @@ def rows_to_keep(
       MemoryError: if the table needs more memory than is free.
     """
     frame = _table_of_lost(workdir, unsaved, saved)
-    kept = Kept({}, {})
+    kept = Kept({}, {}, [])
     if frame is None:
         return kept
     _check_own(frame, workdir, unsaved, saved, digests)
     told = zip(frame["run"], frame["digest"], strict=True)
     own = np.array([digest in digests.get(name, ()) for name, digest in told], bool)
     training = {name for name, done in saved.items() if not done}
-    anew: list[str] = []
     for key, names in unsaved.items():
         chosen = frame["run"].isin(list(names)).to_numpy()
         if chosen.any() and _all_done(frame[chosen], names):
@@ -71,16 +71,8 @@ def rows_to_keep(
         elif not own[chosen].all():
             raise _refusal(workdir, names[0])
         elif chosen.any():
-            anew.extend(names)
-    if anew:
-        logging.warning(
-            "no checkpoint is left in %s of runs that were begun, as %s (%d in all): "
-            "they train from their start, to the same numbers",
-            workdir,
-            anew[0],
-            len(anew),
-        )
-    training.update(anew)
+            kept.anew.extend(names)
+    training.update(kept.anew)
     ended = frame[own & frame["run"].isin(training) & frame["status"].isin(_ENDS)]
     for name, part in ended.groupby("run"):
         kept.ended[str(name)] = _to_rows(part)
