@@ -26,12 +26,14 @@ from jax.experimental.compilation_cache import compilation_cache
 from studies import stop_at_once, tiny
 
 from ws_jax import engine
+from ws_jax.analysis.page.what_was_run import _made_with
 from ws_jax.checkpoint import load_run
 from ws_jax.cli import compile_cache, main
 from ws_jax.config import replace_field
 from ws_jax.engine.living import LivingRuns
 from ws_jax.storage import ledger, results, standins
 from ws_jax.storage.checkpoint import open_chunk
+from ws_jax.storage.environments import changes, environments
 from ws_jax.storage.integrity import (
     Damage,
     check_parquet,
@@ -41,7 +43,7 @@ from ws_jax.storage.integrity import (
 )
 from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE, ResultsError
 from ws_jax.storage.stored import Saved, chunk_folder, latest_saved
-from ws_jax.storage.workdir import Workdir, WorkdirError
+from ws_jax.storage.workdir import Workdir, WorkdirError, environment
 
 ROOT = Path(__file__).parents[1]
 # When one array cannot be read, Orbax abandons the reading of the others, which tell
@@ -187,6 +189,46 @@ def test_checks_are_passed_over_only_where_the_very_same_began(sweep, monkeypatc
     results.write_record({**record, "versions": {"jax": "0.0.1"}}, workdir)
     engine.run_sweep(CONFIG, workdir)
     assert len(checked) == 2
+
+
+@pytest.mark.slow
+def test_a_start_with_another_device_or_versions_is_noted(sweep, caplog, monkeypatch):
+    workdir, frame = sweep
+    record = results.read_record(workdir / RECORD_FILE)
+    here = environment()
+    gone = {
+        "versions": {**here["versions"], "jax": "0.4.1"},
+        "device": {"platform": "gpu", "kind": "H100", "count": 8},
+    }
+    results.write_record({**record, **gone}, workdir)
+    monkeypatch.setattr(logging.getLogger("absl"), "propagate", True)
+    begun = (workdir / RECORD_FILE).read_bytes()
+    engine.run_sweep(CONFIG, workdir)  # nothing is left to train
+    assert (workdir / RECORD_FILE).read_bytes() == begun
+    for _ in range(2):  # noted and told once
+        shutil.rmtree(chunk(workdir, 1))
+        (workdir / RESULTS_FILE).unlink()
+        engine.run_sweep(CONFIG, workdir)
+    noted = results.read_record(workdir / RECORD_FILE)
+    assert noted == {**record, **gone, "environments": [here]}
+    told = [m for m in caplog.messages if "than it began with" in m]
+    device = here["device"]
+    text = f"(8 x H100 (gpu) -> {device['count']} x {device['kind']} ("
+    assert len(told) == 1 and text in told[0]
+    assert f"jax 0.4.1 -> {here['versions']['jax']}" in told[0]
+    said = _made_with(noted)
+    assert "tiny: 8 x H100 (gpu); " in said and said.count(text[1:]) == 1
+    assert "trained with others" not in _made_with(record)
+    unharmed(frame, workdir)
+
+
+def test_environments_are_told_once_and_stay_when_a_sweep_is_extended():
+    a, b, c = ({"versions": {"jax": v}, "device": {}} for v in "123")
+    record = {**b, "extended_from": [{"config": {}, **a, "environments": [c, b]}]}
+    assert environments(record) == [b, a, c]
+    assert environments({**record, "environments": [a]}) == [b, a, c]
+    assert changes(b, c) == ["jax 2 -> 3"]
+    assert environments({"config": {}}) == [{}]  # as records of old may be
 
 
 def test_a_table_is_known_to_hold_rows_or_looked_at_in_full(tmp_path):

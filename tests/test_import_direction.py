@@ -21,8 +21,8 @@ ORDER = (
 WITHIN = {
     "engine": "program evaluate fits predict train mapping memory living own_code "
     "study recorded chunk progress describe extend table training sweep",
-    "storage": "below integrity unpacked status events locks standins results stored "
-    "ledger checkpoint workdir",
+    "storage": "below integrity unpacked environments status events locks standins "
+    "results stored ledger checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -66,6 +66,7 @@ class Training:
         self.stop = stop
         self.progress = progress
         self.status = status
+        self.begins: Callable[[], None] = lambda: None  # called if anything is left
         self.events: EventFiles | None = None  # for TensorBoard
         self.counted: dict[tuple[str, int], int] = {}  # epochs of runs, by chunk
         self.lock: Lock | None = None  # of the chunk that trains
@@ -77,6 +78,8 @@ class Training:
         finished = all(map(self.table.is_done, self.chunks))
         self._tell_sweep()
         try:
+            if not finished:
+                self.begins()
             while left := [c for c in self.chunks if not self._done(c)]:
                 # All are tried, the first that is free first.
                 if not sum([self._try(chunk) for chunk in left]):
