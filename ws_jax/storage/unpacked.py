@@ -68,15 +68,15 @@ def unpacked_bytes(content: bytes, most: int) -> int:
 
 def _text_bytes(content: bytes, name: str) -> int:
     """Returns the bytes of a column of texts, of which each may be stored once."""
-    import pyarrow.compute as pc
-    from pyarrow import parquet
+    from pyarrow import compute, parquet
 
     file = parquet.ParquetFile(io.BytesIO(content), read_dictionary=[name])
     total = 0
     for part in file.iter_batches(columns=[name]):
         texts = part.column(0)
-        lengths = pc.binary_length(texts.dictionary)
-        total += pc.sum(lengths.take(texts.indices)).as_py() or 0
+        lengths = compute.call_function("binary_length", [texts.dictionary])
+        lengths = lengths.take(texts.indices)
+        total += compute.call_function("sum", [lengths]).as_py() or 0
     return total
 
 
