@@ -5,6 +5,7 @@ import dataclasses
 import json
 import logging
 import os
+import re
 import resource
 import shutil
 import signal
@@ -25,11 +26,14 @@ from jax.experimental.compilation_cache import compilation_cache
 from studies import stop_at_once, tiny
 
 from ws_jax import engine
+from ws_jax.analysis.page.what_was_run import _made_with
 from ws_jax.checkpoint import load_run
 from ws_jax.cli import compile_cache, main
+from ws_jax.config import replace_field
 from ws_jax.engine.living import LivingRuns
-from ws_jax.storage import ledger, results
+from ws_jax.storage import ledger, results, standins
 from ws_jax.storage.checkpoint import open_chunk
+from ws_jax.storage.environments import changes, environments
 from ws_jax.storage.integrity import (
     Damage,
     check_parquet,
@@ -39,7 +43,7 @@ from ws_jax.storage.integrity import (
 )
 from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE, ResultsError
 from ws_jax.storage.stored import Saved, chunk_folder, latest_saved
-from ws_jax.storage.workdir import Workdir, WorkdirError
+from ws_jax.storage.workdir import Workdir, WorkdirError, environment
 
 ROOT = Path(__file__).parents[1]
 # When one array cannot be read, Orbax abandons the reading of the others, which tell
@@ -63,6 +67,14 @@ _CACHE = {
     "jax_persistent_cache_min_compile_time_secs": 0.0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
 }
+
+
+def saved_otherwise(sweep, **fields):
+    """The same runs, saved or cut into chunks in another way."""
+    base = sweep.base
+    for name, value in fields.items():
+        base = replace_field(base, f"execution.{name}", value)
+    return dataclasses.replace(sweep, base=base)
 
 
 @pytest.fixture(scope="module")
@@ -179,6 +191,46 @@ def test_checks_are_passed_over_only_where_the_very_same_began(sweep, monkeypatc
     assert len(checked) == 2
 
 
+@pytest.mark.slow
+def test_a_start_with_another_device_or_versions_is_noted(sweep, caplog, monkeypatch):
+    workdir, frame = sweep
+    record = results.read_record(workdir / RECORD_FILE)
+    here = environment()
+    gone = {
+        "versions": {**here["versions"], "jax": "0.4.1"},
+        "device": {"platform": "gpu", "kind": "H100", "count": 8},
+    }
+    results.write_record({**record, **gone}, workdir)
+    monkeypatch.setattr(logging.getLogger("absl"), "propagate", True)
+    begun = (workdir / RECORD_FILE).read_bytes()
+    engine.run_sweep(CONFIG, workdir)  # nothing is left to train
+    assert (workdir / RECORD_FILE).read_bytes() == begun
+    for _ in range(2):  # noted and told once
+        shutil.rmtree(chunk(workdir, 1))
+        (workdir / RESULTS_FILE).unlink()
+        engine.run_sweep(CONFIG, workdir)
+    noted = results.read_record(workdir / RECORD_FILE)
+    assert noted == {**record, **gone, "environments": [here]}
+    told = [m for m in caplog.messages if "than it began with" in m]
+    device = here["device"]
+    text = f"(8 x H100 (gpu) -> {device['count']} x {device['kind']} ("
+    assert len(told) == 1 and text in told[0]
+    assert f"jax 0.4.1 -> {here['versions']['jax']}" in told[0]
+    said = _made_with(noted)
+    assert "tiny: 8 x H100 (gpu); " in said and said.count(text[1:]) == 1
+    assert "trained with others" not in _made_with(record)
+    unharmed(frame, workdir)
+
+
+def test_environments_are_told_once_and_stay_when_a_sweep_is_extended():
+    a, b, c = ({"versions": {"jax": v}, "device": {}} for v in "123")
+    record = {**b, "extended_from": [{"config": {}, **a, "environments": [c, b]}]}
+    assert environments(record) == [b, a, c]
+    assert environments({**record, "environments": [a]}) == [b, a, c]
+    assert changes(b, c) == ["jax 2 -> 3"]
+    assert environments({"config": {}}) == [{}]  # as records of old may be
+
+
 def test_a_table_is_known_to_hold_rows_or_looked_at_in_full(tmp_path):
     rows = [
         {"run": "a", "epoch": epoch, "acc": 0.1 * epoch, "counts": [[epoch, 2]]}
@@ -237,6 +289,9 @@ def test_rows_of_chunks_without_checkpoints_stay(sweep, no_training):
 
 def test_rows_that_nothing_could_give_back_are_refused(tmp_path, monkeypatch):
     stop_at_once(CONFIG, tmp_path, monkeypatch)
+    frame = results.read_table(tmp_path / RESULTS_FILE)
+    # A table of before digests, which does not tell whose rows it holds.
+    results.write(frame.drop(columns=list(standins.IDENTITY_COLUMNS)), tmp_path)
     before = (tmp_path / RESULTS_FILE).read_bytes()
     shutil.rmtree(chunk(tmp_path, 0))
     with pytest.raises(WorkdirError, match="--overwrite"):
@@ -244,6 +299,82 @@ def test_rows_that_nothing_could_give_back_are_refused(tmp_path, monkeypatch):
     assert (tmp_path / RESULTS_FILE).read_bytes() == before
     engine.run_sweep(CONFIG, tmp_path, overwrite=True)
     assert len(results.read(tmp_path)) == 6
+
+
+def test_rows_of_before_digests_are_taken_as_the_sweeps_own(sweep, no_training):
+    workdir, frame = sweep
+    stored = frame.drop(columns=["data.fingerprint", "folder"])
+    results.write(stored.drop(columns=list(standins.IDENTITY_COLUMNS)), workdir)
+    shutil.rmtree(workdir / "checkpoints")
+    engine.run_sweep(CONFIG, workdir)
+    pd.testing.assert_series_equal(results.read(workdir)["loss"], frame["loss"])
+
+
+@pytest.mark.parametrize("lost", ["all", "one"])
+def test_a_table_of_another_sweep_is_refused(sweep, lost, no_training):
+    workdir, frame = sweep
+    path = workdir / RESULTS_FILE
+    shutil.rmtree(workdir / "checkpoints" if lost == "all" else chunk(workdir, 1))
+    other = results.read_table(path)
+    # As a sweep with another batch size would have them, under the same names.
+    results.write(other.assign(digest="0123456789abcdef"), workdir)
+    before = path.read_bytes()
+    with pytest.raises(WorkdirError, match="of another sweep.*move this one away"):
+        engine.run_sweep(CONFIG, workdir)
+    assert path.read_bytes() == before
+    results.write(other, workdir)  # as the error says
+    engine.run_sweep(CONFIG, workdir)
+    pd.testing.assert_frame_equal(results.read(workdir), frame)
+
+
+def test_vectors_in_rows_without_checkpoints_stay(sweep, no_training):
+    workdir, frame = sweep
+    stored = results.read_table(workdir / RESULTS_FILE)
+    counts = [[[float(i), 2.0], [3.0, 4.0]] for i in range(len(stored))]
+    results.write(stored.assign(val_counts=counts), workdir)
+    before = (workdir / RESULTS_FILE).read_bytes()
+    shutil.rmtree(workdir / "checkpoints")
+    engine.run_sweep(CONFIG, workdir)
+    assert (workdir / RESULTS_FILE).read_bytes() == before
+
+
+@pytest.mark.slow
+def test_the_advice_on_a_damaged_checkpoint_comes_true(finished, tmp_path, monkeypatch):
+    frame = results.read(finished)
+    config = saved_otherwise(CONFIG, keep=1)
+    stop_at_once(config, tmp_path, monkeypatch)
+    flip(chunk(tmp_path, 0) / "2" / "rows" / "metadata")
+    with pytest.raises(WorkdirError, match="is damaged") as refused:
+        engine.run_sweep(config, tmp_path)
+    folder = re.search(r"remove (\S+) and start the same command", str(refused.value))
+    shutil.rmtree(folder[1])
+    engine.run_sweep(config, tmp_path)
+    unharmed(frame, tmp_path)
+
+
+@pytest.mark.slow
+def test_rows_of_ended_runs_stay_while_their_chunk_trains_anew(tmp_path, monkeypatch):
+    base = replace_field(CONFIG.base, "train.epochs", 3)
+    together = dataclasses.replace(CONFIG, base=base)
+    together = saved_otherwise(together, chunk=3, keep=1)
+    engine.run_sweep(together, tmp_path)
+    frame = results.read(tmp_path)
+    # Fold 0 had ended, fold 1 was after its first epoch, as where runs end at different
+    # ones; then their checkpoint was damaged, and removed.
+    stored = results.read_table(tmp_path / RESULTS_FILE)
+    begun = stored[(stored["fold"] == 1) & (stored["epoch"] < 2)]
+    ended = stored[stored["fold"] == 0]
+    results.write(pd.concat([ended, begun.assign(status="running")]), tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    for epoch in (1, 2):  # of the checkpoint that is there then, not at the end
+        stop_at_once(together, tmp_path, monkeypatch)
+        there = results.read_table(tmp_path / RESULTS_FILE)
+        pd.testing.assert_frame_equal(there[there["fold"] == 0], ended)
+        others = there[there["fold"] != 0]
+        assert set(others["status"]) == {"running"}
+        assert others["epoch"].max() == epoch
+    engine.run_sweep(together, tmp_path)
+    unharmed(frame, tmp_path)
 
 
 def test_a_damaged_table_without_checkpoints_is_refused(sweep):

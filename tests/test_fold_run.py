@@ -1,12 +1,14 @@
 """Folding a trained run: its report, its folders, and training on."""
 
 import dataclasses
+import shutil
 import threading
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from test_launch import launch
 
@@ -187,7 +189,28 @@ def test_a_folded_network_trains_on_from_its_fold(trained, tmp_path):
     assert same["foldings"][0]["trained"] == report["foldings"][0]["trained"]
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("table", [True, False])
+def test_a_fold_whose_checkpoint_is_gone_is_not_trained_from_a_draw(
+    trained, tmp_path, table
+):
+    asked = {"rules": (Rule(0.0),), "epochs": 1}
+    fold_run(*trained, tmp_path, **asked)
+    frame = results.read(tmp_path)
+    workdir = tmp_path / "threshold_0"
+    sweep, begun = find_run(workdir, frame["run"][0])[0].sweep, frame["epoch"] == 0
+    # As where it was killed in its first epoch, and its checkpoint removed.
+    stored = results.read_table(workdir / "results.parquet")[begun]
+    results.write(stored.assign(status="running"), workdir)
+    if not table:
+        (workdir / "results.parquet").unlink()
+    shutil.rmtree(workdir / "checkpoints")
+    with pytest.raises(WorkdirError, match="folded parameters.*launch.fold with --ov"):
+        engine.run_sweep(sweep, workdir)
+    assert not list(workdir.glob("checkpoints/*/*/*"))
+    fold_run(*trained, tmp_path, **asked, overwrite=True)
+    pd.testing.assert_series_equal(results.read(tmp_path)["loss"], frame["loss"])
+
+
 def test_test_images_are_scored_after_every_epoch_if_asked(tmp_path):
     sweep = study(test="epoch")
     base = dataclasses.replace(

@@ -13,15 +13,16 @@ ORDER = (
     "host config own_files free_fields grids storage results data augment sharing "
     "winograd lowerings conv initializers schemes banks normalization layers "
     "transforms measure optimizers phases models tasks metrics runs names checkpoint "
-    "engine folding neural_fit search cluster analysis single_layer papers cli"
+    "engine folding neural_fit search_record search cluster analysis single_layer "
+    "papers cli"
 ).split()
 # The same within folders, whose `__init__` is what others see of them. In the engine:
 # from one run to many, and to the host's loop.
 WITHIN = {
     "engine": "program evaluate fits predict train mapping memory living own_code "
     "study recorded chunk progress describe extend table training sweep",
-    "storage": "below integrity status events locks standins results stored ledger "
-    "checkpoint workdir",
+    "storage": "below integrity unpacked environments status events locks standins "
+    "results stored ledger checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",

@@ -318,6 +318,30 @@ def test_a_workdir_that_is_moved_during_an_epoch_is_not_made_anew(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("again", [False, True])
+def test_who_has_lost_its_lock_file_saves_no_more(whole, tmp_path, monkeypatch, again):
+    """As where somebody clears the lock files of processes that he takes for dead."""
+    workdir, trained = begun(whole, tmp_path / "new"), []
+    real, other = LivingRuns.train_epoch, chunk_lock(whole, workdir, 0)
+
+    def train_epoch(self, examples, epoch):
+        trained.append(epoch)
+        if trained == [0, 1]:
+            shutil.rmtree(workdir / ".locks")
+            assert not again or other.take()  # another process trains the chunk now
+        return real(self, examples, epoch)
+
+    monkeypatch.setattr(LivingRuns, "train_epoch", train_epoch)
+    with pytest.raises(WorkdirError, match="chunk_000 was removed while a process he"):
+        engine.run_sweep(CONFIG, workdir)
+    assert trained == [0, 1]
+    assert stored.newest_step(folder(workdir, 0)) == 2, "it saved beside the other one"
+    other.release()
+    engine.run_sweep(CONFIG, workdir)
+    assert_same(workdir, whole)
+
+
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("delay", [None, 0, 0.005])
 def test_a_workdir_that_is_moved_during_a_save_is_one_clear_error(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import sys
 
 import numpy as np
@@ -17,6 +18,7 @@ from ws_jax.names import run_columns
 from ws_jax.phases import Couple
 from ws_jax.runs import Sweep
 from ws_jax.search import read_space, search, train_points
+from ws_jax.search_record import SEARCH_FILE
 from ws_jax.storage import results
 from ws_jax.storage.integrity import WorkdirError
 
@@ -181,3 +183,66 @@ def test_another_search_in_a_folder_is_refused(other, message, tmp_path, trained
         search(sweep, tmp_path, **asked | other)
     assert "--overwrite" not in str(refused.value)
     assert not trained
+
+
+@pytest.fixture
+def kept(trained, monkeypatch):
+    """The same stand-in for training, which leaves the records of its sweeps."""
+    run_sweep = search_module.run_sweep
+
+    def recorded(sweep, place, data_dir):
+        run_sweep(sweep, place, data_dir)
+        place.mkdir(parents=True, exist_ok=True)
+        record = {"config": sweep.values(), "data": {}, "chunks": []}
+        results.write_record(json.loads(json.dumps(record)), place)
+
+    monkeypatch.setattr(search_module, "run_sweep", recorded)
+    return trained
+
+
+@pytest.mark.parametrize(
+    "other, message",
+    [
+        ({"seed": 1}, "batch_000 is of another search, .*there -> asked"),
+        # One point of the two is the first of this search, too.
+        ({"batch_size": 1}, r"learning_rate\S+ is in one of them only.*Ask for what"),
+        ({"batch_size": 4}, "batch_000 is of another search"),
+        ({"space": {"hidden": [4, 9], "learning_rate": (1e-4, 1e-1)}}, "of another"),
+        ({"epochs": 2}, "base.train.epochs: 1 -> 2"),
+    ],
+)
+def test_a_folder_without_record_is_taken_by_its_own_search(
+    other, message, tmp_path, kept
+):
+    pytest.importorskip("optuna")
+    space = {"hidden": [4, 8], "learning_rate": (1e-4, 1e-1, "log")}
+    asked = {"num_batches": 2, "batch_size": 2, "space": space}
+    sweep = dataclasses.replace(CONFIG.checked(), axes={})
+    before = search(sweep, tmp_path, **asked)
+    record = tmp_path / SEARCH_FILE
+    record.unlink()
+    base = replace_field(sweep.base, "train.epochs", other.pop("epochs", 1))
+    kept.clear()
+    with pytest.raises(WorkdirError, match=message):
+        search(dataclasses.replace(sweep, base=base), tmp_path, **asked | other)
+    assert not kept and not record.exists()
+    again = search(sweep, tmp_path, **asked)
+    assert [t.params for t in again.trials] == [t.params for t in before.trials]
+    with pytest.raises(WorkdirError, match="--seed: 0 -> 1"):
+        search(sweep, tmp_path, **asked, seed=1)
+
+
+def test_a_folder_without_record_is_its_searchs_before_more_is_trained(tmp_path, kept):
+    pytest.importorskip("optuna")
+    asked = {"batch_size": 2, "space": {"hidden": [4, 8, 16, 32]}}
+    sweep = dataclasses.replace(CONFIG.checked(), axes={})
+    search(sweep, tmp_path, num_batches=1, **asked)
+    record = tmp_path / SEARCH_FILE
+    whole = record.read_bytes()
+    record.unlink()
+    kept.clear()
+    search(sweep, tmp_path, num_batches=3, **asked)
+    assert len(kept) == 3 and record.read_bytes() == whole
+    record.write_bytes(whole[:-20])
+    with pytest.raises(WorkdirError, match="remove it, and the search goes on that"):
+        search(sweep, tmp_path, num_batches=1, **asked)

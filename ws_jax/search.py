@@ -30,16 +30,16 @@ from ws_jax.engine import run_sweep
 from ws_jax.engine.study import make_groups
 from ws_jax.names import in_name, run_columns
 from ws_jax.runs import Sweep
-from ws_jax.storage import results
-from ws_jax.storage.integrity import (
-    Damage,
-    WorkdirError,
-    make_folder,
-    seal,
-    unseal,
-    write_atomically,
+from ws_jax.search_record import (
+    SEARCH_FILE,
+    asked_for,
+    differing,
+    is_recorded,
+    write_record,
 )
-from ws_jax.storage.workdir import differences
+from ws_jax.storage import results
+from ws_jax.storage.integrity import WorkdirError
+from ws_jax.storage.results import RECORD_FILE
 
 if TYPE_CHECKING:
     import optuna
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 Space = Mapping[str, tuple | list]
 Point = dict[str, Any]  # from whole dotted names to values
 RATES = (1e-6, 1e-1, "log")
-SEARCH_FILE = "search.json"  # what a folder's search asks for
 
 
 def search(
@@ -97,7 +96,8 @@ def search(
         raise ConfigError(f"a search needs fields, each once, got {list(space)}")
     _check(space)
     distributions = _distributions(space)
-    _check_record(Path(workdir), sweep, space, seed, batch_size)
+    asked = asked_for(sweep.values(), space, seed, batch_size)
+    adopting = not is_recorded(Path(workdir), asked)
     kept = {p: v for p, v in sweep.axes.items() if p not in paths.values()}
     sweep = dataclasses.replace(sweep, axes=kept)
     import optuna
@@ -110,59 +110,50 @@ def search(
         trials = [study.ask(distributions) for _ in range(batch_size)]
         folder = Path(workdir) / f"batch_{batch:03d}"
         points = [{paths[n]: v for n, v in t.params.items()} for t in trials]
+        if adopting and folder.exists():
+            last = not folder.with_name(f"batch_{batch + 1:03d}").exists()
+            _check_batch(sweep, points, folder, last)
+        elif adopting:  # all that is there is this search's own
+            write_record(Path(workdir), asked)
+            adopting = False
         values = train_points(sweep, points, folder, data_dir)
         for trial, value in zip(trials, values, strict=True):
             if math.isfinite(value):
                 study.tell(trial, value)
             else:
                 study.tell(trial, state=optuna.trial.TrialState.FAIL)
+    if adopting:
+        write_record(Path(workdir), asked)
     return study
 
 
-def _check_record(
-    workdir: Path, sweep: Sweep, space: Space, seed: int, batch_size: int
+def _check_batch(
+    sweep: Sweep, points: Sequence[Point], folder: Path, last: bool
 ) -> None:
-    """Writes what a search asks for, or checks that its folder's asks for the same."""
-    asked = {
-        "--seed": seed,
-        "--batch_size": batch_size,
-        "--range": {k: v for k, v in space.items() if isinstance(v, tuple)},
-        "--choice": {k: v for k, v in space.items() if isinstance(v, list)},
-        "config": sweep.values(),
-    }
-    asked = json.loads(json.dumps(asked, default=str))  # tuples are lists
-    path = workdir / SEARCH_FILE
-    # One that was refused before it trained binds nobody.
-    if not path.exists() or not any(workdir.glob("batch_*")):
-        make_folder(workdir, "workdir")
-        write_atomically(path, json.dumps(seal(asked), indent=1).encode())
-        return
-    try:
-        there = unseal(path.read_bytes())
-    except (OSError, Damage, ValueError) as error:
-        raise WorkdirError(
-            f"{path} cannot be read ({error}): name another folder with --workdir"
-        ) from error
-    changed = [
-        f"{name}: {_typed(there.get(name))} -> {_typed(value)}"
-        for name, value in asked.items()
-        if name != "config" and there.get(name) != value
-    ]
-    both = ({"config": one.get("config", {}), "data": {}} for one in (there, asked))
-    changed += differences(*both)
+    """Checks that what there is of a batch is of these points; nothing is trained.
+
+    Args:
+      sweep: without the fields that are searched.
+      points: of the batch, as the search that is asked for has them.
+      folder: of the batch.
+      last: whether it may lack sweeps, since no later one has begun.
+    Raises:
+      WorkdirError: if it is of others.
+    """
+    parts = {place.name: part for _, part, place in _lines(sweep, points, folder)}
+    begun = {path.parent.name: path for path in folder.glob(f"*/{RECORD_FILE}")}
+    wrong = begun.keys() - parts.keys() if last else begun.keys() ^ parts.keys()
+    changed = [f"{name} is in one of them only" for name in sorted(wrong)]
+    for name in sorted(begun.keys() & parts.keys()):
+        there = results.read_record(begun[name])["config"]
+        asked = json.loads(json.dumps(parts[name].values()))  # tuples are lists
+        changed += [f"{name} {field}" for field in differing(there, asked)]
     if changed:
         raise WorkdirError(
-            f"{workdir} holds another search (there -> asked): {'; '.join(changed)}. "
-            "Name another folder with --workdir; here only --batches may be another"
+            f"{folder} is of another search, of which there is no {SEARCH_FILE} (there "
+            f"-> asked): {'; '.join(changed)}. Ask for what that one asked for, or "
+            "name another folder with --workdir"
         )
-
-
-def _typed(value: Any) -> str:
-    """Returns what was asked for as a person types it."""
-    if not isinstance(value, dict):
-        return str(value)
-    fields = [f"{k}={','.join(map(str, own))}" for k, own in value.items()]
-    return " ".join(fields) or "none"
 
 
 def point_text(trial: optuna.trial.FrozenTrial) -> str:
@@ -276,12 +267,34 @@ def train_points(
 
     Points that differ in nothing but the field of most values are one sweep.
     """
-    path = max(points[0], key=lambda p: len({point[p] for point in points}))
+    path = _line_field(points)
     found: dict[tuple, float] = {}
+    for rest, part, place in _lines(sweep, points, folder):
+        run_sweep(part, place, data_dir=data_dir)
+        best = _best(part, results.read(place))
+        values = part.axes[path]
+        found |= {(rest, value): _mean(part, path, value, best) for value in values}
+    return [
+        found[tuple((p, v) for p, v in point.items() if p != path), point[path]]
+        for point in points
+    ]
+
+
+def _line_field(points: Sequence[Point]) -> str:
+    """Returns the field of most values, in which points of one sweep differ."""
+    return max(points[0], key=lambda p: len({point[p] for point in points}))
+
+
+def _lines(
+    sweep: Sweep, points: Sequence[Point], folder: Path
+) -> list[tuple[tuple, Sweep, Path]]:
+    """Returns the sweeps of a batch: what their points share, and their folders."""
+    path = _line_field(points)
     lines: dict[tuple, list[Point]] = {}
     for point in points:
         rest = tuple((p, v) for p, v in point.items() if p != path)
         lines.setdefault(rest, []).append(point)
+    found = []
     for rest, line in sorted(lines.items(), key=repr):
         base = sweep.base
         for name, value in rest:
@@ -289,14 +302,8 @@ def train_points(
         axes = {**sweep.axes, path: _in_order([point[path] for point in line])}
         part = dataclasses.replace(sweep, base=base, axes=axes).checked()
         named = [f"{p.rpartition('.')[2]}{in_name(v)}" for p, v in rest]
-        place = folder / ("-".join(named) or "points")
-        run_sweep(part, place, data_dir=data_dir)
-        best = _best(part, results.read(place))
-        found |= {(rest, value): _mean(part, path, value, best) for value in axes[path]}
-    return [
-        found[tuple((p, v) for p, v in point.items() if p != path), point[path]]
-        for point in points
-    ]
+        found.append((rest, part, folder / ("-".join(named) or "points")))
+    return found
 
 
 def _in_order(values: Sequence[Any]) -> tuple:

@@ -9,6 +9,7 @@ each chunk.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,7 @@ def run_sweep(
             training = Training(study, chunks, mapped, table, stop, progress, status)
             if tensorboard:
                 training.events = EventFiles(folder.path / EVENT_FOLDER)
+            training.begins = lambda: _note_environment(folder, stop, progress)
             training.run()
         return folder.path / results.RESULTS_FILE
 
@@ -169,6 +171,14 @@ def _agreed_chunks(
             f"the record of {folder.path} names {error}, which its config does not "
             "have: put a copy of it as the sweep wrote it in its place"
         ) from error
+
+
+def _note_environment(
+    folder: Workdir, stop: threading.Event, progress: Progress
+) -> None:
+    """Notes what trains from here on; a sweep that is finished starts no devices."""
+    with folder.planning(stop, _waiting(progress, "plans it")):
+        folder.note_environment()
 
 
 def _waiting(progress: Progress, what: str) -> Callable[[str], None]:

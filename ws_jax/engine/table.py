@@ -12,9 +12,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from absl import logging
+
 from ws_jax.engine.chunk import Chunk
 from ws_jax.engine.study import Study
+from ws_jax.models import FoldedGridNet, FoldedWideResNet
 from ws_jax.storage import ledger, results
+from ws_jax.storage.integrity import WorkdirError
 from ws_jax.storage.locks import Lock, part_lock
 from ws_jax.storage.stored import (
     Saved,
@@ -24,6 +28,7 @@ from ws_jax.storage.stored import (
     steps,
 )
 
+_FOLDED = (FoldedWideResNet, FoldedGridNet)
 # Of the time, at most: what it may take to let the table grow while a chunk trains.
 GROWING_SHARE = 0.02
 
@@ -64,6 +69,8 @@ class SweepTable:
         self._lock = part_lock(path, "table")
         self.saved: dict[tuple[str, int], Saved] = {}
         self._seen: dict[tuple[str, int], int] = {}  # steps, of chunks not done
+        # By run, rows of those that ended, of chunks that are not done.
+        self._ended: dict[str, list[dict[str, Any]]] = {}
         names = [columns["run"] for columns in study.columns.values()]
         self._grown = {
             (entry["group"], entry["index"]): {run["run"]: run for run in entry["runs"]}
@@ -166,17 +173,54 @@ class SweepTable:
         return free
 
     def _keep_lost(self, held: Set[tuple[str, int]]) -> None:
-        """Counts chunks as done whose rows are in the table, but in no checkpoint.
+        """Keeps rows that are in the table, but in no checkpoint.
 
-        Those that others train are left out, since their holders have their rows.
+        Chunks of which all are there count as done. Those that others train do not,
+        since their holders have their rows.
         """
         known = self.saved.keys() | held
         unsaved = {c.key: self._names(c) for c in self._chunks if c.key not in known}
-        others = [n for c in self._chunks if c.key in known for n in self._names(c)]
-        lost = ledger.rows_of_lost_chunks(self._path, unsaved, others)
-        for key, rows in lost.items():
+        saved = {
+            name: self.is_done(chunk)
+            for chunk in self._chunks
+            if chunk.key in known
+            for name in self._names(chunk)
+        }
+        kept = ledger.rows_to_keep(self._path, unsaved, saved, self._digests())
+        for chunk in self._chunks:
+            if chunk.key in unsaved.keys() - kept.done.keys():
+                self._check_begins(chunk)
+        if kept.anew:
+            logging.warning(
+                "no checkpoint is left in %s of runs that were begun, as %s (%d in "
+                "all): they train from their start, to the same numbers",
+                self._path,
+                kept.anew[0],
+                len(kept.anew),
+            )
+        for key, rows in kept.done.items():
             epoch = max(row["epoch"] for row in rows)
             self.saved[key] = Saved(epoch, True, rows)
+        self._ended = kept.ended
+
+    def _check_begins(self, chunk: Chunk) -> None:
+        """Raises `WorkdirError` for runs whose start is in a checkpoint alone."""
+        for run in chunk.runs:
+            if isinstance(run.network, _FOLDED) and run.network.origin:
+                raise WorkdirError(
+                    f"{self._study.columns[run]['run']} in {self._path} begins with "
+                    "folded parameters, and no checkpoint is left that has them: put "
+                    "its checkpoints back, or fold its run again by launch.fold with "
+                    "--overwrite"
+                )
+
+    def _digests(self) -> dict[str, set[str]]:
+        """Returns what rows of each run may have as digest: of now, or as recorded."""
+        found = {own["run"]: {own["digest"]} for own in self._study.columns.values()}
+        for entry in self._record["chunks"]:
+            for run in entry["runs"]:
+                found[run["run"]].add(run.get("digest"))
+        return found
 
     def _settle(self) -> None:
         if rows := self._rows():
@@ -186,15 +230,31 @@ class SweepTable:
             ledger.settle(results.make_frame(rows), self._path)
 
     def _rows(self) -> list[dict[str, Any]]:
-        rows = [row for saved in self.saved.values() for row in saved.rows]
-        # How a run ended is known at its last epoch, and said in all its rows.
-        last = {row["run"]: row["status"] for row in rows}
-        rows = [{**row, "status": last[row["run"]]} for row in rows]
+        found: dict[str, list[dict[str, Any]]] = {}
+        for saved in self.saved.values():
+            own = _by_run(saved.rows)
+            found |= own
+            for name, rows in own.items():
+                if saved.done:
+                    self._ended.pop(name, None)
+                elif rows[-1]["status"] != "running":
+                    self._ended[name] = rows
+        # They stay while their chunk trains anew.
+        rows = [row for own in (found | self._ended).values() for row in own]
         # In the order of the plan, however the runs were cut into chunks.
         return sorted(rows, key=lambda row: (self._places[row["run"]], row["epoch"]))
 
     def _names(self, chunk: Chunk) -> list[str]:
         return [self._study.columns[run]["run"] for run in chunk.runs]
+
+
+def _by_run(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Parts rows by run; how a run ended, known at its last epoch, all of them say."""
+    last = {row["run"]: row["status"] for row in rows}
+    parts: dict[str, list[dict[str, Any]]] = {name: [] for name in last}
+    for row in rows:
+        parts[row["run"]].append({**row, "status": last[row["run"]]})
+    return parts
 
 
 def _between(row: Mapping[str, Any], test: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -21,7 +21,7 @@ from ws_jax.engine.table import SweepTable
 from ws_jax.metrics import Metrics, epoch_metrics
 from ws_jax.storage import locks
 from ws_jax.storage.events import EventFiles
-from ws_jax.storage.locks import Interrupted
+from ws_jax.storage.locks import Interrupted, Lock
 from ws_jax.storage.status import Status, now
 from ws_jax.storage.stored import Saved
 
@@ -66,8 +66,10 @@ class Training:
         self.stop = stop
         self.progress = progress
         self.status = status
+        self.begins: Callable[[], None] = lambda: None  # called if anything is left
         self.events: EventFiles | None = None  # for TensorBoard
         self.counted: dict[tuple[str, int], int] = {}  # epochs of runs, by chunk
+        self.lock: Lock | None = None  # of the chunk that trains
         self.ready: tuple[str, Any] | None = None  # a group, its program and images
 
     def run(self) -> None:
@@ -76,6 +78,8 @@ class Training:
         finished = all(map(self.table.is_done, self.chunks))
         self._tell_sweep()
         try:
+            if not finished:
+                self.begins()
             while left := [c for c in self.chunks if not self._done(c)]:
                 # All are tried, the first that is free first.
                 if not sum([self._try(chunk) for chunk in left]):
@@ -120,26 +124,34 @@ class Training:
         """Trains a chunk to its end if nobody else holds it; returns whether it did."""
         if self._done(chunk):
             return False
-        with self.table.chunk_lock(chunk).tried() as free:
+        lock = self.table.chunk_lock(chunk)
+        with lock.tried() as free:
             # Another process may have ended it in between.
             if not free or self._done(chunk):
                 return False
             # It brings Orbax, which a sweep that is finished does not wait for.
             from ws_jax.storage.checkpoint import open_chunk
 
+            self.lock = lock
             mapped, examples = self._program(chunk.group)
-            self.table.check_there()
+            self._check_mine()
             folder, digest = self.table.where(chunk)
             keep = self.study.base.execution.keep
             try:
                 with open_chunk(folder, keep, digest) as saving:
                     self._train_chunk(chunk, mapped, examples, saving)
             except OSError:  # of a save in the background, of many kinds
-                self.table.check_there()
+                self._check_mine()
                 raise
         self.table.write()
         self._tell_sweep()
         return True
+
+    def _check_mine(self) -> None:
+        """Raises `WorkdirError` if the folder, or the chunk's lock, was removed."""
+        self.table.check_there()
+        if self.lock is not None:
+            self.lock.check_in_place()
 
     def _wait(self, left: Sequence[Chunk]) -> None:
         """Waits until one of the chunks is done, or given up by who holds it."""
@@ -241,7 +253,7 @@ class Training:
     def _maybe_save(self, chunk: Chunk, checkpoints, living, saved: Saved) -> None:
         stopping = self.stop.is_set() and not saved.done
         due = saved.epoch % self.study.base.execution.checkpoint_every == 0
-        self.table.check_there()
+        self._check_mine()
         if saved.done:
             state = living.all_states()
             kept: Any = state

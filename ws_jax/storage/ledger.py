@@ -1,18 +1,20 @@
 """The table of a sweep, kept equal to what its checkpoints say.
 
 Of the two, checkpoints are the truth: the table is written anew wherever it says
-something else. But rows that no checkpoint can give back stay.
+something else. But rows that no checkpoint holds stay: of chunks that are done, and of
+runs that had ended in chunks that train anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from absl import logging
 
-from ws_jax.storage import results
+from ws_jax.storage import results, standins
 from ws_jax.storage.integrity import WorkdirError
 from ws_jax.storage.results import RESULTS_FILE, ResultsError, read_table
 
@@ -20,42 +22,99 @@ if TYPE_CHECKING:  # see `results`
     import pandas as pd
 
 Key = tuple[str, int]  # of a chunk: its group, its index there
+Rows = list[dict[str, Any]]
 _ENDS = {"finished", "stopped", "diverged"}
 
 
-def rows_of_lost_chunks(
-    workdir: Path, unsaved: Mapping[Key, Sequence[str]], saved: Sequence[str]
-) -> dict[Key, list[dict[str, Any]]]:
-    """Returns the rows of chunks that are done but have no checkpoint any more.
+class Kept(NamedTuple):
+    """Rows of a table that no checkpoint holds, and that stay in it."""
 
-    Their parameters are gone, removed to save room say; they are not trained anew.
+    done: dict[Key, Rows]  # by chunk: of those that are done, parameters or not
+    ended: dict[str, Rows]  # by run: of those that ended, in chunks that train anew
+    anew: list[str]  # runs that were begun, and train from their start
+
+
+def rows_to_keep(
+    workdir: Path,
+    unsaved: Mapping[Key, Sequence[str]],
+    saved: Mapping[str, bool],
+    digests: Mapping[str, Set[str]],
+) -> Kept:
+    """Returns the rows that are in the table of a sweep, but in no checkpoint.
+
+    A chunk whose runs have all ended is not trained anew when its checkpoint is gone,
+    removed to save room say. Others are, and rows of their runs that had ended stay
+    until these have ended once more.
 
     Args:
       workdir: of the sweep.
       unsaved: names of the runs of each chunk without a checkpoint.
-      saved: names of all other runs.
-    Returns:
-      The rows by chunk; chunks that have not begun are left out.
+      saved: of all other runs, by name, whether their chunk is done.
+      digests: by run, those that its rows may have.
     Raises:
-      WorkdirError: if the table holds rows that would be lost: of chunks that are not
-        done, or of unknown runs; or if it is damaged and nothing else holds rows.
+      WorkdirError: if the table holds rows of another sweep, or of a version before
+        digests that would be lost; or if it is damaged and nothing else holds rows.
+      MemoryError: if the table needs more memory than is free.
     """
-    frame = _table_of_lost(workdir, bool(unsaved), bool(saved))
+    frame = _table_of_lost(workdir, unsaved, saved)
+    kept = Kept({}, {}, [])
     if frame is None:
-        return {}
-    known = set(saved).union(*unsaved.values())
-    strange = sorted(set(frame["run"]) - known)
-    if strange:
-        raise _refusal(workdir, f"of runs that are not in this sweep, as {strange[0]}")
-    kept = {}
+        return kept
+    _check_own(frame, workdir, unsaved, saved, digests)
+    told = zip(frame["run"], frame["digest"], strict=True)
+    own = np.array([digest in digests.get(name, ()) for name, digest in told], bool)
+    training = {name for name, done in saved.items() if not done}
     for key, names in unsaved.items():
-        part = frame[frame["run"].isin(list(names))]
-        if part.empty:
-            continue
-        if not _all_done(part, names):
-            raise _refusal(workdir, f"of runs that have no checkpoint, as {names[0]}")
-        kept[key] = part.to_dict("records")
+        chosen = frame["run"].isin(list(names)).to_numpy()
+        if chosen.any() and _all_done(frame[chosen], names):
+            kept.done[key] = _to_rows(frame[chosen])
+        elif not own[chosen].all():
+            raise _refusal(workdir, names[0])
+        elif chosen.any():
+            kept.anew.extend(names)
+    training.update(kept.anew)
+    ended = frame[own & frame["run"].isin(training) & frame["status"].isin(_ENDS)]
+    for name, part in ended.groupby("run"):
+        kept.ended[str(name)] = _to_rows(part)
     return kept
+
+
+def _check_own(
+    frame: pd.DataFrame,
+    workdir: Path,
+    unsaved: Mapping[Key, Sequence[str]],
+    saved: Mapping[str, bool],
+    digests: Mapping[str, Set[str]],
+) -> None:
+    """Raises `WorkdirError` if rows without a checkpoint are another sweep's."""
+    lost = set().union(*unsaved.values())
+    if not lost:
+        return
+    strange = sorted(set(frame["run"]) - lost - set(saved))
+    if strange:
+        raise _foreign(workdir, f"of runs that are not in this sweep, as {strange[0]}")
+    for name, digest in zip(frame["run"], frame["digest"], strict=True):
+        # Tables of before digests do not tell.
+        old = str(digest).startswith(standins.OLD)
+        if name in lost and not old and digest not in digests[name]:
+            raise _foreign(
+                workdir,
+                f"of another sweep, with another config or other data, as of {name}",
+            )
+
+
+def _to_rows(part: pd.DataFrame) -> Rows:
+    """Returns rows as training makes them: vectors and matrices are lists."""
+    return [
+        {name: _as_lists(value) for name, value in row.items()}
+        for row in part.to_dict("records")
+    ]
+
+
+def _as_lists(value: Any) -> Any:
+    if isinstance(value, np.ndarray | list):
+        return [_as_lists(part) for part in value]
+    return value
 
 
 def settle(frame: pd.DataFrame, workdir: Path) -> None:
@@ -65,18 +124,24 @@ def settle(frame: pd.DataFrame, workdir: Path) -> None:
         try:
             if results.same(frame, read_table(path)):
                 return
-        except ResultsError as error:
+        except (ResultsError, MemoryError) as error:
             logging.warning("%s; it is written anew now", error)
     results.write(frame, workdir)
 
 
-def _table_of_lost(workdir: Path, lost: bool, saved: bool) -> pd.DataFrame | None:
+def _table_of_lost(
+    workdir: Path, unsaved: Mapping[Key, Sequence[str]], saved: Mapping[str, bool]
+) -> pd.DataFrame | None:
     path = Path(workdir) / RESULTS_FILE
-    if not lost or not path.exists():
+    if not path.exists() or (not unsaved and all(saved.values())):
         return None
     try:
         return read_table(path)
-    except ResultsError as error:
+    except (ResultsError, MemoryError) as error:
+        if not unsaved:  # the checkpoints hold all; it is written anew from them
+            return None
+        if isinstance(error, MemoryError):
+            raise
         if not saved:
             raise WorkdirError(
                 f"{path} is damaged, and there are no checkpoints to write it anew: "
@@ -99,10 +164,19 @@ def _all_done(part: pd.DataFrame, names: Sequence[str]) -> bool:
     )
 
 
-def _refusal(workdir: Path, rows: str) -> WorkdirError:
+def _refusal(workdir: Path, name: str) -> WorkdirError:
     return WorkdirError(
-        f"{Path(workdir) / RESULTS_FILE} holds rows {rows}, and nothing could give "
-        "them back: put their checkpoints back, move the table away to train these "
-        "runs anew, remove all that is there with --overwrite, or name another folder "
-        "with --workdir"
+        f"{Path(workdir) / RESULTS_FILE} holds rows of runs that have no checkpoint, "
+        f"as {name}, and nothing could give them back: put their checkpoints back, "
+        "move the table away to train anew all runs that have none, remove all that "
+        "is there with --overwrite, or name another folder with --workdir"
+    )
+
+
+def _foreign(workdir: Path, rows: str) -> WorkdirError:
+    return WorkdirError(
+        f"{Path(workdir) / RESULTS_FILE} holds rows {rows}: put the table of this "
+        "sweep back, move this one away to train anew all runs that have no "
+        "checkpoint, remove all that is there with --overwrite, or name another "
+        "folder with --workdir"
     )

@@ -99,6 +99,20 @@ class Lock:
             return False
         return os.path.samestat(os.fstat(self._file.fileno()), there)
 
+    def check_in_place(self) -> None:
+        """Checks that no other process can have taken what this one holds.
+
+        Raises:
+          WorkdirError: if the file was removed, so that others would lock another one.
+        """
+        if not self.in_place():
+            raise WorkdirError(
+                f"{self.path} was removed while a process held it, and another one may "
+                "have taken up what it trains: leave the lock files alone, which hold "
+                "nothing back once their process has ended, and start the same command "
+                "again to go on from the last checkpoint"
+            )
+
     def release(self) -> None:
         """Drops the lock if it is held."""
         if self._file is not None:

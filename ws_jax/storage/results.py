@@ -21,6 +21,7 @@ from ws_jax.storage.integrity import (
     unseal,
     write_atomically,
 )
+from ws_jax.storage.unpacked import check_unpacked
 
 # Pandas takes half a second, which a sweep that is finished does not wait for: it is
 # imported where a table is made of rows, or rows of a table.
@@ -119,6 +120,7 @@ def holds(workdir: str | os.PathLike, rows: Sequence[Mapping[str, Any]]) -> bool
     try:
         content = (Path(workdir) / RESULTS_FILE).read_bytes()
         check_parquet(content)
+        check_unpacked(content)
         # `parquet.read_table` would bring pandas.
         table = parquet.ParquetFile(io.BytesIO(content)).read()
     except Exception:  # as `read_table` says
@@ -237,13 +239,17 @@ def read_table(path: Path) -> pd.DataFrame:
 
     Raises:
       ResultsError: if it is damaged.
+      MemoryError: if it needs more memory than is free.
     """
     import pandas as pd
 
     content = path.read_bytes()
     try:
         check_parquet(content)
+        check_unpacked(content)
         frame = pd.read_parquet(io.BytesIO(content))
+    except MemoryError as error:
+        raise MemoryError(f"{path} cannot be read: {error}") from error
     except Exception as error:  # what a table of an older version may raise is open
         raise ResultsError(
             f"{path} cannot be read ({_reason(error)}): start its sweep again, which "

@@ -160,8 +160,8 @@ def newest_sound(folder: Path, digest: str) -> Found | None:
         raise WorkdirError(
             f"the checkpoint {folder / str(step)} is damaged ({damage}), and there is "
             f"no older one that is sound: remove {folder} and start the same command "
-            "again; what the table holds of finished runs is kept, others train from "
-            "their start, to the same numbers"
+            "again; rows that the table holds of runs that have ended stay, others "
+            "come back by training, to the same numbers"
         )
     return None
 

@@ -18,6 +18,7 @@ from absl import logging
 import ws_jax
 from ws_jax.config import differing_fields, without_field
 from ws_jax.free_fields import SAVING
+from ws_jax.storage.environments import changes, environments
 from ws_jax.storage.events import EVENT_FOLDER
 from ws_jax.storage.integrity import (
     WorkdirError,
@@ -239,6 +240,27 @@ class Workdir:
         """Writes and returns the record of the sweep that is here, with more in it."""
         write_record(record, self.path)
         return dict(record)
+
+    def note_environment(self) -> None:
+        """Notes in the record that it goes on by other versions or devices, if so.
+
+        Nothing is refused. Only while planning, since the record is read and written.
+
+        Raises:
+          WorkdirError: if the record is damaged.
+          OSError: if it cannot be written.
+        """
+        record, now = self.here(), environment()
+        if record is None or now in environments(record):
+            return
+        logging.warning(
+            "%s goes on with other versions or devices than it began with (%s); its "
+            "record says so now",
+            self.path,
+            "; ".join(changes(environments(record)[0], now)),
+        )
+        noted = [*record.get("environments", []), now]
+        self.change({**record, "environments": noted})
 
     def _check(self, here: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         if fields := differences(here, new):

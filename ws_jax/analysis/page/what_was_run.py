@@ -9,6 +9,7 @@ import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, summaries, wording
 from ws_jax.analysis.page import pieces
+from ws_jax.storage.environments import changes, device_text, environments
 
 
 def section(
@@ -89,8 +90,9 @@ def _folded_settings(rows: pd.DataFrame) -> list[str]:
 
 def _made_with(record: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
-    device = record["device"]
-    return (
-        f"{record['config']['name']}: {device['count']} x {device['kind']} "
-        f"({device['platform']}); {versions}."
-    )
+    text = f"{record['config']['name']}: {device_text(record['device'])}; {versions}."
+    first, *others = environments(record)
+    if others:
+        listed = "; ".join(", ".join(changes(first, other)) for other in others)
+        text += f" Some of it was trained with others (these -> those): {listed}."
+    return text
