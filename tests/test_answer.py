@@ -80,6 +80,18 @@ def test_folds_without_a_value_are_counted_and_all_but_one_are_asked_for(
     assert (said in text) == early and (EARLY in text) == early
 
 
+@pytest.mark.parametrize("lost, early", [(0, False), (1, True)])
+def test_a_study_of_two_folds_answers_by_both(lost, early):
+    frame = study()
+    frame = frame[frame["fold"] < 2]
+    frame = frame[
+        (frame["model"] != "cnn") | (frame["aug"] > 0) | (frame["fold"] >= lost)
+    ]
+    first, text = answer.answer(frame)
+    assert (f"{EARLY} (CNN at level 0: 1 of 2 folds with a value)" in text) == early
+    assert ("medians over 2 folds" in first) is not early
+
+
 def test_a_value_that_was_not_measured_is_none():
     frame = put(study(), {"translation": np.nan}, model="cnn", aug=0.0)
     frame.loc[frame["fold"] == 0, "translation"] = 0.4

@@ -147,17 +147,22 @@ def _too_early(used: pd.DataFrame, data: str) -> str:
 
 
 def _incomplete(scored: pd.DataFrame) -> list[str]:
-    """Says which cells have runs under way, or lack values of more than one fold."""
+    """Says which cells have runs under way, or lack values of more than one fold.
+
+    What a cell should have are the folds that any of the cells has.
+    """
     running, lacking = [], []
+    asked = scored["fold"].nunique()
+    least = max(asked - 1, min(asked, 2))
     for (model, level), own in scored.groupby(["model", "aug"]):
         where = f"{labels.model(str(model))} at level"
         under_way = int((own["status"] == "running").sum())
         if under_way:
             text = f"{under_way} of {labels.count(len(own), 'run')} under way"
             running.append(Amiss(where, float(level), text))
-        cut, known = int(own["num_folds"].max()), _folds(own)
-        if known < max(1, cut - 1):
-            text = f"{known} of {cut} folds with a value"
+        known = _folds(own)
+        if known < least:
+            text = f"{known} of {labels.count(asked, 'fold')} with a value"
             lacking.append(Amiss(where, float(level), text))
     return [said(part) for part in (running, lacking) if part]
 
