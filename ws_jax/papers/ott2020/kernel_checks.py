@@ -6,6 +6,7 @@ of distances: there the order decides.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 
@@ -132,40 +133,47 @@ def severing(runs: Evidence) -> Iterator[Check]:
         yield from _severing(runs, level)
 
 
+def _severed(runs: Evidence, level: float, p: float) -> Sample:
+    return runs.sample("fcn", "val_acc", level=level, vcp=p)
+
+
 def _severing(runs: Evidence, level: float) -> Iterator[Check]:
-    def accuracy(p: float) -> Sample:
-        return runs.sample("fcn", "val_acc", level=level, vcp=p)
-
-    def learned(*severed: float) -> list[Sample]:
-        """The networks that must have learned: the whole one, and those at low p."""
-        return [accuracy(p) for p in (0.0, *severed) if p < _MAY_SINK]
-
+    accuracy = functools.partial(_severed, runs, level)
+    whole = accuracy(0.0)
     where = f", translation {labels.level(level)}"
     # "Comparably well" has no number; nothing that the eye can see in Figures C.1, C.2.
     small = {"mnist": 0.02, "cifar10": 0.03}[runs.data]
-    whole = runs.published("fcn", "val_acc", level)
+    tables = runs.published("fcn", "val_acc", level)
     yield runs.check(
         f"Validation accuracy at p = 0{where}, where it should be as in the tables",
-        accuracy(0.0),
+        whole,
         "above",
-        whole - small,
+        tables - small,
         unit="percent",
-        paper=whole,
+        paper=tables,
         chosen="for “comparably well”, below the tables",
     )
     for sense, most in (("below", small), ("above", -small)):
         yield from hardest(
             runs.check(
                 f"Validation accuracy lost from p = 0 to {labels.level(p)}{where}",
-                accuracy(0.0) - accuracy(p),
+                whole - accuracy(p),
                 sense,
                 most,
                 chosen="for “comparably well”",
-                learned=learned(p),
+                # What must have learned: the whole network, and those at low p.
+                learned=[whole, *([accuracy(p)] if p < _MAY_SINK else [])],
             )
             for p in _LEVELS
             if 0 < p <= 0.8
         )
+    yield from _sinking(runs, level, where)
+
+
+def _sinking(runs: Evidence, level: float, where: str) -> Iterator[Check]:
+    """Checks that accuracy degrades rapidly beyond p = .9, to chance at last."""
+    accuracy = functools.partial(_severed, runs, level)
+    learned = [accuracy(0.0)]
     late = accuracy(0.9) - accuracy(0.99)
     yield runs.check(
         f"Validation accuracy lost from p = .9 to .99{where}",
@@ -173,14 +181,14 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
         "above",
         0.20,
         chosen="for “degrades rapidly”",
-        learned=learned(),
+        learned=learned,
     )
     yield runs.check(
         f"Validation accuracy lost from p = .9 to .99, less that from 0 to .9{where}",
         late - (accuracy(0.0) - accuracy(0.9)),
         "above",
         0.0,
-        learned=learned(),
+        learned=learned,
     )
     if runs.semantics == "released":
         # Figure C.1 shows chance there; .11 on MNIST.
@@ -192,5 +200,5 @@ def _severing(runs: Evidence, level: float) -> Iterator[Check]:
             unit="percent",
             paper={"mnist": 0.11}.get(runs.data, float("nan")),
             chosen="chance and half of it",
-            learned=learned(),
+            learned=learned,
         )
