@@ -12,13 +12,8 @@ from scipy import stats
 
 from ws_jax.analysis import aggregate
 from ws_jax.analysis.claims import verdicts
-from ws_jax.analysis.claims.checks import (
-    FAILS,
-    HOLDS,
-    UNDECIDED,
-    Sample,
-    rank_correlation,
-)
+from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
+from ws_jax.analysis.claims.samples import Sample, rank_correlation
 from ws_jax.papers.ott2020 import published, runs
 from ws_jax.papers.ott2020.claims import CLAIMS
 from ws_jax.papers.ott2020.evidence import Evidence

@@ -17,8 +17,9 @@ from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.study import make_record, make_study
 from ws_jax.engine.sweep import check_start
 from ws_jax.optimizers import Constant, Cosine, Steps
+from ws_jax.storage.records import differences
 from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE
-from ws_jax.storage.workdir import Workdir, WorkdirError, differences
+from ws_jax.storage.workdir import Workdir, WorkdirError
 
 pytestmark = pytest.mark.usefixtures("kept_programs")
 PARTS = {

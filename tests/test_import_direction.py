@@ -22,7 +22,7 @@ WITHIN = {
     "engine": "program evaluate fits predict train mapping memory living own_code "
     "study recorded chunk progress describe extend table training sweep",
     "storage": "below integrity unpacked environments status events locks standins "
-    "results stored ledger checkpoint workdir",
+    "results records stored ledger checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",
@@ -30,8 +30,8 @@ WITHIN = {
     "analysis": "labels wording watched kinds copies style settings aggregate "
     "statistics varying curves summaries tables swept effects leads question "
     "claims page",
-    "analysis/claims": "departures comparable lengths checks chance evidence seeds "
-    "verdicts",
+    "analysis/claims": "departures comparable lengths samples checks chance "
+    "evidence seeds verdicts",
     "analysis/page": "gallery paper pieces render what_was_run verdict_cards "
     "sweep_page glossary standing judged report",
     "cli": "compile_cache machine options helptext files typed sweeps main",

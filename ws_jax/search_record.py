@@ -15,7 +15,7 @@ from ws_jax.storage.integrity import (
     unseal,
     write_atomically,
 )
-from ws_jax.storage.workdir import differences
+from ws_jax.storage.records import differences
 
 SEARCH_FILE = "search.json"
 

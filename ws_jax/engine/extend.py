@@ -20,6 +20,13 @@ from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.study import Study
 from ws_jax.runs import Run
 from ws_jax.storage import results
+from ws_jax.storage.records import (
+    changed_code,
+    check_code,
+    differences,
+    swept_in_both,
+    with_code,
+)
 from ws_jax.storage.results import RESULTS_FILE, ResultsError
 from ws_jax.storage.stored import (
     chunk_digest,
@@ -29,15 +36,7 @@ from ws_jax.storage.stored import (
     state_of_done,
     steps,
 )
-from ws_jax.storage.workdir import (
-    WorkdirError,
-    changed_code,
-    check_code,
-    differences,
-    environment,
-    swept_in_both,
-    with_code,
-)
+from ws_jax.storage.workdir import WorkdirError, environment
 
 _EPOCHS = "base.train.epochs"
 _HOW = "train it in another folder with --workdir"

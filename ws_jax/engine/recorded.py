@@ -13,8 +13,8 @@ from ws_jax.data import DataError
 from ws_jax.engine.own_code import digests, not_imported
 from ws_jax.engine.study import Study, prepare
 from ws_jax.runs import Run, Sweep
+from ws_jax.storage.records import changed_code
 from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
-from ws_jax.storage.workdir import changed_code
 
 
 def find_run(

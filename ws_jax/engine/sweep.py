@@ -31,16 +31,9 @@ from ws_jax.runs import Sweep
 from ws_jax.storage import results
 from ws_jax.storage.events import EVENT_FOLDER, EventFiles
 from ws_jax.storage.locks import part_lock
+from ws_jax.storage.records import changed_code, differences, with_code
 from ws_jax.storage.status import Status
-from ws_jax.storage.workdir import (
-    Workdir,
-    WorkdirError,
-    changed_code,
-    differences,
-    stop_requests,
-    versions,
-    with_code,
-)
+from ws_jax.storage.workdir import Workdir, WorkdirError, stop_requests, versions
 
 
 def run_sweep(

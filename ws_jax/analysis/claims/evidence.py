@@ -10,8 +10,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, statistics
-from ws_jax.analysis.claims import chance, checks
-from ws_jax.analysis.claims.checks import NOTHING, Check, Sample
+from ws_jax.analysis.claims import chance, samples
+from ws_jax.analysis.claims.checks import Check
+from ws_jax.analysis.claims.samples import NOTHING, Sample
 
 _CELL = ["model", "aug", "aug_type", "vcp", "severing"]
 # Measures that are higher for the better networks; of others it is not known.
@@ -114,7 +115,7 @@ class Evidence:
         if not runs:  # most that are asked for, where little was trained
             return Sample(NOTHING, 0, (name,))
         where, last = name.rpartition(" ")[0], vcp or level
-        amiss = tuple(checks.Amiss(where, last, text) for text in self._amiss(runs))
+        amiss = tuple(samples.Amiss(where, last, text) for text in self._amiss(runs))
         status = {run.status for run in runs}
         running = "running" in status
         if len({run.cell for run in runs}) > 1:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ws_jax.analysis.aggregate import PLANNED_SEEDS
-from ws_jax.analysis.claims.checks import Amiss
+from ws_jax.analysis.claims.samples import Amiss
 
 _WORDS = (("diverged", "diverged"), ("running", "under way"))
 

@@ -8,14 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis.claims.checks import (
-    FAILS,
-    HOLDS,
-    UNDECIDED,
-    Check,
-    decisive_first,
-    said,
-)
+from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED, Check, decisive_first
+from ws_jax.analysis.claims.samples import said
 
 
 @dataclasses.dataclass(frozen=True)

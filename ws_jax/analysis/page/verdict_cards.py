@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from ws_jax.analysis import labels
-from ws_jax.analysis.claims import checks
+from ws_jax.analysis.claims import checks, samples
 from ws_jax.analysis.claims.verdicts import Verdict
 from ws_jax.analysis.page import pieces
 
@@ -177,7 +177,7 @@ def _checks(verdict: Verdict) -> str:
                 "Paper": _number(check.show(check.published)),
                 "Effect d": _effect(check),
                 over: found.folds,
-                "Amiss": checks.said(check.amiss) or "–",
+                "Amiss": samples.said(check.amiss) or "–",
                 "Epochs": check.epochs,
             }
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, settings, statistics
-from ws_jax.analysis.claims.checks import FAILS, HOLDS, Amiss, said
+from ws_jax.analysis.claims.checks import FAILS, HOLDS
+from ws_jax.analysis.claims.samples import Amiss, said
 from ws_jax.analysis.claims.verdicts import Verdict
 from ws_jax.papers.ott2020 import published, runs
 from ws_jax.papers.ott2020.claims import CLAIMS

@@ -16,7 +16,8 @@ import math
 from collections.abc import Iterable, Iterator
 
 from ws_jax.analysis import labels
-from ws_jax.analysis.claims.checks import Check, Sample, hardest
+from ws_jax.analysis.claims.checks import Check, hardest
+from ws_jax.analysis.claims.samples import Sample
 from ws_jax.papers.ott2020 import published
 from ws_jax.papers.ott2020.evidence import Evidence
 

@@ -11,7 +11,8 @@ import itertools
 from collections.abc import Iterator
 
 from ws_jax.analysis import labels
-from ws_jax.analysis.claims.checks import Check, Sample, hardest, rank_correlation
+from ws_jax.analysis.claims.checks import Check, hardest
+from ws_jax.analysis.claims.samples import Sample, rank_correlation
 from ws_jax.papers.ott2020 import published
 from ws_jax.papers.ott2020.evidence import Evidence
 

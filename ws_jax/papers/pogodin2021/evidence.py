@@ -18,7 +18,8 @@ import pandas as pd
 
 from ws_jax.analysis import aggregate, statistics, wording
 from ws_jax.analysis.claims import chance, comparable, lengths, seeds
-from ws_jax.analysis.claims.checks import Check, Sample
+from ws_jax.analysis.claims.checks import Check
+from ws_jax.analysis.claims.samples import Sample
 from ws_jax.papers.pogodin2021 import cadence, runs
 from ws_jax.papers.pogodin2021.own import OWN, known_data
 
