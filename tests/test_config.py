@@ -31,13 +31,13 @@ from ws_jax.config import (
 )
 from ws_jax.engine.mapping import stack_inputs
 from ws_jax.engine.study import make_groups
-from ws_jax.models import ConvNet
+from ws_jax.models import ConvNet, Network
 from ws_jax.names import run_columns
 from ws_jax.optimizers import SGD, Adam, Steps
 from ws_jax.papers.ott2020.presets import cifar10, mnist
 from ws_jax.phases import Couple
 from ws_jax.runs import Data, Evaluation, Execution, Run, Sweep, Train
-from ws_jax.tasks import Classification, WeightNorm
+from ws_jax.tasks import Classification, Task, WeightNorm
 from ws_jax.transforms import (
     EdgeNoise,
     Flip,
@@ -213,6 +213,75 @@ def test_declarations_that_are_no_configs_are_refused():
         @config("noise")
         class Other(Transform):
             pass
+
+
+@pytest.fixture
+def kinds(monkeypatch):
+    """Kinds that a test enters are known in it alone."""
+    for base in (Transform, Network, Task):
+        monkeypatch.setattr(base, "kinds", {**base.kinds})
+
+
+class Upside(Flip):
+    """A transform of one's own whose name was forgotten."""
+
+    def apply(self, key, image, place):
+        return image[::-1]
+
+
+class Wide(ConvNet):
+    pass
+
+
+class Direct(Transform):
+    pass
+
+
+def test_a_part_of_ones_own_needs_a_name_of_its_own():
+    """It went by its parent's, and was left out of a sweep as a double of it."""
+    place = r"Upside \(.*test_config.py:\d+\)"
+    message = f'{place} derives from Flip and has no name of its own: put @config."ups'
+    for sweep in (
+        Sweep("s", Run(transforms=(Upside(),))),
+        Sweep("s", Run(), {"transforms": ((Flip(),), (Upside(),))}),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            sweep.checked()
+    with pytest.raises(ConfigError, match='Wide .* from ConvNet .*put @config."wide"'):
+        Sweep("s", Run(), {"network": (ConvNet(), Wide())}).checked()
+    with pytest.raises(ConfigError, match="Direct .* derives from Transform and has"):
+        check_config(Run(transforms=(Direct(),)))
+    bare = config(type("BareOne", (Flip,), {}))
+    with pytest.raises(ConfigError, match='BareOne derives .*put @config."bare_one"'):
+        check_config(Run(transforms=(bare(),)))
+
+
+def test_a_sweep_has_one_class_for_each_name(kinds):
+    """Two of one name, which a function has made say, were doubles of each other."""
+
+    def dimmed():
+        @config("dimmed")
+        class Dimmed(Flip):
+            pass
+
+        return Dimmed
+
+    one, two = dimmed(), dimmed()
+    with pytest.raises(ConfigError, match="two classes .* called 'dimmed': .*Dimmed"):
+        Sweep("s", Run(), {"transforms": ((one(),), (two(),))}).checked()
+    assert len(Sweep("s", Run(), {"transforms": ((Flip(),), (two(),))}).runs()) == 2
+    # A file that runs again makes its classes anew; ours stay what they are.
+    with pytest.raises(ConfigError, match="two kinds are called 'flip'"):
+        config("flip")(type("Flip", (Flip,), {}))
+
+
+@pytest.mark.parametrize("name", ["name", "kind", "kinds", "default_kind", "check"])
+def test_a_field_does_not_hide_what_every_config_has(name, kinds):
+    """With a field `name`, what a record says of the kind could not be read back."""
+    values = {name: static("a", "letter"), "__annotations__": {name: "str"}}
+    message = f"L.{name}: give the field another name, for .*`{name}`"
+    with pytest.raises(ConfigError, match=message):
+        config("lettered")(type("L", (Transform,), values))
 
 
 def test_values_are_read_as_their_fields_have_them():

@@ -17,11 +17,14 @@ from ws_jax.config import (
     ConfigError,
     axis_bases,
     axis_path,
+    base_of,
+    called,
     check_config,
     check_together,
     from_values,
     has_axis,
     has_field,
+    map_parts,
     paths,
     replace_field,
     require,
@@ -61,6 +64,7 @@ class Sweep:
             return self
         base = check_config(self.base)
         sweep = dataclasses.replace(self, base=base, axes=self._checked_axes(base))
+        sweep._check_kinds()
         for run in sweep.runs():
             check_together(run)
         sweep._check_severing()
@@ -107,6 +111,25 @@ class Sweep:
         repeated = any(a == b for a, b in itertools.combinations(found, 2))
         require(not repeated, f"axis {path} repeats a value: {found}")
         return found
+
+    def _check_kinds(self) -> None:
+        """Raises `ConfigError` if two classes go by one name: they would be doubles."""
+        found: dict[tuple[type | None, str], type] = {}
+
+        def add(part: Config) -> Config:
+            one = found.setdefault((base_of(part), part.kind), type(part))
+            if part.kind and one is not type(part):
+                raise ConfigError(
+                    f"two classes of this sweep are called {part.kind!r}: "
+                    f"{called(one)} and {called(type(part))}; give each its own name"
+                )
+            return part
+
+        map_parts(add, self.base)
+        for value in itertools.chain.from_iterable(self.axes.values()):
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Config):
+                    map_parts(add, part)
 
     def _check_severing(self) -> None:
         """Raises `ConfigError` if connections were to be severed, and none are."""
