@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
-    "host config own_files free_fields grids storage results data augment sharing "
-    "winograd lowerings conv initializers schemes banks normalization layers "
+    "host own_files own_imports config free_fields grids storage results data augment "
+    "sharing winograd lowerings conv initializers schemes banks normalization layers "
     "transforms measure optimizers phases models tasks metrics runs names checkpoint "
     "engine folding neural_fit search cluster analysis single_layer papers cli"
 ).split()

@@ -1,5 +1,6 @@
 """Code of a user's own that was changed between a start and the next."""
 
+import importlib
 import json
 import logging
 import os
@@ -195,6 +196,39 @@ def test_modules_that_an_earlier_config_imported_are_not_taken_for_others(files)
         cli.load_sweep(str(files / "mine.py"))
     forget()
     cli.load_sweep(str(other / "mine.py"))
+
+
+def test_a_module_of_a_notebook_is_not_taken_for_one_beside_a_config(files):
+    """It stood in for the config's own file, and was in no digest."""
+    other = files / "other"
+    other.mkdir()
+    shutil.copy(files / "mine.py", other)
+    importlib.import_module("own_scale")  # as a notebook in the folder above does
+    here = own_code.digests(cli.load_sweep(str(files / "mine.py")))
+    assert list(here) == ["mine.py", "own_scale.py"]
+    cli.load_sweep(str(other / "mine.py"))  # there is no other
+    (other / "own_scale.py").write_text(BESIDE.replace("1.0", "9.0"))
+    message = "other/own_scale.py is not read, for .*/own_scale.py was imported under"
+    with pytest.raises(ConfigError, match=message):
+        cli.load_sweep(str(other / "mine.py"))
+    forget()
+    own = own_code.digests(cli.load_sweep(str(other / "mine.py")))
+    assert own["mine.py"] == here["mine.py"]
+    assert own["own_scale.py"] != here["own_scale.py"]
+
+
+def test_what_a_module_of_a_notebook_imports_is_asked_for_too(files):
+    other = files / "other"
+    other.mkdir()
+    shutil.copy(files / "mine.py", other)
+    edit(files / "own_scale.py", "SCALE = 1.0", "from own_deep import SCALE")
+    for folder in (files, other):
+        (folder / "own_deep.py").write_text("SCALE = 1.0\n")
+    importlib.import_module("own_scale")
+    with pytest.raises(
+        ConfigError, match="other/own_deep.py is not read, for .*/own_d"
+    ):
+        cli.load_sweep(str(other / "mine.py"))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
-import itertools
 import json
 import os
 import sys
@@ -23,7 +21,8 @@ from typing import Any, NamedTuple
 from ws_jax.config import Config, leaves, map_parts
 from ws_jax.data import DATASETS, SPLITS
 from ws_jax.measure import Measure
-from ws_jax.own_files import Keeping, is_below, own_path, text_of
+from ws_jax.own_files import is_below, own_path, text_of
+from ws_jax.own_imports import imports, name_parts
 from ws_jax.runs import Run, Sweep
 from ws_jax.schemes import SCHEMES
 from ws_jax.sharing import MAPS
@@ -76,45 +75,6 @@ def not_imported(names: Iterable[str]) -> list[str]:
     return [name for name in names if name not in found]
 
 
-def imported_otherwise(path: Path) -> tuple[Path, Path] | None:
-    """Finds a module beside a config that is imported already, but not as it is there.
-
-    Python imports a module once: a config that is read later has what an earlier one
-    imported, though another file has its name now, or the file was changed.
-
-    Args:
-      path: of a config, which is about to run.
-
-    Returns:
-      The file of the module as it was imported, and the one that is meant; or none.
-    """
-    left, seen = [(path.read_bytes(), "")], set()
-    while left:
-        for name in _imported_names(*left.pop()) - seen:
-            seen.add(name)
-            loader = getattr(sys.modules.get(name), "__loader__", None)
-            if not isinstance(loader, Keeping):
-                continue
-            ran = Path(loader.path)
-            meant = path.parent.joinpath(*name.split("."))
-            places = (meant.with_suffix(".py"), meant / "__init__.py")
-            there = next(filter(Path.is_file, places), ran)
-            kept = text_of(name, ran)
-            if not there.is_file() or there.read_bytes() != kept:
-                return ran, there
-            left.append((kept, sys.modules[name].__package__ or ""))
-    return None
-
-
-def _imported_names(text: bytes, package: str) -> set[str]:
-    """Returns the dotted names that a file imports, and the modules they are in."""
-    try:
-        body = ast.parse(text).body
-    except SyntaxError:  # told when it runs
-        return set()
-    return {part for name in _imports(body, package) for part in _parts(name)}
-
-
 def run_codes(sweep: Sweep) -> dict[Run, str]:
     """Returns a digest of a user's own code in each run that has any.
 
@@ -154,8 +114,8 @@ def _followed(modules: Iterable[str]) -> dict[Path, str]:
                 found[file.path] = text.decode(errors="replace")
                 continue
             found[file.path] = json.dumps(_plain(body))
-            names = list(_imports(body, file.package))
-            parts = {part for name in names for part in _parts(name)}
+            names = list(imports(body, file.package))
+            parts = {part for name in names for part in name_parts(name)}
             others = filter(None, map(_find, sorted(parts)))
             for other in filter(file.has_beside, others):
                 left.append(other)
@@ -236,7 +196,7 @@ def _find(name: str) -> _File | None:
 def _spec(name: str) -> ModuleSpec | None:
     """Returns where a module would be imported from; neither it nor its package is."""
     spec, where = None, None
-    for part in _parts(name):
+    for part in name_parts(name):
         if (spec := PathFinder.find_spec(part, where)) is None:
             return None
         where = spec.submodule_search_locations or []
@@ -245,34 +205,8 @@ def _spec(name: str) -> ModuleSpec | None:
 
 def _taken(names: Iterable[str], module: str) -> frozenset[str]:
     """Returns which names of a module are imported; `*` if any of it may be used."""
-    rests = (name.removeprefix(module) for name in names if module in _parts(name))
+    rests = (name.removeprefix(module) for name in names if module in name_parts(name))
     return frozenset(rest[1:].partition(".")[0] or "*" for rest in rests)
-
-
-def _parts(name: str) -> Iterator[str]:
-    """Yields a dotted name after the modules that it is in."""
-    return itertools.accumulate(name.split("."), "{}.{}".format)
-
-
-def _imports(body: list[ast.stmt], package: str) -> Iterator[str]:
-    """Yields the names of all that is imported at any depth.
-
-    `from a import b` is `a.b`, which may be a module.
-    """
-    for node in (inner for outer in body for inner in ast.walk(outer)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            if node.level:
-                try:
-                    base = importlib.util.resolve_name(base, package)
-                except ImportError:  # it would fail to import it, too
-                    continue
-            names = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        yield from names
 
 
 def _counting(tree: ast.Module, taken: frozenset[str]) -> list[ast.stmt]:
