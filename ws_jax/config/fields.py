@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_type_hints
 
 from ws_jax.config.checks import ConfigError, check_name
+from ws_jax.own_files import makers
 
 C = TypeVar("C", bound="Config")
 MOST = 2**31 - 1  # the largest whole number that a program takes as an argument
@@ -81,6 +82,13 @@ class Config:
     kind: ClassVar[str] = ""
     # Of a class that has kinds: the one that is meant if none is named.
     default_kind: ClassVar[str] = ""
+    # The modules in whose functions this class was made, see `own_files.makers`.
+    made_by: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Notes which functions of a user's own make a class, if any do."""
+        super().__init_subclass__(**options)
+        cls.made_by = makers()
 
     if TYPE_CHECKING:
         # Static checkers know defaults only as keywords of what declares a field.
