@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from ws_jax import cli, free_fields
+from ws_jax import cli, free_fields, keys
 from ws_jax.config import (
     Config,
     ConfigError,
@@ -30,7 +30,7 @@ from ws_jax.config import (
     without_field,
 )
 from ws_jax.engine.mapping import stack_inputs
-from ws_jax.engine.study import make_groups
+from ws_jax.engine.study import make_groups, prepare
 from ws_jax.models import ConvNet, Network
 from ws_jax.names import run_columns
 from ws_jax.optimizers import SGD, Adam, Steps
@@ -174,6 +174,38 @@ def test_what_is_refused(values, message):
 def test_axes_that_are_refused(axes, message):
     with pytest.raises(ConfigError, match=message):
         Sweep("bad", FREE, axes).checked()
+
+
+def test_keys_are_of_one_generator_whatever_the_environment_says():
+    """On TPUs another is often set: all numbers were others under one digest."""
+    run = Run(seed=7)
+    with jax.default_prng_impl("rbg"):
+        inputs = stack_inputs([run])
+    streams = np.uint32([run.stream(), run.evaluation_stream()])
+    for made, stream in zip((inputs.key, inputs.evaluation_key), streams, strict=True):
+        want = jax.random.fold_in(jax.random.key(7, impl="threefry2x32"), stream)
+        assert made.dtype == want.dtype
+        data = jax.random.key_data(made)[0]
+        np.testing.assert_array_equal(data, jax.random.key_data(want))
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("jax_threefry_partitionable", False), ("jax_random_seed_offset", 3)],
+)
+def test_other_draws_from_the_same_keys_are_refused(name, value):
+    usual = getattr(jax.config, name)
+    jax.config.update(name, value)
+    try:
+        with pytest.raises(
+            ConfigError, match=f"{name} is {value}, needs {usual}: runs"
+        ):
+            prepare(Sweep("s", Run(data=Data("synthetic:60x10x10x1"))))
+        keys.settle_draws()
+        keys.check_draws()
+        assert getattr(jax.config, name) == usual
+    finally:
+        jax.config.update(name, usual)
 
 
 def test_fields_go_by_the_end_of_their_names():
