@@ -16,6 +16,7 @@ from ws_jax.config import (
     ConfigError,
     check_config,
     config,
+    data,
     find_field,
     from_values,
     labels,
@@ -159,6 +160,16 @@ def test_what_is_refused(values, message):
             {"hidden": (8,), "network.hidden": (9,)},
             "two axes for one field, network.hidden: 'hidden' and 'network.hidden'",
         ),
+        (
+            {"level": (0.1, 0.4), "transforms.translation.level": (0.2, 0.3)},
+            "two axes for one field, transforms.translation.level: 'transforms.transl.*"
+            "and 'level', which is that of all transforms",
+        ),
+        (
+            {"transforms.translation.level": (0.2,), "transforms.level": (0.1,)},
+            "two axes for one field, transforms.translation.level: .*all transforms",
+        ),
+        ({"clip": (0.1, 0.4)}, "may be task.clip or train.optimizer.clip: name it in"),
         ({"data.name": ("mnist",)}, "cannot be swept: all runs of a sweep see one"),
         ({"chunk": (1, 2)}, "cannot be swept: it says how the work is done"),
         ({"fold": (0, 5)}, "fold: 5 is not in 0..4"),
@@ -206,6 +217,58 @@ def test_other_draws_from_the_same_keys_are_refused(name, value):
         assert getattr(jax.config, name) == usual
     finally:
         jax.config.update(name, usual)
+
+
+def test_fields_of_different_parts_have_nothing_to_do_with_each_other():
+    """The deeper one was passed over without a word."""
+    free = replace_field(FREE, "train.phase", Couple())
+    for run, name, told in (
+        (free, "clip", "task.clip or train.optimizer.clip"),
+        (free, "sharing", "network.sharing or train.phase.sharing"),
+    ):
+        with pytest.raises(
+            ConfigError, match=f"'{name}' may be {told}: name it in full"
+        ):
+            find_field(run, name)
+    assert find_field(free, "optimizer.clip") == "train.optimizer.clip"
+    assert find_field(FREE, "sharing") == "network.sharing"
+
+
+def test_an_axis_of_fields_that_two_kinds_bring_is_named_in_full(kinds):
+    """Which of them was swept hung on the order of a set, from process to process."""
+
+    @config("of_margin")
+    class Net(Network):
+        margin: float = data(1.0, "a number", low=0)
+
+    @config("of_margin")
+    class Own(Classification):
+        margin: float = data(1.0, "a number", low=0)
+
+    axes = {"network": (ConvNet(), Net()), "task": (Classification(), Own())}
+    with pytest.raises(
+        ConfigError, match="'margin' may be network.margin or task.marg"
+    ):
+        Sweep("s", Run(), {**axes, "margin": (0.1, 0.2)}).checked()
+    sweep = Sweep("s", Run(), {**axes, "task.margin": (0.1, 0.2)}).checked()
+    assert [*sweep.axes] == ["network", "task", "task.margin"]
+    # What the base has itself comes first.
+    sweep = Sweep("s", Run(task=Own()), {"network": (Net(),), "margin": (0.1, 0.2)})
+    assert [*sweep.checked().axes] == ["network", "task.margin"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_axis_means_the_transforms_that_another_brings_before_views(turned):
+    base = Run(evaluation=Evaluation(views=(Noise(level=0.3),)))
+    axes = {"transforms": ((Noise(),), (Rotation(),)), "noise.level": (0.1, 0.2)}
+    axes = dict(reversed(axes.items())) if turned else axes
+    sweep = Sweep("s", base, axes).checked()
+    assert {*sweep.axes} == {"transforms", "transforms.noise.level"}
+    assert len(sweep.runs()) == 3
+    typed = ["transforms=noise,rotation", "noise.level=0.1,0.2"]
+    typed = typed[::-1] if turned else typed
+    changed = cli.change_sweep(Sweep("s", base), {}, typed)
+    assert {*changed.runs()} == {*sweep.runs()}
 
 
 def test_fields_go_by_the_end_of_their_names():

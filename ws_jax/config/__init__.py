@@ -6,7 +6,7 @@ theirs, `identity` what of a config tells runs apart. Which fields a run has is 
 where they are used, and put together in `ws_jax.runs`.
 """
 
-from ws_jax.config.axes import axis_bases, axis_path, has_axis, typed
+from ws_jax.config.axes import axis_bases, axis_path, has_axis, names_part, typed
 from ws_jax.config.checks import ConfigError, check_name, nearest, require
 from ws_jax.config.fields import (
     MOST,
@@ -63,6 +63,7 @@ __all__ = [
     "labels",
     "leaves",
     "map_parts",
+    "names_part",
     "nearest",
     "owner_of",
     "owners_of",
