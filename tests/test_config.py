@@ -10,12 +10,13 @@ import jax
 import numpy as np
 import pytest
 
-from ws_jax import cli, free_fields
+from ws_jax import cli, free_fields, keys
 from ws_jax.config import (
     Config,
     ConfigError,
     check_config,
     config,
+    data,
     find_field,
     from_values,
     labels,
@@ -30,14 +31,14 @@ from ws_jax.config import (
     without_field,
 )
 from ws_jax.engine.mapping import stack_inputs
-from ws_jax.engine.study import make_groups
-from ws_jax.models import ConvNet
+from ws_jax.engine.study import make_groups, prepare
+from ws_jax.models import ConvNet, Network
 from ws_jax.names import run_columns
 from ws_jax.optimizers import SGD, Adam, Steps
 from ws_jax.papers.ott2020.presets import cifar10, mnist
 from ws_jax.phases import Couple
 from ws_jax.runs import Data, Evaluation, Execution, Run, Sweep, Train
-from ws_jax.tasks import Classification, WeightNorm
+from ws_jax.tasks import Classification, Task, WeightNorm
 from ws_jax.transforms import (
     EdgeNoise,
     Flip,
@@ -160,6 +161,16 @@ def test_what_is_refused(values, message):
             {"hidden": (8,), "network.hidden": (9,)},
             "two axes for one field, network.hidden: 'hidden' and 'network.hidden'",
         ),
+        (
+            {"level": (0.1, 0.4), "transforms.translation.level": (0.2, 0.3)},
+            "two axes for one field, transforms.translation.level: 'transforms.transl.*"
+            "and 'level', which is that of all transforms",
+        ),
+        (
+            {"transforms.translation.level": (0.2,), "transforms.level": (0.1,)},
+            "two axes for one field, transforms.translation.level: .*all transforms",
+        ),
+        ({"clip": (0.1, 0.4)}, "may be task.clip or train.optimizer.clip: name it in"),
         ({"data.name": ("mnist",)}, "cannot be swept: all runs of a sweep see one"),
         ({"chunk": (1, 2)}, "cannot be swept: it says how the work is done"),
         ({"fold": (0, 5)}, "fold: 5 is not in 0..4"),
@@ -175,6 +186,90 @@ def test_what_is_refused(values, message):
 def test_axes_that_are_refused(axes, message):
     with pytest.raises(ConfigError, match=message):
         Sweep("bad", FREE, axes).checked()
+
+
+def test_keys_are_of_one_generator_whatever_the_environment_says():
+    """On TPUs another is often set: all numbers were others under one digest."""
+    run = Run(seed=7)
+    with jax.default_prng_impl("rbg"):
+        inputs = stack_inputs([run])
+    streams = np.uint32([run.stream(), run.evaluation_stream()])
+    for made, stream in zip((inputs.key, inputs.evaluation_key), streams, strict=True):
+        want = jax.random.fold_in(jax.random.key(7, impl="threefry2x32"), stream)
+        assert made.dtype == want.dtype
+        data = jax.random.key_data(made)[0]
+        np.testing.assert_array_equal(data, jax.random.key_data(want))
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("jax_threefry_partitionable", False), ("jax_random_seed_offset", 3)],
+)
+def test_other_draws_from_the_same_keys_are_refused(name, value):
+    usual = getattr(jax.config, name)
+    jax.config.update(name, value)
+    try:
+        with pytest.raises(
+            ConfigError, match=f"{name} is {value}, needs {usual}: runs"
+        ):
+            prepare(Sweep("s", Run(data=Data("synthetic:60x10x10x1"))))
+        keys.settle_draws()
+        keys.check_draws()
+        assert getattr(jax.config, name) == usual
+    finally:
+        jax.config.update(name, usual)
+
+
+def test_fields_of_different_parts_have_nothing_to_do_with_each_other():
+    """The deeper one was passed over without a word."""
+    free = replace_field(FREE, "train.phase", Couple())
+    for run, name, told in (
+        (free, "clip", "task.clip or train.optimizer.clip"),
+        (free, "sharing", "network.sharing or train.phase.sharing"),
+    ):
+        with pytest.raises(
+            ConfigError, match=f"'{name}' may be {told}: name it in full"
+        ):
+            find_field(run, name)
+    assert find_field(free, "optimizer.clip") == "train.optimizer.clip"
+    assert find_field(FREE, "sharing") == "network.sharing"
+
+
+def test_an_axis_of_fields_that_two_kinds_bring_is_named_in_full(kinds):
+    """Which of them was swept hung on the order of a set, from process to process."""
+
+    @config("of_margin")
+    class Net(Network):
+        margin: float = data(1.0, "a number", low=0)
+
+    @config("of_margin")
+    class Own(Classification):
+        margin: float = data(1.0, "a number", low=0)
+
+    axes = {"network": (ConvNet(), Net()), "task": (Classification(), Own())}
+    with pytest.raises(
+        ConfigError, match="'margin' may be network.margin or task.marg"
+    ):
+        Sweep("s", Run(), {**axes, "margin": (0.1, 0.2)}).checked()
+    sweep = Sweep("s", Run(), {**axes, "task.margin": (0.1, 0.2)}).checked()
+    assert [*sweep.axes] == ["network", "task", "task.margin"]
+    # What the base has itself comes first.
+    sweep = Sweep("s", Run(task=Own()), {"network": (Net(),), "margin": (0.1, 0.2)})
+    assert [*sweep.checked().axes] == ["network", "task.margin"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_axis_means_the_transforms_that_another_brings_before_views(turned):
+    base = Run(evaluation=Evaluation(views=(Noise(level=0.3),)))
+    axes = {"transforms": ((Noise(),), (Rotation(),)), "noise.level": (0.1, 0.2)}
+    axes = dict(reversed(axes.items())) if turned else axes
+    sweep = Sweep("s", base, axes).checked()
+    assert {*sweep.axes} == {"transforms", "transforms.noise.level"}
+    assert len(sweep.runs()) == 3
+    typed = ["transforms=noise,rotation", "noise.level=0.1,0.2"]
+    typed = typed[::-1] if turned else typed
+    changed = cli.change_sweep(Sweep("s", base), {}, typed)
+    assert {*changed.runs()} == {*sweep.runs()}
 
 
 def test_fields_go_by_the_end_of_their_names():
@@ -214,6 +309,75 @@ def test_declarations_that_are_no_configs_are_refused():
         @config("noise")
         class Other(Transform):
             pass
+
+
+@pytest.fixture
+def kinds(monkeypatch):
+    """Kinds that a test enters are known in it alone."""
+    for base in (Transform, Network, Task):
+        monkeypatch.setattr(base, "kinds", {**base.kinds})
+
+
+class Upside(Flip):
+    """A transform of one's own whose name was forgotten."""
+
+    def apply(self, key, image, place):
+        return image[::-1]
+
+
+class Wide(ConvNet):
+    pass
+
+
+class Direct(Transform):
+    pass
+
+
+def test_a_part_of_ones_own_needs_a_name_of_its_own():
+    """It went by its parent's, and was left out of a sweep as a double of it."""
+    place = r"Upside \(.*test_config.py:\d+\)"
+    message = f'{place} derives from Flip and has no name of its own: put @config."ups'
+    for sweep in (
+        Sweep("s", Run(transforms=(Upside(),))),
+        Sweep("s", Run(), {"transforms": ((Flip(),), (Upside(),))}),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            sweep.checked()
+    with pytest.raises(ConfigError, match='Wide .* from ConvNet .*put @config."wide"'):
+        Sweep("s", Run(), {"network": (ConvNet(), Wide())}).checked()
+    with pytest.raises(ConfigError, match="Direct .* derives from Transform and has"):
+        check_config(Run(transforms=(Direct(),)))
+    bare = config(type("BareOne", (Flip,), {}))
+    with pytest.raises(ConfigError, match='BareOne derives .*put @config."bare_one"'):
+        check_config(Run(transforms=(bare(),)))
+
+
+def test_a_sweep_has_one_class_for_each_name(kinds):
+    """Two of one name, which a function has made say, were doubles of each other."""
+
+    def dimmed():
+        @config("dimmed")
+        class Dimmed(Flip):
+            pass
+
+        return Dimmed
+
+    one, two = dimmed(), dimmed()
+    with pytest.raises(ConfigError, match="two classes .* called 'dimmed': .*Dimmed"):
+        Sweep("s", Run(), {"transforms": ((one(),), (two(),))}).checked()
+    assert len(Sweep("s", Run(), {"transforms": ((Flip(),), (two(),))}).runs()) == 2
+    # A file that runs again makes its classes anew; ours stay what they are.
+    with pytest.raises(ConfigError, match="two kinds are called 'flip'"):
+        config("flip")(type("Flip", (Flip,), {}))
+
+
+@pytest.mark.parametrize("name", ["name", "kind", "kinds", "default_kind", "check"])
+def test_a_field_does_not_hide_what_every_config_has(name, kinds):
+    """With a field `name`, what a record says of the kind could not be read back."""
+    values = {name: static("a", "letter"), "__annotations__": {name: "str"}}
+    message = f"L.{name}: give the field another name, for .*`{name}`"
+    with pytest.raises(ConfigError, match=message):
+        config("lettered")(type("L", (Transform,), values))
 
 
 def test_values_are_read_as_their_fields_have_them():

@@ -10,11 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A module imports only from those before it; a folder counts as one module.
 ORDER = (
-    "host config own_files free_fields grids storage results data augment sharing "
-    "winograd lowerings conv initializers schemes banks normalization layers "
-    "transforms measure optimizers phases models tasks metrics runs names checkpoint "
-    "engine folding neural_fit search_record search cluster analysis single_layer "
-    "papers cli"
+    "host own_files own_imports config keys free_fields grids storage results data "
+    "augment sharing winograd lowerings conv initializers schemes banks normalization "
+    "layers transforms measure optimizers phases models tasks metrics runs names "
+    "checkpoint engine folding neural_fit search_record search cluster analysis single_layer papers "
+    "cli"
 ).split()
 # The same within folders, whose `__init__` is what others see of them. In the engine:
 # from one run to many, and to the host's loop.
@@ -206,6 +206,19 @@ def test_library_does_not_print():
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "print"
     ]
     assert not calls
+
+
+def test_keys_are_made_in_one_place():
+    """Of one generator: JAX's usual one is what the environment says."""
+    wrong = {
+        name
+        for name, text in sources("ws_jax").items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", "") in ("key", "PRNGKey")
+        and ast.unparse(node.func).startswith(("jax.random.", "random."))
+    }
+    assert wrong == {"ws_jax/keys.py"}
 
 
 def test_public_names_have_docstrings():

@@ -1,5 +1,6 @@
 """Code of a user's own that was changed between a start and the next."""
 
+import importlib
 import json
 import logging
 import os
@@ -197,6 +198,39 @@ def test_modules_that_an_earlier_config_imported_are_not_taken_for_others(files)
     cli.load_sweep(str(other / "mine.py"))
 
 
+def test_a_module_of_a_notebook_is_not_taken_for_one_beside_a_config(files):
+    """It stood in for the config's own file, and was in no digest."""
+    other = files / "other"
+    other.mkdir()
+    shutil.copy(files / "mine.py", other)
+    importlib.import_module("own_scale")  # as a notebook in the folder above does
+    here = own_code.digests(cli.load_sweep(str(files / "mine.py")))
+    assert list(here) == ["mine.py", "own_scale.py"]
+    cli.load_sweep(str(other / "mine.py"))  # there is no other
+    (other / "own_scale.py").write_text(BESIDE.replace("1.0", "9.0"))
+    message = "other/own_scale.py is not read, for .*/own_scale.py was imported under"
+    with pytest.raises(ConfigError, match=message):
+        cli.load_sweep(str(other / "mine.py"))
+    forget()
+    own = own_code.digests(cli.load_sweep(str(other / "mine.py")))
+    assert own["mine.py"] == here["mine.py"]
+    assert own["own_scale.py"] != here["own_scale.py"]
+
+
+def test_what_a_module_of_a_notebook_imports_is_asked_for_too(files):
+    other = files / "other"
+    other.mkdir()
+    shutil.copy(files / "mine.py", other)
+    edit(files / "own_scale.py", "SCALE = 1.0", "from own_deep import SCALE")
+    for folder in (files, other):
+        (folder / "own_deep.py").write_text("SCALE = 1.0\n")
+    importlib.import_module("own_scale")
+    with pytest.raises(
+        ConfigError, match="other/own_deep.py is not read, for .*/own_d"
+    ):
+        cli.load_sweep(str(other / "mine.py"))
+
+
 @pytest.mark.parametrize(
     "taken, used",
     [
@@ -235,6 +269,113 @@ def test_get_config_counts_if_it_does_more_than_to_build_values(files, line, cou
     before = own_code.digests(load(files))
     edit(files / "mine.py", line, line.replace("1", "9"))
     assert (own_code.digests(load(files)) != before) == counts
+
+
+def test_a_sweep_of_kinds_that_no_function_made_has_the_digests_it_ever_had(files):
+    """Change the texts only where sweeps that were begun are to be refused."""
+    sweep = load(files)
+    want = {"mine.py": "2a33acaffb33871d", "own_scale.py": "e204156a801844a5"}
+    assert own_code.digests(sweep) == want
+    assert {*own_code.run_codes(sweep).values()} == {"c026e292d6950df6"}
+
+
+FACTORY = """
+from ws_jax.config import config
+from ws_jax.tasks import Classification
+
+def scaled(factor):
+    @config("own_made")
+    class OwnTask(Classification):
+        def losses(self, outputs, targets):
+            return factor * super().losses(outputs, targets)
+    return OwnTask
+
+def typed(factor):
+    return config("own_typed")(type("OwnTask", (Classification,), {"factor": factor}))
+
+@config("own_bare")
+class Bare(Classification):
+    pass
+
+def losses(factor):
+    return lambda self, outputs, targets: factor * outputs.sum(-1)
+"""
+SETTINGS = """
+from own_factory import *
+from ws_jax.runs import Data, Run, Sweep
+from ws_jax.schemes import SCHEMES, Scheme
+
+def cut(factor):
+    class Cut(Scheme):
+        pass
+    Cut.factor = factor
+    return Cut
+
+{top}
+
+def get_config():
+    {line}
+    return Sweep("own", Run(data=Data("synthetic:60x10x10x1", num_folds=3){more}))
+"""
+
+
+@pytest.mark.parametrize(
+    "top, line, more",
+    [
+        ("", "", ", task=scaled(1.0)()"),
+        ("FACTOR = 1.0", "make = scaled", ", task=make(FACTOR)()"),
+        ("Own = scaled(1.0)", "", ", task=Own()"),
+        ("def make(f): return scaled(2 * f)()", "", ", task=make(1.0)"),
+        ("", "", ", task=typed(1.0)()"),
+        ("", "setattr(Bare, 'losses', losses(1.0))", ", task=Bare()"),
+        (
+            "",
+            "SCHEMES.update(own_cut=cut(1.0))",
+            ", network=replace(Run().network, sharing='own_cut')",
+        ),
+    ],
+)
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_a_function_makes_is_told_by_what_it_was_called_with(
+    files, top, line, more, beside
+):
+    """Other classes under one digest were trained half by the one, half by the other.
+
+    The function may stand in the config, or in a module beside it.
+    """
+    from ws_jax.schemes import SCHEMES
+
+    text = SETTINGS.format(top=top, line=line or "pass", more=more)
+    text = f"from dataclasses import replace\n{text}"
+    if not beside or "setattr" in line:  # no file says what is set in another's class
+        text = text.replace("from own_factory import *", FACTORY)
+    (files / "own_factory.py").write_text(FACTORY)
+    (files / "mine.py").write_text(text)
+    try:
+        sweep = load(files)
+        before, codes = own_code.digests(sweep), own_code.run_codes(sweep)
+        (files / "mine.py").write_text(text.replace("1.0", "7.0"))
+        sweep = load(files)
+        after = own_code.digests(sweep)
+        assert [name for name in after if after[name] != before[name]] == ["mine.py"]
+        assert {*own_code.run_codes(sweep).values()}.isdisjoint(codes.values())
+        (files / "mine.py").write_text("# So much.\n" + text.replace("1.0", "7.0"))
+        assert own_code.digests(load(files)) == after
+    finally:
+        SCHEMES.pop("own_cut", None)
+
+
+def test_what_a_module_makes_by_its_own_functions_hangs_on_no_other(files):
+    """Who imported it first does not count: that differs from process to process."""
+    (files / "own_factory.py").write_text(f"{FACTORY}\nOwn = scaled(1.0)\n")
+    text = SETTINGS.format(top="", line="pass", more=", task=Own()")
+    (files / "mine.py").write_text(text)
+    (files / "other.py").write_text(f"{text}\nOTHER = 2.0\n")
+    before = own_code.digests(load(files))
+    assert list(before) == ["own_factory.py"]
+    forget()
+    cli.load_sweep(str(files / "other.py"))
+    assert own_code.digests(cli.load_sweep(str(files / "mine.py"))) == before
 
 
 def test_code_counts_as_it_ran_whatever_the_file_says_now(files):

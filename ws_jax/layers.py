@@ -19,6 +19,7 @@ from jaxtyping import Array
 
 from ws_jax import conv
 from ws_jax.banks import COEFFICIENTS, TEMPLATES, mix
+from ws_jax.keys import make_key
 from ws_jax.lowerings import Geometry
 from ws_jax.schemes import Scheme, stored_axes
 from ws_jax.sharing import Sharing, Size
@@ -156,7 +157,7 @@ def describe_layers(init: Callable[[Array], Any]) -> tuple[Layer, ...]:
 def describe_network(init: Callable[[Array], Any]) -> tuple[tuple[Layer, ...], Any]:
     """Returns the same, and the shapes of the network's variables, by one trace."""
     with _collect() as found:
-        shapes = jax.eval_shape(lambda: init(jax.random.key(0)))
+        shapes = jax.eval_shape(lambda: init(make_key(0)))
     return tuple(found), shapes
 
 

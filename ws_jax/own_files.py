@@ -7,6 +7,7 @@ config, and what it imports from beside it, keep the text that they were run fro
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 import sysconfig
@@ -48,6 +49,31 @@ def is_below(name: str | os.PathLike, folder: str | os.PathLike) -> bool:
     """
     given = Path(os.path.abspath(name)).is_relative_to(os.path.abspath(folder))
     return given or Path(name).resolve().is_relative_to(Path(folder).resolve())
+
+
+def makers() -> tuple[str, ...]:
+    """Names the modules of a user's own in whose functions a class is being made.
+
+    These are the function that makes it and those that called it, down to what was
+    called from this package or to the top of a module. At the top itself, where a file
+    says all of it, there is none.
+    """
+    found: dict[str, None] = {}
+    frame, in_function = sys._getframe(1), False
+    while frame is not None:
+        name, code = frame.f_globals.get("__name__", ""), frame.f_code
+        if name.startswith(f"{__package__}."):
+            if found:
+                break
+        elif own_path(frame.f_globals.get("__file__")):
+            found[name] = None
+            # Bodies of classes have no fast locals; comprehensions are no functions.
+            fast = bool(code.co_flags & inspect.CO_OPTIMIZED)
+            in_function |= fast and not code.co_name.endswith(("comp>", "expr>"))
+        if code.co_name == "<module>":
+            break
+        frame = frame.f_back
+    return tuple(found) if in_function else ()
 
 
 class Keeping(SourceFileLoader):

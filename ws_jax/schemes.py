@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ws_jax.own_files import makers
 from ws_jax.sharing import MAPS, Sharing, Size, free, full, parse_sized
 
 # The stream of random numbers of schemes that draw. A layer has it while it trains, and
@@ -32,9 +33,16 @@ class Scheme:
       sized: whether its text has a size, as `tiles:2` does.
       name: the text before the size.
       size: the size, 0 if it has none.
+      made_by: modules in whose functions its class was made, see `own_files.makers`.
     """
 
     sized: ClassVar[bool] = False
+    made_by: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Notes which functions of a user's own make a class, if any do."""
+        super().__init_subclass__(**options)
+        cls.made_by = makers()
 
     def __init__(self, name: str, size: int = 0):
         """Takes the parts of its text."""

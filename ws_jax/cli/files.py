@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ws_jax.config import Config, ConfigError, check_name, leaves, nearest, rules
 from ws_jax.own_files import Keeping, keep_texts
+from ws_jax.own_imports import imported_otherwise
 
 if TYPE_CHECKING:
     from ws_jax.runs import Sweep
@@ -203,14 +204,7 @@ def _imported(file: Path) -> types.ModuleType:
 
 
 def _check_beside(file: Path) -> None:
-    """Raises `ConfigError` if a config would have what another one imported."""
-    loaders = (
-        getattr(module, "__loader__", None) for module in [*sys.modules.values()]
-    )
-    if not any(isinstance(loader, Keeping) for loader in loaders):
-        return
-    from ws_jax.engine.own_code import imported_otherwise
-
+    """Raises `ConfigError` if a config would have what was imported before it."""
     if (found := imported_otherwise(file.resolve())) is None:
         return
     ran, there = found

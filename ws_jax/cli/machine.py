@@ -12,6 +12,7 @@ def setup_jax() -> None:
     import jax
 
     from ws_jax.cli import compile_cache
+    from ws_jax.keys import settle_draws
 
     # Its INFO lines tell of backends that are not there.
     logging_levels.getLogger("jax").setLevel(logging_levels.WARNING)
@@ -22,6 +23,7 @@ def setup_jax() -> None:
     if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
         # A run on each core beats all cores on one run (docs/design/0007).
         jax.config.update("jax_num_cpu_devices", num_cores())
+    settle_draws()
     jax.config.update("jax_numpy_rank_promotion", "raise")
     jax.config.update("jax_numpy_dtype_promotion", "strict")
 

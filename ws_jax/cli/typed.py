@@ -18,8 +18,8 @@ from ws_jax.config import (
     common_path,
     find_field,
     get_field,
-    has_axis,
     has_field,
+    names_part,
     parse,
     paths,
     replace_field,
@@ -58,7 +58,7 @@ def change_sweep(
         sweep = _with_words(sweep, words, overrides)
     seen: dict[str, str] = {}
     # What parts are comes first here, too.
-    for text in sorted(axes, key=lambda text: not _of_base(sweep, text)):
+    for text in sorted(axes, key=lambda text: not _of_parts(sweep, text)):
         with _said_of(f"--axis={text}"):
             path, values = _read_axis(sweep, text)
             if path in seen:
@@ -118,9 +118,10 @@ def _without_name(base: Run, name: str) -> str:
     return name if has_field(base, name) else name.removesuffix(".name")
 
 
-def _of_base(sweep: Sweep, text: str) -> bool:
-    name = _without_name(sweep.base, text.partition("=")[0])
-    return has_axis([sweep.base], name)
+def _of_parts(sweep: Sweep, text: str) -> bool:
+    with _said_of(f"--axis={text}"):
+        name = _without_name(sweep.base, text.partition("=")[0])
+        return names_part([sweep.base], name)
 
 
 def _read_axis(sweep: Sweep, text: str) -> tuple[str, tuple]:

@@ -6,12 +6,14 @@ theirs, `identity` what of a config tells runs apart. Which fields a run has is 
 where they are used, and put together in `ws_jax.runs`.
 """
 
-from ws_jax.config.axes import axis_bases, axis_path, has_axis, typed
+from ws_jax.config.axes import axis_bases, axis_path, has_axis, names_part, typed
 from ws_jax.config.checks import ConfigError, check_name, nearest, require
 from ws_jax.config.fields import (
     MOST,
     Config,
     Rule,
+    base_of,
+    called,
     config,
     data,
     differing_fields,
@@ -45,6 +47,8 @@ __all__ = [
     "Rule",
     "axis_bases",
     "axis_path",
+    "base_of",
+    "called",
     "check_config",
     "check_name",
     "check_together",
@@ -59,6 +63,7 @@ __all__ = [
     "labels",
     "leaves",
     "map_parts",
+    "names_part",
     "nearest",
     "owner_of",
     "owners_of",

@@ -6,13 +6,19 @@ axis brings: `strength`, of the phases that `train.phase` is swept over.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from ws_jax.config.checks import ConfigError
 from ws_jax.config.fields import Config, rules, type_of
-from ws_jax.config.paths import find_field, has_field, owner_of, paths, replace_field
+from ws_jax.config.paths import (
+    fields_meant,
+    find_field,
+    has_field,
+    only_field,
+    owner_of,
+    paths,
+    replace_field,
+)
 from ws_jax.config.read import check_config, check_value, convert
 
 C = TypeVar("C", bound=Config)
@@ -34,29 +40,32 @@ def _are_configs(value: Any) -> bool:
 
 def has_axis(bases: Sequence[Config], name: str) -> bool:
     """Returns whether any base has a field of that name."""
-    return bool(_found(bases, name))
+    return bool(fields_meant(name, *bases))
+
+
+def names_part(bases: Sequence[Config], name: str) -> bool:
+    """Returns whether an axis of that name is of parts, which bring fields."""
+    if not has_axis(bases, name):
+        return False
+    path = axis_path(bases, name)
+    return any(
+        paths(base)[path].role == "part" for base in bases if path in paths(base)
+    )
 
 
 def axis_path(bases: Sequence[Config], name: str) -> str:
     """Returns the whole dotted name of the field that an axis means.
 
-    Of several that end so it is the one nearest to the top.
+    It is found as in `find_field`, among the fields of all bases. Where it may mean
+    several, one that the first base has comes before those of kinds that axes bring.
 
     Raises:
-      ConfigError: if no base has such a field; of the first the nearest is named.
+      ConfigError: if no base has such a field; of the first the nearest is named. If it
+        is not clear which is meant.
     """
-    found = _found(bases, name)
-    return found[0] if found else find_field(bases[0], name)
-
-
-def _found(bases: Sequence[Config], name: str) -> list[str]:
-    found = []
-    for base in bases:
-        if name in paths(base):
-            return [name]
-        with contextlib.suppress(ConfigError):
-            found.append(find_field(base, name))
-    return sorted(found, key=lambda path: path.count("."))
+    found = fields_meant(name, *bases)
+    own = [path for path in found if has_field(bases[0], path)]
+    return only_field(name, own or found) if found else find_field(bases[0], name)
 
 
 def typed(bases: Sequence[Config], path: str, value: Any) -> Any:

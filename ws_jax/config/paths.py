@@ -8,7 +8,8 @@ The end of a name suffices where that is clear: `weight_decay` for
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from ws_jax.config.checks import ConfigError, nearest
@@ -17,37 +18,58 @@ from ws_jax.config.fields import Config, Rule, base_of, labels, leaves, rules
 C = TypeVar("C", bound=Config)
 
 
-def find_field(config: Config, name: str, *others: Config) -> str:
+def find_field(config: Config, name: str) -> str:
     """Returns the whole dotted name of the field that a person calls `name`.
 
-    It is one of `config`, or of `others`, which have other parts.
-
-    The end of a name is enough. Of several fields that end so it is the one nearest
-    to the top: `level` is `transforms.level`, that of all transforms, not that of a
-    single one, nor that of a view.
+    The end of a name is enough where one field alone ends so, or several of parts of
+    one base class, of which the one nearest to the top is meant: `level` is
+    `transforms.level`, that of all transforms, not that of a single one, nor that of a
+    view, which is a transform, too.
 
     Raises:
       ConfigError: if no field ends so (the nearest are named), or if it is not clear
         which is meant.
     """
-    known = dict.fromkeys(path for one in (config, *others) for path in paths(one))
-    if name in known:
-        return name
+    if found := fields_meant(name, config):
+        return only_field(name, found)
+    known = paths(config)
     if inner := [path for path in known if path.startswith(f"{name}.")]:
         raise ConfigError(f"{name} has fields of its own: {nearest(name, inner)}")
-    found = [path for path in known if path.endswith(f".{name}")]
-    depth = min((path.count(".") for path in found), default=0)
-    found = sorted({path for path in found if path.count(".") == depth})
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ConfigError(f"{name!r} may be {' or '.join(found)}: name it in full")
     if kinds := _kinds_with(config, name):
         raise ConfigError(f"no field {name!r} here: {kinds}")
     # A misspelt end of a name is compared with ends.
     parts = name.count(".") + 1
     ends = {".".join(path.split(".")[-parts:]) for path in known}
     raise ConfigError(f"no field {name!r}: {nearest(name, ends, most=12)}")
+
+
+def only_field(name: str, found: Sequence[str]) -> str:
+    """Returns the one field that a name may mean; several are a `ConfigError`."""
+    if len(found) > 1:
+        raise ConfigError(f"{name!r} may be {' or '.join(found)}: name it in full")
+    return found[0]
+
+
+def fields_meant(name: str, *configs: Config) -> list[str]:
+    """Returns the whole dotted names of fields of some configs that a name may mean.
+
+    Fields of parts of different base classes have nothing to do with each other,
+    however deep they lie: `clip` may be that of the task or that of the optimiser.
+    """
+    known = {path: one for one in reversed(configs) for path in paths(one)}
+    if name in known:
+        return [name]
+    ends = {path for path in known if path.endswith(f".{name}")}
+    # A single part's field gives way to that of all parts.
+    common = {path: common_path(known[path], path) for path in ends}
+    whole = {common[path] if common[path] in ends else path for path in ends}
+    found: dict[type, list[str]] = {}
+    for path in sorted(whole, key=lambda path: (path.count("."), path)):
+        owner, _ = owner_of(known[path], path)
+        closest = found.setdefault(base_of(owner) or type(owner), [path])
+        if path.count(".") == closest[0].count(".") and path not in closest:
+            closest.append(path)
+    return sorted(itertools.chain.from_iterable(found.values()))
 
 
 def _kinds_with(config: Config, name: str) -> str:

@@ -16,6 +16,7 @@ from ws_jax.config.checks import ConfigError, check_name, nearest
 from ws_jax.config.fields import (
     Config,
     Rule,
+    check_named,
     kind_of,
     labels,
     rules,
@@ -99,8 +100,9 @@ def check_config(config: C, path: str = "") -> C:
 
     Raises:
       ConfigError: for a value of a wrong type, out of its range, or that does not go
-        with another.
+        with another; for a part of one's own without a name.
     """
+    check_named(config)
     changes: dict[str, Any] = {}
     for name, rule in rules(config).items():
         where, value = f"{path}{name}", getattr(config, name)

@@ -11,6 +11,7 @@ import numpy as np
 from ws_jax.config import MOST, ConfigError, check_name
 from ws_jax.data.dataset import DataError, Dataset, check_fits
 from ws_jax.grids import check_grids, draw_grids
+from ws_jax.keys import make_key
 
 NAME = "paths"
 _NUMBERS = {
@@ -137,7 +138,7 @@ def _draw_all(
     labels = np.empty((count, size, size), np.int32)
     chunk = {"count": min(count, _CHUNK), "size": size}
     draw = jax.jit(functools.partial(draw_grids, **chunk, **options))
-    key = jax.random.key(seed)
+    key = make_key(seed)
     for start in range(0, count, _CHUNK):
         drawn = jax.device_get(draw(jax.random.fold_in(key, start), **bounds))
         number = min(count - start, _CHUNK)

@@ -20,6 +20,7 @@ from jaxtyping import Array
 from ws_jax.engine.evaluate import evaluate
 from ws_jax.engine.program import Examples, Program, RunInputs, RunState
 from ws_jax.engine.train import init_run, run_masks, train_epoch
+from ws_jax.keys import make_key
 from ws_jax.metrics import Metrics
 from ws_jax.runs import Run
 
@@ -33,7 +34,7 @@ def stack_inputs(runs: Sequence[Run]) -> RunInputs:
 
     @jax.vmap
     def keys(seed, data):
-        return jax.random.fold_in(jax.random.key(seed), data)
+        return jax.random.fold_in(make_key(seed), data)
 
     structure = jax.tree.structure(runs[0])
     columns = zip(*map(jax.tree.leaves, runs), strict=True)

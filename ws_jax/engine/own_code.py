@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import itertools
 import json
 import os
@@ -23,7 +22,8 @@ from typing import Any, NamedTuple
 from ws_jax.config import Config, leaves, map_parts
 from ws_jax.data import DATASETS, SPLITS
 from ws_jax.measure import Measure
-from ws_jax.own_files import Keeping, is_below, own_path, text_of
+from ws_jax.own_files import is_below, own_path, text_of
+from ws_jax.own_imports import imports, name_parts
 from ws_jax.runs import Run, Sweep
 from ws_jax.schemes import SCHEMES
 from ws_jax.sharing import MAPS
@@ -31,6 +31,21 @@ from ws_jax.sharing import MAPS
 # What a user enters by name; a field's text leads to it.
 _BY_NAME: tuple[Mapping[str, Any], ...] = (SCHEMES, MAPS, DATASETS, SPLITS)
 _MAKER = "get_config"  # what it says stands in the config
+
+
+# What a wrapper keeps what it wraps as: a partial function, a method, a property.
+_WRAPS = ("func", "make", "__func__", "fget", "__wrapped__")
+
+
+class _Modules(NamedTuple):
+    """What a run uses: the modules that define it, and those whose functions made it.
+
+    What a function makes hangs on what it was called with, so that `get_config`, which
+    may have called it, counts.
+    """
+
+    defining: frozenset[str]
+    making: frozenset[str]
 
 
 class _File(NamedTuple):
@@ -56,15 +71,18 @@ def digests(sweep: Sweep) -> dict[str, str]:
     """Returns a digest of each file of a user's own that a sweep depends on, by name.
 
     These are the files that define a kind in use, and what they import from beside
-    them, as they were run. Comments, docstrings, layout and `get_config` do not count,
-    nor what serves that alone.
+    them, as they were run. Comments, docstrings and layout do not count, nor do
+    `get_config` and what serves that alone, unless some of a kind was made in a
+    function.
 
     Args:
       sweep: checked.
     """
-    used = {name for names in _defining(sweep).values() for name in names}
+    used = [*_defining(sweep).values()]
+    defining = frozenset().union(*(modules.defining for modules in used))
+    making = frozenset().union(*(modules.making for modules in used))
     found: dict[str, list[str]] = {}
-    for path, text in sorted(_followed(used).items()):
+    for path, text in sorted(_followed(_Modules(defining, making)).items()):
         found.setdefault(path.name, []).append(text)
     return {name: _hash("\n".join(texts)) for name, texts in sorted(found.items())}
 
@@ -74,45 +92,6 @@ def not_imported(names: Iterable[str]) -> list[str]:
     files = (getattr(module, "__file__", None) for module in [*sys.modules.values()])
     found = {path.name for file in files if (path := own_path(file))}
     return [name for name in names if name not in found]
-
-
-def imported_otherwise(path: Path) -> tuple[Path, Path] | None:
-    """Finds a module beside a config that is imported already, but not as it is there.
-
-    Python imports a module once: a config that is read later has what an earlier one
-    imported, though another file has its name now, or the file was changed.
-
-    Args:
-      path: of a config, which is about to run.
-
-    Returns:
-      The file of the module as it was imported, and the one that is meant; or none.
-    """
-    left, seen = [(path.read_bytes(), "")], set()
-    while left:
-        for name in _imported_names(*left.pop()) - seen:
-            seen.add(name)
-            loader = getattr(sys.modules.get(name), "__loader__", None)
-            if not isinstance(loader, Keeping):
-                continue
-            ran = Path(loader.path)
-            meant = path.parent.joinpath(*name.split("."))
-            places = (meant.with_suffix(".py"), meant / "__init__.py")
-            there = next(filter(Path.is_file, places), ran)
-            kept = text_of(name, ran)
-            if not there.is_file() or there.read_bytes() != kept:
-                return ran, there
-            left.append((kept, sys.modules[name].__package__ or ""))
-    return None
-
-
-def _imported_names(text: bytes, package: str) -> set[str]:
-    """Returns the dotted names that a file imports, and the modules they are in."""
-    try:
-        body = ast.parse(text).body
-    except SyntaxError:  # told when it runs
-        return set()
-    return {part for name in _imports(body, package) for part in _parts(name)}
 
 
 def run_codes(sweep: Sweep) -> dict[Run, str]:
@@ -126,7 +105,7 @@ def run_codes(sweep: Sweep) -> dict[Run, str]:
       sweep: checked.
     """
     found: dict[Run, str] = {}
-    known: dict[frozenset[str], str] = {}
+    known: dict[_Modules, str] = {}
     for run, used in _defining(sweep).items():
         if used not in known:
             texts = set(_followed(used).values())
@@ -136,9 +115,10 @@ def run_codes(sweep: Sweep) -> dict[Run, str]:
     return found
 
 
-def _followed(modules: Iterable[str]) -> dict[Path, str]:
+def _followed(modules: _Modules) -> dict[Path, str]:
     """Returns what counts of modules of a user's own, and of what these import."""
-    first = list(filter(None, map(_find, modules)))
+    first = list(filter(None, map(_find, modules.defining | modules.making)))
+    whole = {file.path for file in filter(None, map(_find, modules.making))}
     taken: dict[Path, frozenset[str]] = {}  # of each file, by the others
     while True:  # what is taken counts, and may itself take more
         before, found, left = taken, {}, [*first]
@@ -149,13 +129,15 @@ def _followed(modules: Iterable[str]) -> dict[Path, str]:
                 continue
             text = text_of(file.name, file.path)
             try:
-                body = _counting(ast.parse(text), before.get(file.path, frozenset()))
+                body = ast.parse(text).body
+                if file.path not in whole:
+                    body = _counting(body, before.get(file.path, frozenset()))
             except SyntaxError:  # edited since it was imported
                 found[file.path] = text.decode(errors="replace")
                 continue
             found[file.path] = json.dumps(_plain(body))
-            names = list(_imports(body, file.package))
-            parts = {part for name in names for part in _parts(name)}
+            names = list(imports(body, file.package))
+            parts = {part for name in names for part in name_parts(name)}
             others = filter(None, map(_find, sorted(parts)))
             for other in filter(file.has_beside, others):
                 left.append(other)
@@ -165,7 +147,7 @@ def _followed(modules: Iterable[str]) -> dict[Path, str]:
             return found
 
 
-def _defining(sweep: Sweep) -> dict[Run, frozenset[str]]:
+def _defining(sweep: Sweep) -> dict[Run, _Modules]:
     """Returns the modules that define what each run uses; none if none is one's own."""
     modules = {cls.__module__ for cls in _subclasses(Config)}
     modules |= {
@@ -176,7 +158,7 @@ def _defining(sweep: Sweep) -> dict[Run, frozenset[str]]:
     }
     if not any(map(_find, modules)):  # sparing thousands of runs a look
         return {}
-    return {run: frozenset(_used(run)) for run in sweep.runs()}
+    return {run: _used(run) for run in sweep.runs()}
 
 
 def _subclasses(cls: type) -> Iterator[type]:
@@ -185,15 +167,18 @@ def _subclasses(cls: type) -> Iterator[type]:
         yield from _subclasses(inner)
 
 
-def _used(run: Run) -> set[str]:
-    """Returns the names of the modules that define what a run uses."""
-    modules = {cls.__module__ for cls in _classes(run)}
+def _used(run: Run) -> _Modules:
+    """Returns the modules of what a run uses."""
+    classes, entries = _classes(run), []
     for _, text, _ in leaves(run):
         for name in text.split("/") if isinstance(text, str) else ():
             for known in _BY_NAME:
                 if name.partition(":")[0] in known:
-                    modules |= set(_modules(known[name.partition(":")[0]]))
-    return modules
+                    entries.append(known[name.partition(":")[0]])
+    defining = {cls.__module__ for cls in classes}
+    defining |= {name for entry in entries for name in _modules(entry)}
+    making = {name for one in (*classes, *entries) for name in _made_by(one)}
+    return _Modules(frozenset(defining), frozenset(making))
 
 
 def _classes(run: Run) -> set[type]:
@@ -220,6 +205,30 @@ def _modules(value: Any) -> Iterator[str]:
             yield name
 
 
+def _made_by(value: Any) -> Iterator[str]:
+    """Yields the modules whose functions made something, or what it is made of.
+
+    A class is made of those that it derives from and of what is set in them.
+    """
+    parts = list(_unwrapped(value))
+    for cls in [cls for part in parts for cls in getattr(part, "__mro__", ())]:
+        if cls.__module__.startswith("ws_jax."):
+            continue
+        yield from vars(cls).get("made_by", ())
+        # Python's own names are what dataclasses enter.
+        inner = [item for name, item in vars(cls).items() if name[:2] != "__"]
+        parts += [cls, *itertools.chain.from_iterable(map(_unwrapped, inner))]
+    for part in parts:
+        if "<locals>" in str(getattr(part, "__qualname__", "")):
+            yield str(part.__module__)
+
+
+def _unwrapped(value: Any) -> Iterator[Any]:
+    """Yields a value, and what it wraps."""
+    yield value
+    yield from filter(None, (getattr(value, name, None) for name in _WRAPS))
+
+
 def _find(name: str) -> _File | None:
     """Finds a file of a user's own by its module's name, without importing it."""
     if (module := sys.modules.get(name)) is not None:
@@ -236,7 +245,7 @@ def _find(name: str) -> _File | None:
 def _spec(name: str) -> ModuleSpec | None:
     """Returns where a module would be imported from; neither it nor its package is."""
     spec, where = None, None
-    for part in _parts(name):
+    for part in name_parts(name):
         if (spec := PathFinder.find_spec(part, where)) is None:
             return None
         where = spec.submodule_search_locations or []
@@ -245,49 +254,21 @@ def _spec(name: str) -> ModuleSpec | None:
 
 def _taken(names: Iterable[str], module: str) -> frozenset[str]:
     """Returns which names of a module are imported; `*` if any of it may be used."""
-    rests = (name.removeprefix(module) for name in names if module in _parts(name))
+    rests = (name.removeprefix(module) for name in names if module in name_parts(name))
     return frozenset(rest[1:].partition(".")[0] or "*" for rest in rests)
 
 
-def _parts(name: str) -> Iterator[str]:
-    """Yields a dotted name after the modules that it is in."""
-    return itertools.accumulate(name.split("."), "{}.{}".format)
-
-
-def _imports(body: list[ast.stmt], package: str) -> Iterator[str]:
-    """Yields the names of all that is imported at any depth.
-
-    `from a import b` is `a.b`, which may be a module.
-    """
-    for node in (inner for outer in body for inner in ast.walk(outer)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            if node.level:
-                try:
-                    base = importlib.util.resolve_name(base, package)
-                except ImportError:  # it would fail to import it, too
-                    continue
-            names = [f"{base}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        yield from names
-
-
-def _counting(tree: ast.Module, taken: frozenset[str]) -> list[ast.stmt]:
-    """Returns the statements of a file that count.
+def _counting(body: list[ast.stmt], taken: frozenset[str]) -> list[ast.stmt]:
+    """Returns the statements of a file that count where values alone are built.
 
     Args:
-      tree: of the file.
+      body: of the file.
       taken: the names that other files import from it; `*` are all.
     """
     makers = [
-        node
-        for node in tree.body
-        if getattr(node, "name", "") == _MAKER and not _acts(node)
+        node for node in body if getattr(node, "name", "") == _MAKER and not _acts(node)
     ]
-    others = [node for node in tree.body if node not in makers]
+    others = [node for node in body if node not in makers]
     used = _names(makers, ast.Load)
     return [
         node

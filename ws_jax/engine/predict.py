@@ -19,6 +19,7 @@ from ws_jax.engine.program import (
     network_program,
     to_float,
 )
+from ws_jax.keys import make_key
 from ws_jax.runs import Run
 from ws_jax.storage.integrity import named_leaves
 from ws_jax.transforms import fixed_transforms, output_shape, transform_batch
@@ -80,7 +81,7 @@ def predict(
 
 def check_variables(program: Program, run: Run, variables: Mapping[str, Any]) -> None:
     """Raises `ConfigError` unless variables have the shapes of a run's network."""
-    key = jax.random.key(0)
+    key = make_key(0)
     wanted = jax.eval_shape(lambda: init_variables(program, run, key))
     want, got = (
         {name: tuple(np.shape(leaf)) for name, leaf in named_leaves(dict(tree)).items()}
@@ -133,4 +134,4 @@ def check_asked(run: Run, images: np.ndarray, what: str) -> np.ndarray:
 def as_evaluated(run: Run, images: Array) -> Array:
     """Changes uint8 images as evaluations do, but makes no others in their place."""
     fixed, none = fixed_transforms(run.transforms), jnp.zeros(len(images), jnp.int32)
-    return transform_batch(jax.random.key(0), fixed, to_float(images), none)[0]
+    return transform_batch(make_key(0), fixed, to_float(images), none)[0]

@@ -18,6 +18,7 @@ from ws_jax.engine.fits import check_changes, check_run
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.own_code import digests, run_codes
 from ws_jax.engine.program import Examples, Program, make_examples, make_program
+from ws_jax.keys import check_draws
 from ws_jax.names import OWN_CODE, group_names, run_columns
 from ws_jax.phases import NoPhase
 from ws_jax.runs import Run, Sweep
@@ -133,8 +134,10 @@ def make_groups(sweep: Sweep) -> tuple[Group, ...]:
 def check_fits(study: Study) -> None:
     """Raises `ConfigError` if what is trained or measured does not suit the data.
 
-    It traces a network of each group, for which the devices start.
+    It traces a network of each group, for which the devices start. JAX must draw the
+    random numbers that a run's digest stands for, too.
     """
+    check_draws()
     dataset = study.dataset
     for group in study.groups:
         for one in group.runs:  # before any network is traced

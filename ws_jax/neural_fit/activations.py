@@ -14,6 +14,7 @@ from jaxtyping import Array
 from ws_jax.config import ConfigError, check_name
 from ws_jax.engine.predict import as_evaluated, check_asked
 from ws_jax.engine.program import forward, network_program
+from ws_jax.keys import make_key
 from ws_jax.runs import Run
 
 _BATCH = 64  # images at a time
@@ -45,7 +46,7 @@ def layer_names(
             program.module(run).init(key, x, False)
         shapes.update({name: a.shape[1:] for name, a in found.outputs.items()})
 
-    jax.eval_shape(note, jax.random.key(0))
+    jax.eval_shape(note, make_key(0))
     return shapes
 
 

@@ -11,6 +11,7 @@ from jax import lax
 from jaxtyping import Array, Key
 
 from ws_jax.config import Config, ConfigError, config
+from ws_jax.keys import make_key
 from ws_jax.layers import Layer
 
 Params = Any
@@ -93,7 +94,7 @@ class Phase(Config):
         """Raises `ConfigError` if the phase never acts in so many steps and epochs."""
         if type(self).due is Phase.due:
             return
-        steps, key = jnp.arange(per_epoch * epochs, dtype=jnp.int32), jax.random.key(0)
+        steps, key = jnp.arange(per_epoch * epochs, dtype=jnp.int32), make_key(0)
 
         def due(step: Array) -> Array | bool:
             in_epoch, epoch = step % per_epoch + 1, step // per_epoch

@@ -17,11 +17,15 @@ from ws_jax.config import (
     ConfigError,
     axis_bases,
     axis_path,
+    base_of,
+    called,
     check_config,
     check_together,
+    common_path,
     from_values,
-    has_axis,
     has_field,
+    map_parts,
+    names_part,
     paths,
     replace_field,
     require,
@@ -61,6 +65,7 @@ class Sweep:
             return self
         base = check_config(self.base)
         sweep = dataclasses.replace(self, base=base, axes=self._checked_axes(base))
+        sweep._check_kinds()
         for run in sweep.runs():
             check_together(run)
         sweep._check_severing()
@@ -74,25 +79,37 @@ class Sweep:
         return None
 
     def _checked_axes(self, base: Run) -> dict[str, tuple]:
-        """Those of the base's fields first: kinds that they bring have fields, too."""
+        """Parts come first: the kinds that they bring have fields, too."""
         found: dict[str, tuple[str, tuple]] = {}
         bases = [base]
-        for last in (False, True):
-            for name in self.axes.keys() - found.keys():
-                if last or has_axis(bases, name):
+        for parts in (True, False):
+            for name in [n for n in self.axes if n not in found]:
+                if not parts or names_part(bases, name):
                     path = axis_path(bases, name)
                     found[name] = path, self._values(bases, path, self.axes[name])
             bases = axis_bases(base, dict(found.values()))
-        axes: dict[str, tuple] = {}
-        typed_as: dict[str, str] = {}
-        for name in self.axes:
-            path, values = found[name]
-            if path in axes:
+        self._check_once({name: path for name, (path, _) in found.items()}, bases)
+        return dict(found[name] for name in self.axes)
+
+    def _check_once(self, named: Mapping[str, str], bases: Sequence[Run]) -> None:
+        """Raises `ConfigError` if two axes are of one field, or one of it and others.
+
+        Args:
+          named: from an axis, as it was typed, to its field.
+          bases: that may have the field.
+        """
+        for one, other in itertools.permutations(self.axes, 2):
+            path, single = named[one], named[other]
+            if path == single:
                 raise ConfigError(
-                    f"two axes for one field, {path}: {typed_as[path]!r} and {name!r}"
+                    f"two axes for one field, {path}: {one!r} and {other!r}"
                 )
-            axes[path], typed_as[path] = values, name
-        return axes
+            having = [base for base in bases if has_field(base, single)]
+            if path in [common_path(base, single) for base in having]:
+                raise ConfigError(
+                    f"two axes for one field, {single}: {other!r}, and {one!r}, which "
+                    f"is that of all {single.rpartition('.')[0].rpartition('.')[0]}"
+                )
 
     def _values(self, bases: list[Run], path: str, values: Any) -> tuple:
         rule = next(rule for b in bases if (rule := paths(b).get(path)) is not None)
@@ -107,6 +124,25 @@ class Sweep:
         repeated = any(a == b for a, b in itertools.combinations(found, 2))
         require(not repeated, f"axis {path} repeats a value: {found}")
         return found
+
+    def _check_kinds(self) -> None:
+        """Raises `ConfigError` if two classes go by one name: they would be doubles."""
+        found: dict[tuple[type | None, str], type] = {}
+
+        def add(part: Config) -> Config:
+            one = found.setdefault((base_of(part), part.kind), type(part))
+            if part.kind and one is not type(part):
+                raise ConfigError(
+                    f"two classes of this sweep are called {part.kind!r}: "
+                    f"{called(one)} and {called(type(part))}; give each its own name"
+                )
+            return part
+
+        map_parts(add, self.base)
+        for value in itertools.chain.from_iterable(self.axes.values()):
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Config):
+                    map_parts(add, part)
 
     def _check_severing(self) -> None:
         """Raises `ConfigError` if connections were to be severed, and none are."""

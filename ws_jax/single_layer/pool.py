@@ -24,6 +24,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int, Key
 
 from ws_jax.config import Config, require
+from ws_jax.keys import make_key
 
 
 class Records(NamedTuple):
@@ -165,7 +166,7 @@ def draw_input(
 
 def run_key(seed: int, window: int, trial: int) -> Key[Array, ""]:
     """Returns the key of a run: gamma does not change it."""
-    return jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), window), trial)
+    return jax.random.fold_in(jax.random.fold_in(make_key(seed), window), trial)
 
 
 def measure(

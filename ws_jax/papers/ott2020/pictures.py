@@ -45,10 +45,10 @@ def augmented(image: np.ndarray, kind: str, level: float, seed: int = 0) -> np.n
       ConfigError: for an unknown kind.
     """
     check_name("augmentation", kind, NAMES)
-    import jax
     import jax.numpy as jnp
 
     from ws_jax import augment
+    from ws_jax.keys import make_key
 
     pixels = jnp.asarray(image, jnp.float32)
     height = level * image.shape[0]
@@ -60,7 +60,7 @@ def augmented(image: np.ndarray, kind: str, level: float, seed: int = 0) -> np.n
     if kind in draws:
         return np.asarray(draws[kind]())
     noisy = {"noise": augment.add_noise, "edge_noise": augment.add_edge_noise}[kind]
-    return np.asarray(noisy(jax.random.key(seed), pixels, level))
+    return np.asarray(noisy(make_key(seed), pixels, level))
 
 
 def augmentation_figure(image: np.ndarray, kind: str, seed: int = 0) -> Figure:

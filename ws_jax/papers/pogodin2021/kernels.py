@@ -61,13 +61,12 @@ def sleep(kernel: np.ndarray, seed: int = 0) -> np.ndarray:
       kernel: of a layer with stride 1 that is padded by half its window.
       seed: of the patterns.
     """
-    import jax
-
+    from ws_jax.keys import make_key
     from ws_jax.phases import hebbian
 
     taps = int(np.prod(kernel.shape[2:5]))
     rate = min(hebbian.RATE, float(hebbian.fastest_rate(taps)))
-    key = jax.random.key(seed)
+    key = make_key(seed)
     return np.asarray(hebbian.hebbian_sleep(key, kernel, rate=rate))
 
 

@@ -133,10 +133,11 @@ def parameters(net: Network, shape: tuple[int, int, int], classes: int) -> int:
     import jax
 
     from ws_jax.engine.program import init_variables, network_program
+    from ws_jax.keys import make_key
     from ws_jax.runs import Run
 
     run = Run(network=net)
     program = network_program(run, shape, classes)
     made = jax.eval_shape(lambda key: init_variables(program, run, key),
-                          jax.random.key(0))  # fmt: skip
+                          make_key(0))  # fmt: skip
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(made["params"]))

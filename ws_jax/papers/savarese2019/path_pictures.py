@@ -12,6 +12,7 @@ from ws_jax.checkpoint import load_run
 from ws_jax.config import get_field
 from ws_jax.engine.predict import predict
 from ws_jax.grids import Grid, draw_grids
+from ws_jax.keys import make_key
 from ws_jax.papers.savarese2019 import path_runs
 from ws_jax.papers.savarese2019.own import STRENGTH
 from ws_jax.runs import Run, Sweep
@@ -63,6 +64,6 @@ def _draw(base: Run, view: str, count: int, key: int) -> Any:
     size = how.side((path_runs.side(base.data.name),) * 2)
     shortest, longest = how.window(base.train.epochs - 1)
     return draw_grids(
-        jax.random.key(key), count, size, how.density, shortest, longest,
+        make_key(key), count, size, how.density, shortest, longest,
         connectivity=how.connectivity, label=how.label,
     )  # fmt: skip
