@@ -67,6 +67,19 @@ class OfColumn(Classification):
         return {**made, "acc": made["acc"][:, None]}
 
 
+@config("of_errors_alone")
+class OfErrors(Classification):
+    """A task that leaves out the loss of its totals."""
+
+    watched = "err"
+
+    def totals(self, outputs, targets, losses):
+        return {"err": losses}
+
+    def metrics(self, totals):
+        return {name: entry.total / entry.count for name, entry in totals.items()}
+
+
 @pytest.mark.parametrize(
     ("measures", "message"),
     [
@@ -92,6 +105,7 @@ def test_a_column_says_one_thing(measures, message):
         ("network", OfThree(), r"needs outputs of shape \(2, 10\) .* gives \(2, 3\)"),
         ("task", OfTheBatch(), r"its losses of shape \(\) is not one entry an image"),
         ("task", OfOneClass(), "do not fit: .*incompatible shapes"),
+        ("task", OfErrors(), "of_errors_alone has no total 'loss', .* totals are err$"),
         ("task", OfNothing(), "watches 'f1', which is none of its metrics: acc, loss"),
         (
             "task",

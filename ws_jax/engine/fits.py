@@ -103,6 +103,11 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
     for name, one in {"its losses": losses, **totals}.items():
         ok = one.shape[:1] == (count,) and (one is not losses or one.ndim == 1)
         require(ok, f"{said}: {name} of shape {one.shape} is not one entry an image")
+    require(
+        "loss" in totals,
+        f"task {task.kind} has no total 'loss', by which a run that diverges is told: "
+        f"its totals are {', '.join(totals)}",
+    )
     return params, totals
 
 
