@@ -87,7 +87,8 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
     targets = jax.eval_shape(lambda t: to_targets(run, t), some)
     said = (
         f"for {count} images network {run.network.kind} gives outputs of shape "
-        f"{out.shape}, and task {task.kind} has targets of shape {targets.shape}"
+        f"{out.shape}, {out.dtype}, and task {task.kind} has targets of shape "
+        f"{targets.shape}, {targets.dtype}"
     )
     task.check_outputs(out.shape, targets.shape, program.num_outputs)
 
