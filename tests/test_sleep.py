@@ -467,7 +467,7 @@ def test_a_number_that_is_not_0_is_true():
 
 def test_what_is_no_single_value_says_nothing():
     with pytest.raises(
-        ConfigError, match=r"due_as_a_vector: due gives .* shape \(2,\)"
+        ConfigError, match=r"due_as_a_vector: due.. gives .* shape \(2,\)"
     ):
         ByVector().check_steps(4, 2)
 

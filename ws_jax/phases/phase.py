@@ -61,13 +61,13 @@ class Phase(Config):
         Raises:
           ConfigError: if it says no single value.
         """
-        due = jnp.asarray(self.due(moment))
-        if due.shape:
+        due = self.due(moment)
+        if due is None or jnp.shape(due):
+            given = "nothing" if due is None else f"an array of shape {jnp.shape(due)}"
             raise ConfigError(
-                f"phase {self.kind}: due gives an array of shape {due.shape}, and must "
-                "give one truth value"
+                f"phase {self.kind}: due() gives {given}, and must give one truth value"
             )
-        return due.astype(bool)
+        return jnp.asarray(due).astype(bool)
 
     def apply(
         self, moment: Moment, layers: Sequence[Layer], params: Params, state: Any
