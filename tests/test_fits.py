@@ -51,6 +51,14 @@ class OfOneClass(Classification):
         return jnp.sum(outputs - jnp.zeros((7, 7)), axis=-1)
 
 
+@config("of_another_dtype")
+class OfDtype(Classification):
+    """A task that takes whole numbers from floats, which JAX is told not to mix."""
+
+    def losses(self, outputs, targets):
+        return outputs[:, 0] - targets
+
+
 @config("of_what_is_not_there")
 class OfNothing(Classification):
     """A task that watches no metric of its own."""
@@ -65,6 +73,19 @@ class OfColumn(Classification):
     def totals(self, outputs, targets, losses):
         made = super().totals(outputs, targets, losses)
         return {**made, "acc": made["acc"][:, None]}
+
+
+@config("of_errors_alone")
+class OfErrors(Classification):
+    """A task that leaves out the loss of its totals."""
+
+    watched = "err"
+
+    def totals(self, outputs, targets, losses):
+        return {"err": losses}
+
+    def metrics(self, totals):
+        return {name: entry.total / entry.count for name, entry in totals.items()}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +113,13 @@ def test_a_column_says_one_thing(measures, message):
         ("network", OfThree(), r"needs outputs of shape \(2, 10\) .* gives \(2, 3\)"),
         ("task", OfTheBatch(), r"its losses of shape \(\) is not one entry an image"),
         ("task", OfOneClass(), "do not fit: .*incompatible shapes"),
+        (
+            "task",
+            OfDtype(),
+            r"^for 2 images .* \(2, 10\), float32, .* \(2,\), int32: they do not fit: "
+            r".*test_fits.py, line \d+: Input dtypes \('",
+        ),
+        ("task", OfErrors(), "of_errors_alone has no total 'loss' .* totals are err$"),
         ("task", OfNothing(), "watches 'f1', which is none of its metrics: acc, loss"),
         (
             "task",

@@ -156,6 +156,13 @@ AXES = {
     "transforms=translation,none level=1.5": r"1.5 is not in \[0, 1\)",
     "vcp=.1": "network.severing is none: nothing would be severed",
     "sharing=full severing=units vcp=0,.1": "network.vcp 0.1 would sever nothing",
+    "phase=group_mean,couple sharing=full": "axis train.phase: group_mean and couple "
+    "make the same runs: name one",
+    "transforms=translation,rotation level=0": "translation and rotation make the same",
+    "views=translation,noise whole_batches=true,false": "evaluation.views: translation "
+    "and noise make the same runs: it changes no training, so ask for all in one value",
+    "test=end,epoch": "axis evaluation.test: end and epoch make the same runs",
+    "phase=none,couple strength=.1,.2 sharing=full": "train.phase: none and couple",
     "sharing=fre": "did you mean 'free'",
     "seed=0..3": "'0..3' is no value: name each, as in --axis=seed=0,1,2,3$",
     "fold=0,2-4": "'2-4' is no value: name each, as in --axis=fold=2,3,4$",
@@ -178,6 +185,7 @@ def test_an_axis(text):
         ("network.name=convnet", 4),
         ("transforms=translation,none", 4),
         ("transforms=translation+noise,none level=.1,.2", 6),
+        ("transforms=translation,none level=0,.1", 4),
         ("train.phase=none,couple", 6),
         ("strength=0,.5 train.phase=none,couple sharing=free", 6),
         ("network.features=(4,6,8),(8,12,16)", 8),

@@ -1,6 +1,7 @@
 """The Hebbian sleep against a literal run of it, and phases by their cadence."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,8 @@ import pytest
 from jax import lax
 from marks import fast_first
 
-from ws_jax.config import MOST, ConfigError, essence, from_values
+from ws_jax.config import MOST, ConfigError, config, essence, from_values
+from ws_jax.config import data as run_data
 from ws_jax.conv import local_conv, shared_conv
 from ws_jax.data import make_splits, make_synthetic
 from ws_jax.engine.program import make_program
@@ -425,6 +427,66 @@ def test_a_phase_is_applied_where_it_is_due_and_the_run_moves(step, moves, want)
     start = jnp.float32(0), jnp.int32(0)
     after = Late().apply_where(jnp.array(moves), moment, [], *start)
     assert [int(value) for value in after] == [want, want]
+
+
+@config("due_by_chance")
+class ByChance(Phase):
+    """One that draws whether it acts."""
+
+    p: float = run_data(0.1, "probability", low=0, high=1)
+
+    def due(self, moment):
+        return jax.random.uniform(moment.key) < self.p
+
+
+@config("due_by_number")
+class ByNumber(Late):
+    """One whose number of steps since it was due last stands for a truth value."""
+
+    every: int = run_data(4, "steps", low=1)
+    asked: ClassVar[list] = []
+
+    def due(self, moment):
+        self.asked.append(self.every)
+        return moment.step % self.every
+
+
+@config("due_as_a_vector")
+class ByVector(Phase):
+    """One that cannot say whether it acts."""
+
+    def due(self, moment):
+        return jnp.array([True, False])
+
+
+def test_a_phase_that_draws_whether_it_acts_is_not_asked():
+    for p in (0.001, 0.999):
+        ByChance(p).check_steps(4, 2)
+
+
+def test_a_number_that_is_not_0_is_true():
+    ByNumber(2).check_steps(4, 1)
+    with pytest.raises(ConfigError, match="due_by_number would never act.* 8 steps"):
+        ByNumber(1).check_steps(4, 2)
+    for step in range(1, 9):
+        moment = Moment(jax.random.key(0), jnp.int32(step), jnp.int32(1), jnp.int32(0))
+        after, _ = ByNumber(4).apply_where(jnp.array(True), moment, [], 0, 0)
+        assert bool(after) == (step % 4 != 0)
+
+
+def test_what_is_no_single_value_says_nothing():
+    with pytest.raises(
+        ConfigError, match=r"due_as_a_vector: due.. gives .* shape \(2,\)"
+    ):
+        ByVector().check_steps(4, 2)
+
+
+def test_phases_of_one_structure_are_asked_in_one_trace():
+    ByNumber(2).check_steps(5, 7)
+    before = len(ByNumber.asked)
+    for every in range(3, 30):
+        ByNumber(every).check_steps(5, 7)
+    assert before and len(ByNumber.asked) == before
 
 
 def test_means_of_mixed_kernels_are_means_of_their_mixing():

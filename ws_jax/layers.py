@@ -19,6 +19,7 @@ from jaxtyping import Array
 
 from ws_jax import conv
 from ws_jax.banks import COEFFICIENTS, TEMPLATES, mix
+from ws_jax.config import ConfigError
 from ws_jax.keys import make_key
 from ws_jax.lowerings import Geometry
 from ws_jax.schemes import Scheme, stored_axes
@@ -228,7 +229,7 @@ class SharedConv(nn.Module):
         geometry = conv.make_geometry(
             (h, w), self.window, self.strides, self.padding, self.precision
         )
-        sharing = self.scheme.sharing(geometry.sites((h, w)))
+        sharing = self._sharing(geometry.sites((h, w)))
         bank = () if self.bank is None else self.bank.path
         one = (*self.window, channels, self.features)
         inputs = (h, w, channels)
@@ -261,6 +262,15 @@ class SharedConv(nn.Module):
             field = bias.reshape(1, 1, -1)
             return y + _in_layout(field.astype(dtype), self.layout)
         return y + site_bias(bias.astype(dtype), sharing, self.layout)
+
+    def _sharing(self, sites: Size) -> Sharing:
+        found = self.scheme.sharing(sites)
+        if found.shape != sites:
+            raise ConfigError(
+                f"scheme {self.scheme}: its sharing is of {found.shape} sites, and "
+                f"layer {'/'.join(self.path)} has {sites}"
+            )
+        return found
 
     def stored_kernel(
         self, kernel_init: Callable[..., Array], shape: tuple[int, ...]

@@ -76,6 +76,11 @@ def convert(hint: Any, value: Any, path: str) -> Any:
         value = value.item()
     if hint is float and type(value) is int:
         return float(value)
+    if not isinstance(hint, type):
+        raise ConfigError(
+            f"{path} is declared as {hint}: a field is int, float, bool, str, a "
+            "config, or a tuple of one of them"
+        )
     if type(value) is not hint:
         needed = hint.__name__ + (", true or false" if hint is bool else "")
         raise ConfigError(

@@ -12,7 +12,14 @@ import numpy as np
 from ws_jax.config import ConfigError, require
 from ws_jax.data import Dataset, Split
 from ws_jax.engine.evaluate import to_targets
-from ws_jax.engine.program import Program, forward, make_program
+from ws_jax.engine.own_parts import (
+    as_arguments,
+    check_metrics,
+    check_own_parts,
+    measured_shapes,
+    told,
+)
+from ws_jax.engine.program import Program, forward, make_program, own_line
 from ws_jax.layers import MASKS, Layer
 from ws_jax.metrics import Total, epoch_metrics
 from ws_jax.runs import Run
@@ -47,6 +54,7 @@ def check_run(run: Run, dataset: Dataset, splits: Sequence[Split]) -> Program:
     _check_sharing(run, program.layers)
     params, totals = _check_outputs(program, dataset.labels)
     _check_names(program, params, totals)
+    check_own_parts(program, params, shape)
     return program
 
 
@@ -75,7 +83,7 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
     """Checks the way from images to totals; returns shapes of parameters and totals."""
     run, task, count = program.run, program.run.task, 2
     images = jax.ShapeDtypeStruct((count, *program.image_shape), jnp.float32)
-    config = jax.tree.map(_as_argument, run)
+    config = as_arguments(run)
     state = dict(program.variables)
     masks, params = state.pop(MASKS, {}), state.pop("params")
 
@@ -87,7 +95,8 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
     targets = jax.eval_shape(lambda t: to_targets(run, t), some)
     said = (
         f"for {count} images network {run.network.kind} gives outputs of shape "
-        f"{out.shape}, and task {task.kind} has targets of shape {targets.shape}"
+        f"{out.shape}, {out.dtype}, and task {task.kind} has targets of shape "
+        f"{targets.shape}, {targets.dtype}"
     )
     task.check_outputs(out.shape, targets.shape, program.num_outputs)
 
@@ -95,20 +104,23 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
         losses = config.task.losses(outputs, targets)
         return losses, config.task.totals(outputs, targets, losses)
 
-    try:
-        losses, totals = jax.eval_shape(score, config, out, targets)
-    except (TypeError, ValueError, IndexError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"{said}: they do not fit: {reason}") from error
-    for name, one in {"its losses": losses, **totals}.items():
-        ok = one.shape[:1] == (count,) and (one is not losses or one.ndim == 1)
-        require(ok, f"{said}: {name} of shape {one.shape} is not one entry an image")
+    with told(task, f"task {task.kind}"):
+        try:
+            losses, totals = jax.eval_shape(score, config, out, targets)
+        except (TypeError, ValueError, IndexError) as error:
+            reason = str(error).splitlines()[0]
+            why = filter(None, [own_line(error), reason])
+            raise ConfigError(f"{said}: they do not fit: {': '.join(why)}") from error
+        for name, one in {"its losses": losses, **totals}.items():
+            ok = one.shape[:1] == (count,) and (one is not losses or one.ndim == 1)
+            shape = one.shape
+            require(ok, f"{said}: {name} of shape {shape} is not one entry an image")
+    require(
+        "loss" in totals and totals["loss"].ndim == 1,
+        f"task {task.kind} has no total 'loss' of one number an image, by which a run "
+        f"that diverges is told: its totals are {', '.join(totals)}",
+    )
     return params, totals
-
-
-def _as_argument(value: float) -> jax.ShapeDtypeStruct:
-    dtype = jnp.float32 if isinstance(value, float) else jnp.int32
-    return jax.ShapeDtypeStruct((), dtype)
 
 
 def _check_names(program: Program, params: Any, totals: dict[str, Any]) -> None:
@@ -116,7 +128,8 @@ def _check_names(program: Program, params: Any, totals: dict[str, Any]) -> None:
     run, task = program.run, program.run.task
     ones: Any = np.ones  # on the host, as those of an epoch
     one = {n: Total(ones(t.shape[1:]), ones(())) for n, t in totals.items()}
-    made = epoch_metrics(task, [], {"train": one, "val": one, "test": one})
+    with told(task, f"task {task.kind}"):
+        made = epoch_metrics(task, [], {"train": one, "val": one, "test": one})
     require(
         task.watched in made,
         f"task {task.kind} watches {task.watched!r}, which is none of its metrics: "
@@ -129,13 +142,12 @@ def _check_names(program: Program, params: Any, totals: dict[str, Any]) -> None:
         f"{np.shape(made[task.watched])}, not one number: its totals for two images "
         f"are of shapes {shapes}; that of one number is (2,)",
     )
+    check_metrics(task, totals)
     taken = dict.fromkeys((*RUN_COLUMNS, *_OWN), "a column that tells of the run")
     filled = [(f"task {task.kind}", name) for name in made]
     filled += [(f"evaluation.views.{v.kind}", v.kind) for v in run.evaluation.views]
     for measure in run.evaluation.measures:
-        found = jax.eval_shape(
-            lambda p, m=measure: m.measure(program.layers, p), params
-        )
+        found = measured_shapes(program, measure, params)
         filled += [(f"evaluation.measures.{measure.kind}", name) for name in found]
     for source, name in filled:
         require(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
-import inspect
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +23,7 @@ from ws_jax.data import Dataset, Split
 from ws_jax.layers import MASKS, Layer, describe_network
 from ws_jax.models import Arithmetic
 from ws_jax.optimizers import make_optimizer
-from ws_jax.own_files import is_below, own_path
+from ws_jax.own_files import own_path
 from ws_jax.runs import Run
 from ws_jax.schemes import SCHEME_STREAM
 from ws_jax.transforms import output_shape
@@ -176,19 +175,16 @@ def _describe(
     except ConfigError:
         raise
     except Exception as error:
-        if place := _own_line(error, type(run.network)):
+        if place := own_line(error):
             said = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise ConfigError(f"network {run.network.kind}: {place}: {said}") from error
         raise
 
 
-def _own_line(error: Exception, network: type) -> str:
-    """Says where in a user's own network an error rose; nothing for one of ours."""
-    file = own_path(inspect.getsourcefile(network) or "")
-    if file is None:
-        return ""
+def own_line(error: Exception) -> str:
+    """Says where in a user's own files an error rose last; nothing if in none."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if is_below(frame.filename, file.parent)]
+    own = [frame for frame in frames if own_path(frame.filename)]
     return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
 
 

@@ -168,10 +168,15 @@ def check_fits(study: Study) -> None:
 
 @contextlib.contextmanager
 def naming_fields(run: Run) -> Iterator[None]:
-    """Says in a message about a word, as a network has it, which field it stands in."""
+    """Says in a message about a word, as a network has it, which field it stands in.
+
+    Words that JAX quotes are none of a field's: `float32` of an array, not of a kernel.
+    """
     try:
         yield
     except ConfigError as error:
+        if error.__cause__ is not None:
+            raise
         words = set(re.findall(r"'([^']*)'", str(error)))
         fields = {path: v for path, v, _ in leaves(run) if isinstance(v, str)}
         named = [p for p, v in fields.items() if words & {v, *re.split("[/:]", v)}]

@@ -86,7 +86,7 @@ class Periodically(Phase):
             return params, jax.tree.map(lambda _: True, params)
 
         phase = jax.tree.map(jnp.asarray, self)
-        return mapped(self.due(moment) & moves, phase, moment, params), state
+        return mapped(self.is_due(moment) & moves, phase, moment, params), state
 
     def act(self, moment: Moment, layers: Sequence[Layer], params: Params) -> Params:
         """Returns the parameters after it has acted."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Key
+from jaxtyping import Array, Bool, Key
 
 from ws_jax.config import Config, ConfigError, config
 from ws_jax.keys import make_key
@@ -45,13 +46,29 @@ class Phase(Config):
         return None
 
     def due(self, moment: Moment) -> Array | bool:
-        """Returns whether the phase acts after a step, a truth value.
+        """Returns whether the phase acts after a step: a truth value, or not 0.
 
-        It goes by the numbers of the moment alone, not by its key: so a phase that
-        never acts is found before training. One that does not say acts at every step.
+        A phase that is due after no step is found before training, but for one that
+        draws from the key of the moment: nobody can know when that acts. What `apply`
+        draws must then come from another key, one folded off it. A phase that does not
+        say acts at every step.
         """
         del moment
         return True
+
+    def is_due(self, moment: Moment) -> Bool[Array, ""]:
+        """Returns what `due` says, as a truth value.
+
+        Raises:
+          ConfigError: if it says no single value.
+        """
+        due = self.due(moment)
+        if due is None or jnp.shape(due):
+            given = "nothing" if due is None else f"an array of shape {jnp.shape(due)}"
+            raise ConfigError(
+                f"phase {self.kind}: due() gives {given}, and must give one truth value"
+            )
+        return jnp.asarray(due).astype(bool)
 
     def apply(
         self, moment: Moment, layers: Sequence[Layer], params: Params, state: Any
@@ -82,7 +99,7 @@ class Phase(Config):
           state: as `apply`.
         """
         return lax.cond(
-            moves & self.due(moment),
+            moves & self.is_due(moment),
             lambda: self.apply(moment, layers, params, state),
             lambda: (params, state),
         )
@@ -92,20 +109,28 @@ class Phase(Config):
 
     def check_steps(self, per_epoch: int, epochs: int) -> None:
         """Raises `ConfigError` if the phase never acts in so many steps and epochs."""
-        if type(self).due is Phase.due:
+        if type(self).due is Phase.due or _ever_due(self, per_epoch, epochs):
             return
-        steps, key = jnp.arange(per_epoch * epochs, dtype=jnp.int32), make_key(0)
+        raise ConfigError(
+            f"phase {self.kind} would never act: it is due after none of the "
+            f"{per_epoch * epochs} steps of training, {per_epoch} in each epoch; let "
+            "it act sooner, train longer, or set train.phase to none"
+        )
 
-        def due(step: Array) -> Array | bool:
-            in_epoch, epoch = step % per_epoch + 1, step // per_epoch
-            return self.due(Moment(key, step + 1, in_epoch, epoch))
 
-        if not jnp.any(jax.vmap(due)(steps)):
-            raise ConfigError(
-                f"phase {self.kind} would never act: it is due after none of the "
-                f"{len(steps)} steps of training, {per_epoch} in each epoch; let it "
-                "act sooner, train longer, or set train.phase to none"
-            )
+# Once for all phases of a structure: a sweep may have a thousand.
+@functools.partial(jax.jit, static_argnums=(1, 2))
+def _ever_due(phase: Phase, per_epoch: int, epochs: int) -> Bool[Array, ""]:
+    """Returns whether a phase is due after any step, or may be by chance."""
+    steps, key = jnp.arange(per_epoch * epochs, dtype=jnp.int32), make_key(0)
+
+    def due(key: Key[Array, ""], step: Array) -> Array:
+        in_epoch, epoch = step % per_epoch + 1, step // per_epoch
+        return phase.is_due(Moment(key, step + 1, in_epoch, epoch))
+
+    traced = jax.make_jaxpr(due)(key, steps[0]).jaxpr
+    draws = any(traced.invars[0] is var for eqn in traced.eqns for var in eqn.invars)
+    return jnp.asarray(True) if draws else jnp.any(jax.vmap(due, (None, 0))(key, steps))
 
 
 @config("none")

@@ -12,6 +12,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from ws_jax.config import (
     Config,
     ConfigError,
@@ -59,7 +61,8 @@ class Sweep:
 
         Raises:
           ConfigError: for a value that is not allowed, an axis that names no field or
-            one twice, has no or equal values, or a field that cannot be swept.
+            one twice, has no or equal values, or two that make the same runs
+            whatever the other axes say, or a field that cannot be swept.
         """
         if self._axes_checked == self.axes:
             return self
@@ -69,6 +72,7 @@ class Sweep:
         for run in sweep.runs():
             check_together(run)
         sweep._check_severing()
+        sweep._check_values_differ()
         # A file, the command line and the engine each ask, of a thousand runs maybe.
         vars(sweep)["_axes_checked"] = dict(sweep.axes)
         return sweep
@@ -166,6 +170,14 @@ class Sweep:
     @functools.cached_property
     def _runs(self) -> list[Run]:
         found: dict[str, Run] = {}
+        for told, run in self._product:
+            found.setdefault(told, run)
+        return _aligned(list(found.values()))
+
+    @functools.cached_property
+    def _product(self) -> list[tuple[str, Run]]:
+        """Each run of the product of all axes, doubles included, after its identity."""
+        found = []
         idle = dict.fromkeys(self.axes)
         for values in itertools.product(*self.axes.values()):
             run = self.base
@@ -176,10 +188,27 @@ class Sweep:
                     run = replace_field(run, path, value)
                     idle.pop(path, None)
             run = simplify(run)
-            found.setdefault(json.dumps(run.identity, sort_keys=True), run)
+            found.append((json.dumps(run.identity, sort_keys=True), run))
         for path in idle:
             raise ConfigError(f"axis {path}: no run of this sweep has such a field")
-        return _aligned(list(found.values()))
+        return found
+
+    def _check_values_differ(self) -> None:
+        """Raises `ConfigError` if two values of an axis make the same runs throughout.
+
+        All but one would vanish, and with them what only they have, as a view's column.
+        """
+        told = [identity for identity, _ in self._product]
+        numbers = {identity: number for number, identity in enumerate(told)}
+        runs = np.array([numbers[identity] for identity in told], np.int64)
+        runs = runs.reshape([len(values) for values in self.axes.values()])
+        for place, (path, values) in enumerate(self.axes.items()):
+            made: dict[bytes, Any] = {}
+            rows = (row.tobytes() for row in np.moveaxis(runs, place, 0))
+            for value, row in zip(values, rows, strict=True):
+                other = made.setdefault(row, value)
+                if other is not value:
+                    raise ConfigError(_same_runs(path, other, value))
 
     def single(self) -> Sweep:
         """Returns the sweep of its first run alone."""
@@ -214,6 +243,20 @@ def _aligned(runs: list[Run]) -> list[Run]:
         replace_field(run, path, True) if type(run.train.optimizer) in kinds else run
         for run in runs
     ]
+
+
+def _same_runs(path: str, one: Any, other: Any) -> str:
+    hint = "name one of them, or change what leaves it without effect"
+    if path.startswith("evaluation.") and isinstance(one, tuple):
+        hint = "it changes no training, so ask for all in one value"
+    said = f"{_in_words(one)} and {_in_words(other)} make the same runs"
+    return f"axis {path}: {said}: {hint}"
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "+".join(map(_in_words, value)) or "none"
+    return value.kind if isinstance(value, Config) else str(value)
 
 
 def _written(value: Any) -> Any:

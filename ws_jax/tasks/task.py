@@ -104,6 +104,8 @@ class Task(Config):
     ) -> dict[str, Float[Array, "n ..."]]:
         """Returns what each example adds to the totals, by name.
 
+        One of them is `loss`: a run diverges when that is no longer finite.
+
         Args:
           outputs: of the network.
           targets: of the examples.
