@@ -18,7 +18,9 @@ _TINY = {"train.epochs": "2", "train.batch_size": "32", "execution.chunk": "4"}
 # fmt: off
 _TINY_FIELDS = {
     FIRST_PAPER: {"network.features": "(2, 2, 2)", "network.hidden": "8"},
-    "pogodin2021": {"network.width": "2", "data.num_images": "320"},
+    "pogodin2021": {
+        "network.width": "2", "data.num_images": "320", "data.split": "holdout",
+    },
     "savarese2019": {
         "network.width": "1", "network.depth": "16", "data.num_images": "320",
     },

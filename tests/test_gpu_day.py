@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import gpu_data, gpu_home, gpu_steps
 from ws_jax import cli, engine
-from ws_jax.data import DataError, Dataset, load, make_synthetic
+from ws_jax.data import DataError, Dataset, load, make_splits, make_synthetic
 from ws_jax.runs import Data
 from ws_jax.storage import results
 
@@ -154,6 +154,10 @@ def test_in_miniature_every_study_is_a_few_tiny_runs(planned):
         assert len(runs) <= 24 and tiny, name
         assert sweep.base.train.epochs == 2
         assert isinstance(sweep.base.data, Data)
+        images = make_synthetic((70_000, 2, 2, 1))
+        if few := sweep.base.data.num_images:
+            images = images.first(few)
+        assert make_splits(images, sweep.base.data), name
 
 
 def test_only_chunks_that_have_ended_are_a_table_to_go_on_from():
