@@ -23,7 +23,7 @@ from ws_jax.config import Config, leaves, map_parts
 from ws_jax.data import DATASETS, SPLITS
 from ws_jax.measure import Measure
 from ws_jax.own_files import is_below, own_path, text_of
-from ws_jax.own_imports import imports, name_parts
+from ws_jax.own_imports import imports, module_files, name_parts
 from ws_jax.runs import Run, Sweep
 from ws_jax.schemes import SCHEMES
 from ws_jax.sharing import MAPS
@@ -60,11 +60,16 @@ class _File(NamedTuple):
         """Returns whether another is in the folder that it is imported from, or below.
 
         A link in that folder is, wherever it leads; so is what is beside the file that
-        a link to this one leads to.
+        a link to this one leads to. So is a copy of the other there, in whose place an
+        earlier config has imported it.
         """
         up = len(self.package.split(".")) if self.package else 0
         roots = (Path(os.path.abspath(self.given)).parents[up], self.path.parents[up])
-        return any(is_below(other.given, root) for root in roots)
+        if any(is_below(other.given, root) for root in roots):
+            return True
+        copies = [path for root in roots for path in module_files(root, other.name)]
+        text = text_of(other.name, other.path)
+        return any(path.is_file() and path.read_bytes() == text for path in copies)
 
 
 def digests(sweep: Sweep) -> dict[str, str]:
