@@ -19,8 +19,8 @@ ORDER = (
 # The same within folders, whose `__init__` is what others see of them. In the engine:
 # from one run to many, and to the host's loop.
 WITHIN = {
-    "engine": "program evaluate fits predict train mapping memory living own_code "
-    "study recorded chunk progress describe extend table training sweep",
+    "engine": "program evaluate fits predict train mapping memory living counting "
+    "own_code study recorded chunk progress describe extend table training sweep",
     "storage": "below integrity status events locks standins results stored ledger "
     "checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",
