@@ -181,13 +181,14 @@ def test_settings_from_beside_do_not_count(files):
 
 
 def test_modules_that_an_earlier_config_imported_are_not_taken_for_others(files):
-    load(files)
+    before = own_code.digests(load(files))
     cli.load_sweep(str(files / "mine.py"))  # once more, as it was imported
     other = files / "other"
     other.mkdir()
     shutil.copy(files / "mine.py", other)
     shutil.copy(files / "own_scale.py", other)
-    cli.load_sweep(str(other / "mine.py"))  # the same text
+    copied = cli.load_sweep(str(other / "mine.py"))  # the same text
+    assert own_code.digests(copied) == before
     edit(other / "own_scale.py", "1.0", "2.0")
     with pytest.raises(ConfigError, match="other/own_scale.py is not read, for .*/own"):
         cli.load_sweep(str(other / "mine.py"))

@@ -31,10 +31,11 @@ def imported_otherwise(path: Path) -> tuple[Path, Path] | None:
         for name in sorted(_imported_names(*left.pop()) - seen):
             seen.add(name)
             module = sys.modules.get(name)
-            if own_path(given := getattr(module, "__file__", None)) is None:
+            given = getattr(module, "__file__", None)
+            if given is None or own_path(given) is None:
                 continue
             ran, text = Path(given), text_of(name, Path(given))
-            there = next(filter(Path.is_file, _places(path.parent, name)), ran)
+            there = next(filter(Path.is_file, module_files(path.parent, name)), ran)
             if isinstance(getattr(module, "__loader__", None), Keeping):
                 same = there.is_file() and there.read_bytes() == text
             else:
@@ -45,8 +46,8 @@ def imported_otherwise(path: Path) -> tuple[Path, Path] | None:
     return None
 
 
-def _places(folder: Path, name: str) -> tuple[Path, Path]:
-    """Returns which files a module would be in if it is in a folder."""
+def module_files(folder: Path, name: str) -> tuple[Path, Path]:
+    """Returns the files of which one has a module's text if it is below a folder."""
     meant = folder.joinpath(*name.split("."))
     return meant.with_suffix(".py"), meant / "__init__.py"
 

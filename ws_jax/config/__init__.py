@@ -1,9 +1,10 @@
 """What a run is made of: declaring configs, reading them, and sweeps over them.
 
-`fields` says how a config is declared, `read` and `text` how one is made from what a
-person typed, `paths` which field a dotted name means, `axes` how a sweep's axes find
-theirs, `identity` what of a config tells runs apart. Which fields a run has is said
-where they are used, and put together in `ws_jax.runs`.
+`fields` says how a config is declared, `kinds` which class a name stands for, `read`
+and `text` how one is made from what a person typed, `paths` which field a dotted name
+means, `axes` how a sweep's axes find theirs, `identity` what of a config tells runs
+apart. Which fields a run has is said where they are used, and put together in
+`ws_jax.runs`.
 """
 
 from ws_jax.config.axes import axis_bases, axis_path, has_axis, names_part, typed
@@ -13,7 +14,6 @@ from ws_jax.config.fields import (
     Config,
     Rule,
     base_of,
-    called,
     config,
     data,
     differing_fields,
@@ -27,6 +27,7 @@ from ws_jax.config.fields import (
     without_field,
 )
 from ws_jax.config.identity import essence, simplify
+from ws_jax.config.kinds import called
 from ws_jax.config.paths import (
     common_path,
     find_field,

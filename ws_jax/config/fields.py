@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, get_type_hints
 
 from ws_jax.config.checks import ConfigError, check_name
+from ws_jax.config.kinds import called, is_again
 from ws_jax.own_files import makers
 
 C = TypeVar("C", bound="Config")
@@ -145,21 +144,13 @@ def _make(cls: type, kind: str = "") -> type:
         if made.kinds is None:
             raise TypeError(f"{cls.__name__} derives from no class that has kinds")
         old = made.kinds.get(kind)
-        if old is not None and not _is_again(made, old):
+        if old is not None and not is_again(made, old):
             raise ConfigError(
                 f"two kinds are called {kind!r}: {called(old)} and {called(made)}; "
                 "give yours another name"
             )
         made.kinds[kind] = made
     return made
-
-
-def _is_again(cls: type, old: type | None) -> bool:
-    """Returns whether a class is the one of before, maybe of a file that ran again."""
-    if old is None or cls.__qualname__ != old.__qualname__:
-        return False
-    ours = old.__module__.startswith("ws_jax.")
-    return not ours or cls.__module__ == old.__module__
 
 
 def _check_names(cls: type) -> None:
@@ -177,41 +168,6 @@ def _check_names(cls: type) -> None:
                 f"{cls.__name__}.{field.name}: give the field another name, for "
                 f"{taken[field.name]}"
             )
-
-
-def check_named(part: Config) -> None:
-    """Raises `ConfigError` if a part goes by no name, or by that of its parent.
-
-    Two parts of one name are one part in records, in results and where doubles are
-    left out of a sweep.
-    """
-    cls, base = type(part), base_of(part)
-    if base is None or _is_again(cls, base.kinds.get(vars(cls).get("kind", ""))):
-        return
-    parent = cls.__mro__[1].__name__
-    raise ConfigError(
-        f"{called(cls)} derives from {parent} and has no name of its own: put "
-        f'@config("{_snake(cls.__name__)}") above it'
-    )
-
-
-def called(cls: type) -> str:
-    """Returns the name of a class, and where it was written, if that can be found."""
-    try:
-        file, (_, line) = inspect.getsourcefile(cls), inspect.getsourcelines(cls)
-    except (OSError, TypeError):  # typed into a notebook, say
-        return cls.__qualname__
-    return f"{cls.__qualname__} ({file}:{line})"
-
-
-def _snake(name: str) -> str:
-    """Writes the name of a class as that of a kind.
-
-    Example:
-      >>> _snake("MyFlip")
-      'my_flip'
-    """
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def rules(config: Config | type) -> dict[str, Rule]:

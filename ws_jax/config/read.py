@@ -16,12 +16,13 @@ from ws_jax.config.checks import ConfigError, check_name, nearest
 from ws_jax.config.fields import (
     Config,
     Rule,
-    check_named,
+    base_of,
     kind_of,
     labels,
     rules,
     type_of,
 )
+from ws_jax.config.kinds import check_named
 
 C = TypeVar("C", bound=Config)
 
@@ -107,7 +108,8 @@ def check_config(config: C, path: str = "") -> C:
       ConfigError: for a value of a wrong type, out of its range, or that does not go
         with another; for a part of one's own without a name.
     """
-    check_named(config)
+    if (base := base_of(config)) is not None:
+        check_named(type(config), base.kinds)
     changes: dict[str, Any] = {}
     for name, rule in rules(config).items():
         where, value = f"{path}{name}", getattr(config, name)

@@ -21,16 +21,16 @@ from typing import Any, NamedTuple
 
 from ws_jax.config import Config, leaves, map_parts
 from ws_jax.data import DATASETS, SPLITS
+from ws_jax.engine.counting import counting, plain
 from ws_jax.measure import Measure
 from ws_jax.own_files import is_below, own_path, text_of
-from ws_jax.own_imports import imports, name_parts
+from ws_jax.own_imports import imports, module_files, name_parts
 from ws_jax.runs import Run, Sweep
 from ws_jax.schemes import SCHEMES
 from ws_jax.sharing import MAPS
 
 # What a user enters by name; a field's text leads to it.
 _BY_NAME: tuple[Mapping[str, Any], ...] = (SCHEMES, MAPS, DATASETS, SPLITS)
-_MAKER = "get_config"  # what it says stands in the config
 
 
 # What a wrapper keeps what it wraps as: a partial function, a method, a property.
@@ -60,11 +60,16 @@ class _File(NamedTuple):
         """Returns whether another is in the folder that it is imported from, or below.
 
         A link in that folder is, wherever it leads; so is what is beside the file that
-        a link to this one leads to.
+        a link to this one leads to. So is a copy of the other there, in whose place an
+        earlier config has imported it.
         """
         up = len(self.package.split(".")) if self.package else 0
         roots = (Path(os.path.abspath(self.given)).parents[up], self.path.parents[up])
-        return any(is_below(other.given, root) for root in roots)
+        if any(is_below(other.given, root) for root in roots):
+            return True
+        copies = [path for root in roots for path in module_files(root, other.name)]
+        text = text_of(other.name, other.path)
+        return any(path.is_file() and path.read_bytes() == text for path in copies)
 
 
 def digests(sweep: Sweep) -> dict[str, str]:
@@ -131,11 +136,11 @@ def _followed(modules: _Modules) -> dict[Path, str]:
             try:
                 body = ast.parse(text).body
                 if file.path not in whole:
-                    body = _counting(body, before.get(file.path, frozenset()))
+                    body = counting(body, before.get(file.path, frozenset()))
             except SyntaxError:  # edited since it was imported
                 found[file.path] = text.decode(errors="replace")
                 continue
-            found[file.path] = json.dumps(_plain(body))
+            found[file.path] = json.dumps(plain(body))
             names = list(imports(body, file.package))
             parts = {part for name in names for part in name_parts(name)}
             others = filter(None, map(_find, sorted(parts)))
@@ -256,90 +261,6 @@ def _taken(names: Iterable[str], module: str) -> frozenset[str]:
     """Returns which names of a module are imported; `*` if any of it may be used."""
     rests = (name.removeprefix(module) for name in names if module in name_parts(name))
     return frozenset(rest[1:].partition(".")[0] or "*" for rest in rests)
-
-
-def _counting(body: list[ast.stmt], taken: frozenset[str]) -> list[ast.stmt]:
-    """Returns the statements of a file that count where values alone are built.
-
-    Args:
-      body: of the file.
-      taken: the names that other files import from it; `*` are all.
-    """
-    makers = [
-        node for node in body if getattr(node, "name", "") == _MAKER and not _acts(node)
-    ]
-    others = [node for node in body if node not in makers]
-    used = _names(makers, ast.Load)
-    return [
-        node
-        for node in others
-        if not (
-            (set_ := _set_by(node))
-            and set_ <= used
-            and not taken & {"*", *set_}
-            and not set_ & _names([o for o in others if o is not node], ast.Load)
-        )
-    ]
-
-
-def _acts(maker: ast.stmt) -> bool:
-    """Returns whether a function does more than to build values.
-
-    That is if it defines a class, or sets a part of something that it did not make.
-    """
-    made = _names([maker], ast.Store)
-    for node in ast.walk(maker):
-        if isinstance(node, ast.ClassDef | ast.Global):
-            return True
-        if isinstance(node, ast.Attribute | ast.Subscript):
-            inner: ast.AST = node
-            while isinstance(inner, ast.Attribute | ast.Subscript):
-                inner = inner.value
-            own = isinstance(inner, ast.Name) and inner.id in made
-            if isinstance(node.ctx, ast.Store) and not own:
-                return True
-    return False
-
-
-def _set_by(node: ast.stmt) -> set[str]:
-    """Returns the names that a statement sets; none if it may do anything else."""
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
-    if not isinstance(node, ast.Assign | ast.AnnAssign):
-        return set()
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    names = [target.id for target in targets if isinstance(target, ast.Name)]
-    return set(names) if len(names) == len(targets) else set()
-
-
-def _names(nodes: Iterable[ast.AST], context: type) -> set[str]:
-    return {
-        inner.id
-        for node in nodes
-        for inner in ast.walk(node)
-        if isinstance(inner, ast.Name) and isinstance(inner.ctx, context)
-    }
-
-
-def _plain(node: Any) -> Any:
-    """Returns a syntax tree as lists and texts, the same under every Python.
-
-    What a younger Python adds to a tree is empty in the code of an older one; 3.12 adds
-    empty texts to f-strings. A text that stands alone is a remark.
-    """
-    if isinstance(node, list):
-        return [_plain(item) for item in node if not _is_remark(item)]
-    if isinstance(node, ast.JoinedStr):
-        texts = [v for v in node.values if getattr(v, "value", None) != ""]
-        return ["JoinedStr", _plain(texts)]
-    if isinstance(node, ast.AST):
-        fields = [(name, _plain(value)) for name, value in ast.iter_fields(node)]
-        return [type(node).__name__, *(f for f in fields if f[1] not in (None, []))]
-    return None if node is None else ascii(node)
-
-
-def _is_remark(node: Any) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _hash(text: str) -> str:
