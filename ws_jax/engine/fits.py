@@ -108,7 +108,7 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
         try:
             losses, totals = jax.eval_shape(score, config, out, targets)
         except (TypeError, ValueError, IndexError) as error:
-            reason = str(error).splitlines()[0]
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             why = filter(None, [own_line(error), reason])
             raise ConfigError(f"{said}: they do not fit: {': '.join(why)}") from error
         for name, one in {"its losses": losses, **totals}.items():
