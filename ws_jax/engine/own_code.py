@@ -163,7 +163,8 @@ def _defining(sweep: Sweep) -> dict[Run, _Modules]:
     }
     if not any(map(_find, modules)):  # sparing thousands of runs a look
         return {}
-    return {run: _used(run) for run in sweep.runs()}
+    known: dict[int, frozenset[str]] = {}
+    return {run: _used(run, known) for run in sweep.runs()}
 
 
 def _subclasses(cls: type) -> Iterator[type]:
@@ -172,8 +173,13 @@ def _subclasses(cls: type) -> Iterator[type]:
         yield from _subclasses(inner)
 
 
-def _used(run: Run) -> _Modules:
-    """Returns the modules of what a run uses."""
+def _used(run: Run, known_makers: dict[int, frozenset[str]]) -> _Modules:
+    """Returns the modules of what a run uses.
+
+    Args:
+      run: of a sweep.
+      known_makers: of what earlier runs of it use, by its id; added to.
+    """
     classes, entries = _classes(run), []
     for _, text, _ in leaves(run):
         for name in text.split("/") if isinstance(text, str) else ():
@@ -182,8 +188,12 @@ def _used(run: Run) -> _Modules:
                     entries.append(known[name.partition(":")[0]])
     defining = {cls.__module__ for cls in classes}
     defining |= {name for entry in entries for name in _modules(entry)}
-    making = {name for one in (*classes, *entries) for name in _made_by(one)}
-    return _Modules(frozenset(defining), frozenset(making))
+    parts = (*classes, *entries)
+    for part in parts:
+        if id(part) not in known_makers:
+            known_makers[id(part)] = frozenset(_made_by(part))
+    making = frozenset().union(*(known_makers[id(part)] for part in parts))
+    return _Modules(frozenset(defining), making)
 
 
 def _classes(run: Run) -> set[type]:
