@@ -353,6 +353,24 @@ def test_the_advice_on_a_damaged_checkpoint_comes_true(finished, tmp_path, monke
 
 
 @pytest.mark.slow
+def test_begun_runs_do_not_train_anew_where_no_checkpoint_at_all_is(
+    tmp_path, monkeypatch
+):
+    """As where `checkpoints` is a link to a disk that is not mounted, but is there."""
+    stop_at_once(CONFIG, tmp_path, monkeypatch)
+    (tmp_path / "checkpoints").rename(tmp_path / "disk")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "checkpoints").symlink_to(tmp_path / "empty")
+    before = (tmp_path / RESULTS_FILE).read_bytes()
+    with pytest.raises(WorkdirError, match="or mount the disk"):
+        engine.run_sweep(CONFIG, tmp_path)
+    assert (tmp_path / RESULTS_FILE).read_bytes() == before
+    (tmp_path / "checkpoints").unlink()
+    (tmp_path / "disk").rename(tmp_path / "checkpoints")
+    engine.run_sweep(CONFIG, tmp_path)
+
+
+@pytest.mark.slow
 def test_rows_of_ended_runs_stay_while_their_chunk_trains_anew(tmp_path, monkeypatch):
     base = replace_field(CONFIG.base, "train.epochs", 3)
     together = dataclasses.replace(CONFIG, base=base)
@@ -365,7 +383,7 @@ def test_rows_of_ended_runs_stay_while_their_chunk_trains_anew(tmp_path, monkeyp
     begun = stored[(stored["fold"] == 1) & (stored["epoch"] < 2)]
     ended = stored[stored["fold"] == 0]
     results.write(pd.concat([ended, begun.assign(status="running")]), tmp_path)
-    shutil.rmtree(tmp_path / "checkpoints")
+    shutil.rmtree(chunk(tmp_path, 0))
     for epoch in (1, 2):  # of the checkpoint that is there then, not at the end
         stop_at_once(together, tmp_path, monkeypatch)
         there = results.read_table(tmp_path / RESULTS_FILE)

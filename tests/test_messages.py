@@ -156,13 +156,9 @@ AXES = {
     "transforms=translation,none level=1.5": r"1.5 is not in \[0, 1\)",
     "vcp=.1": "network.severing is none: nothing would be severed",
     "sharing=full severing=units vcp=0,.1": "network.vcp 0.1 would sever nothing",
-    "phase=group_mean,couple sharing=full": "axis train.phase: group_mean and couple "
-    "make the same runs: name one",
-    "transforms=translation,rotation level=0": "translation and rotation make the same",
     "views=translation,noise whole_batches=true,false": "evaluation.views: translation "
     "and noise make the same runs: it changes no training, so ask for all in one value",
     "test=end,epoch": "axis evaluation.test: end and epoch make the same runs",
-    "phase=none,couple strength=.1,.2 sharing=full": "train.phase: none and couple",
     "sharing=fre": "did you mean 'free'",
     "seed=0..3": "'0..3' is no value: name each, as in --axis=seed=0,1,2,3$",
     "fold=0,2-4": "'2-4' is no value: name each, as in --axis=fold=2,3,4$",
@@ -195,6 +191,23 @@ def test_an_axis(text):
 def test_axes_of_kinds_and_tuples(text, runs):
     args = [f"--axis={part}" for part in text.split()]
     assert len(read("smoke", *args).runs()) == runs
+
+
+@pytest.mark.parametrize(
+    ("text", "runs", "told"),
+    [
+        ("phase=group_mean,couple sharing=full", 2, "phase: group_mean and couple"),
+        ("transforms=translation,rotation level=0", 2, "translation and rotation"),
+        ("phase=none,couple strength=.1,.2 sharing=full", 2, "phase: none and couple"),
+        ("transforms=translation,rotation level=0,.1", 6, ""),
+    ],
+)
+def test_values_that_make_the_same_runs_are_told(text, runs, told, caplog):
+    sweep = read("smoke", *(f"--axis={part}" for part in text.split()))
+    assert len(sweep.runs()) == runs
+    said = [r.getMessage() for r in caplog.records if "same runs" in r.getMessage()]
+    assert any(told in line and "trained once" in line for line in said) == bool(told)
+    assert bool(said) == bool(told)
 
 
 HEAD = """from ws_jax.models import ConvNet

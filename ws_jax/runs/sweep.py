@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from absl import logging
 
 from ws_jax.config import (
     Config,
@@ -59,10 +60,13 @@ class Sweep:
     def checked(self) -> Sweep:
         """Returns the same sweep with every value checked and every axis in full.
 
+        Two values of an axis that make the same runs, whatever the other axes say, are
+        warned of; of a field that changes no training, as views, they are an error,
+        since what only one of them has would be missing from the results.
+
         Raises:
           ConfigError: for a value that is not allowed, an axis that names no field or
-            one twice, has no or equal values, or two that make the same runs
-            whatever the other axes say, or a field that cannot be swept.
+            one twice, has no or equal values, or a field that cannot be swept.
         """
         if self._axes_checked == self.axes:
             return self
@@ -194,21 +198,21 @@ class Sweep:
         return found
 
     def _check_values_differ(self) -> None:
-        """Raises `ConfigError` if two values of an axis make the same runs throughout.
+        """Warns, or raises `ConfigError`, of values that make the same runs throughout.
 
-        All but one would vanish, and with them what only they have, as a view's column.
+        All but one vanish, and with them what only they have, as a view's column.
         """
         told = [identity for identity, _ in self._product]
         numbers = {identity: number for number, identity in enumerate(told)}
         runs = np.array([numbers[identity] for identity in told], np.int64)
         runs = runs.reshape([len(values) for values in self.axes.values()])
         for place, (path, values) in enumerate(self.axes.items()):
-            made: dict[bytes, Any] = {}
+            made: dict[bytes, list[Any]] = {}
             rows = (row.tobytes() for row in np.moveaxis(runs, place, 0))
             for value, row in zip(values, rows, strict=True):
-                other = made.setdefault(row, value)
-                if other is not value:
-                    raise ConfigError(_same_runs(path, other, value))
+                made.setdefault(row, []).append(value)
+            for same in filter(lambda own: len(own) > 1, made.values()):
+                _tell_same(path, same)
 
     def single(self) -> Sweep:
         """Returns the sweep of its first run alone."""
@@ -245,12 +249,15 @@ def _aligned(runs: list[Run]) -> list[Run]:
     ]
 
 
-def _same_runs(path: str, one: Any, other: Any) -> str:
-    hint = "name one of them, or change what leaves it without effect"
-    if path.startswith("evaluation.") and isinstance(one, tuple):
-        hint = "it changes no training, so ask for all in one value"
-    said = f"{_in_words(one)} and {_in_words(other)} make the same runs"
-    return f"axis {path}: {said}: {hint}"
+def _tell_same(path: str, values: Sequence[Any]) -> None:
+    """Says that values of an axis make the same runs: an error, or a warning."""
+    listed = ", ".join(map(_in_words, values[:-1]))
+    said = f"axis {path}: {listed} and {_in_words(values[-1])} make the same runs"
+    if path.startswith("evaluation."):
+        raise ConfigError(
+            f"{said}: it changes no training, so ask for all in one value"
+        )
+    logging.warning("%s, which are trained once", said)
 
 
 def _in_words(value: Any) -> str:

@@ -17,6 +17,7 @@ from absl import logging
 from ws_jax.storage import results, standins
 from ws_jax.storage.integrity import WorkdirError
 from ws_jax.storage.results import RESULTS_FILE, ResultsError, read_table
+from ws_jax.storage.stored import CHECKPOINT_FOLDER
 
 if TYPE_CHECKING:  # see `results`
     import pandas as pd
@@ -44,7 +45,8 @@ def rows_to_keep(
 
     A chunk whose runs have all ended is not trained anew when its checkpoint is gone,
     removed to save room say. Others are, and rows of their runs that had ended stay
-    until these have ended once more.
+    until these have ended once more; but not if nothing at all is left where
+    checkpoints are kept, as where a disk is not mounted.
 
     Args:
       workdir: of the sweep.
@@ -53,7 +55,8 @@ def rows_to_keep(
       digests: by run, those that its rows may have.
     Raises:
       WorkdirError: if the table holds rows of another sweep, or of a version before
-        digests that would be lost; or if it is damaged and nothing else holds rows.
+        digests that would be lost; if runs had begun and there are no checkpoints of
+        any; or if it is damaged and nothing else holds rows.
       MemoryError: if the table needs more memory than is free.
     """
     frame = _table_of_lost(workdir, unsaved, saved)
@@ -72,11 +75,17 @@ def rows_to_keep(
             raise _refusal(workdir, names[0])
         elif chosen.any():
             kept.anew.extend(names)
+    if kept.anew and not _any_folder(Path(workdir) / CHECKPOINT_FOLDER):
+        raise _refusal(workdir, kept.anew[0])
     training.update(kept.anew)
     ended = frame[own & frame["run"].isin(training) & frame["status"].isin(_ENDS)]
     for name, part in ended.groupby("run"):
         kept.ended[str(name)] = _to_rows(part)
     return kept
+
+
+def _any_folder(folder: Path) -> bool:
+    return folder.is_dir() and any(part.is_dir() for part in folder.iterdir())
 
 
 def _check_own(
@@ -167,9 +176,10 @@ def _all_done(part: pd.DataFrame, names: Sequence[str]) -> bool:
 def _refusal(workdir: Path, name: str) -> WorkdirError:
     return WorkdirError(
         f"{Path(workdir) / RESULTS_FILE} holds rows of runs that have no checkpoint, "
-        f"as {name}, and nothing could give them back: put their checkpoints back, "
-        "move the table away to train anew all runs that have none, remove all that "
-        "is there with --overwrite, or name another folder with --workdir"
+        f"as {name}, and nothing could give them back: put their checkpoints back (or "
+        "mount the disk that has them), move the table away to train anew all runs "
+        "that have none, remove all that is there with --overwrite, or name another "
+        "folder with --workdir"
     )
 
 
