@@ -304,6 +304,7 @@ def broken(made):
     return judged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, number, change", CASES)
 def test_claims_fail_on_data_that_break_them(broken, name, number, change):
     found = broken(name, number, change)
@@ -361,6 +362,7 @@ REACHING = {1: CELLS[1], 3: CELLS[3][2:], 7: CELLS[7][:1]}
 REACHING[8] = [at(0.2, **FREE), at(0.3, **FREE)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 9))
 def test_networks_that_learned_nothing_show_nothing_but_that_they_did_not(made, number):
     """But those from whom most is severed: that they fail is what is asked."""
@@ -397,6 +399,7 @@ def test_an_accuracy_that_is_too_low_is_so_at_chance_too(made, accuracy):
     assert found.outcome == FAILS and found.decisive.unsettled == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 9))
 def test_claims_take_all_levels_that_they_speak_of(made, number):
     """Without any one of the cells that a claim is about, it is open."""
@@ -408,6 +411,7 @@ def test_claims_take_all_levels_that_they_speak_of(made, number):
         assert found.missing, cell
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 9))
 def test_diverged_and_missing_folds_are_said(made, number):
     base = made["mnist"]
@@ -423,6 +427,7 @@ def test_diverged_and_missing_folds_are_said(made, number):
     assert "1 of 5 folds not trained" in lacking.sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 9))
 def test_runs_under_way_are_not_judged(made, number):
     def begin(rows):

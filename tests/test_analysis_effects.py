@@ -227,6 +227,7 @@ def with_seeds(frame, chosen, seeds=(3, 4, 5)):
     return pd.concat([frame, *added], ignore_index=True)
 
 
+@pytest.mark.slow
 def test_more_seeds_of_a_setting_do_not_make_it_the_best():
     frame = by_rate(cnn=(0.3, 0.7, 0.9), fcn=(0.35, 0.6, 0.8))
     more = with_seeds(frame, frame["learning_rate"] == RATES[0])

@@ -41,6 +41,7 @@ NONSENSE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values, where", NONSENSE.values(), ids=NONSENSE)
 def test_nonsense_is_not_concluded_from(values, where):
     first, text = answer.answer(put(study(), values, **where))
@@ -62,6 +63,7 @@ def test_runs_under_way_answer_nothing_yet():
     assert f"{EARLY} ({said} under way)" in text and "of 20 runs 12 under" in first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost, early", [((0,), False), ((0, 1), True)])
 @pytest.mark.parametrize("status", ["diverged", "gone"])
 def test_folds_without_a_value_are_counted_and_all_but_one_are_asked_for(
@@ -122,6 +124,7 @@ def grid(sweep="mnist_grid", **fields):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_grid_takes_the_papers_networks_only():
     small = grid("small", **{"network.hidden": 8, "data.num_images": 500})
     alone = tables.grid_table(study_frames.frame(small), "mnist")
@@ -135,6 +138,7 @@ def test_the_grid_takes_the_papers_networks_only():
     assert "sweep small" in apart.note and "mnist_grid" not in apart.note
 
 
+@pytest.mark.slow
 def test_the_best_point_and_the_highest_rate_are_set_beside_the_papers():
     frame = put(study_frames.frame(grid()), {"acc": 0.11, "loss": 14.345},
                 learning_rate=0.1)  # fmt: skip

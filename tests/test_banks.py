@@ -138,6 +138,7 @@ def test_layers_say_where_their_bank_and_coefficients_lie():
     assert set(params["conv_1"]) == {"coefficients"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["free", "tiles:2", "periodic:2", "mixed:3"])
 def test_sharing_over_space_and_over_depth_combine(scheme):
     # With one-hot coefficients templates are the kernels of layers without a bank.
@@ -157,6 +158,7 @@ def test_sharing_over_space_and_over_depth_combine(scheme):
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_a_phase_does_to_templates_it_does_to_kernels():
     module, x, params = made(2, 3, "free", side=4)
     layers = describe_layers(lambda key: module.init(key, x))

@@ -79,6 +79,7 @@ def looped(matrix, first=None):
     return frame
 
 
+@pytest.mark.slow
 def test_loops_are_layers_that_repeat():
     turns = np.arange(6) % 2
     textbook = (turns[:, None] == turns[None]).astype(float).tolist()

@@ -196,6 +196,7 @@ def test_bfloat16_to_its_precision(name):
         np.testing.assert_allclose(got.astype(jnp.float32), exact, atol=2**-6 * scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lowering", sorted(LOWERINGS))
 @pytest.mark.parametrize("name", ["full", "tiles2"])
 def test_layouts_agree(name, lowering):

@@ -62,6 +62,7 @@ def test_without_a_clip_the_loss_is_what_it_was():
     assert Classification().clip == 0
 
 
+@pytest.mark.slow
 def test_smoothing_goes_with_a_clip():
     logits = jnp.array([[1.0, 2.0, -1.0]])
     both = [Classification(label_smoothing=0.1, clip=c) for c in (0.0, CLIP)]
@@ -101,6 +102,7 @@ def test_released_rotation_is_cut_in_training_only():
     assert not paper.axes["transforms"][0][0].whole_degrees
 
 
+@pytest.mark.slow
 def test_whole_degrees_turn_less_and_are_off_by_default():
     image = jax.random.uniform(jax.random.key(1), (8, 8, 1))
     key, place = jax.random.key(0), Place(0, 1)

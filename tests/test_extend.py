@@ -183,6 +183,7 @@ def test_what_would_change_runs_is_refused(short, parts, named):
     assert content(short) == before
 
 
+@pytest.mark.slow
 def test_epochs_that_cannot_be_added_are_refused(short, tmp_path):
     parts = {"execution__keep_state": False, "sweep__folds": (0,)}
     engine.run_sweep(study(**parts), tmp_path / "params")

@@ -69,6 +69,7 @@ def test_learning_curves_of_a_dozen_settings_can_be_read():
     assert len(low) == 1  # of one measure, over all its rows
 
 
+@pytest.mark.slow
 def test_words_that_all_panels_share_are_said_below():
     frame = own_rows()
     frame = frame[frame["model"] == "fcn"]

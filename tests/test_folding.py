@@ -137,6 +137,7 @@ def test_a_folded_network_loops_and_equals_what_it_was(factors, scheme):
     assert len(scanned) == 3
 
 
+@pytest.mark.slow
 def test_equal_coefficients_give_equal_kernels_bit_for_bit():
     network, module, x, variables = looping()
     folded = fold(network, variables, Rule(1.0))

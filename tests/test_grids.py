@@ -140,6 +140,7 @@ def drawn(seed, density=0.2, shortest=3, longest=6):
     return jax.device_get(drawing()(seed, *bounds))
 
 
+@pytest.mark.slow
 def test_drawn_grids_are_as_asked():
     grids = drawn(0)
     assert grids.found.all()

@@ -53,6 +53,7 @@ def copies():
     )
 
 
+@pytest.mark.slow
 def test_copies_of_images_have_a_lead_beside_a_sweep_without_them():
     """Runs without copies had `times` by default, so that two things differed."""
     frame = copies()

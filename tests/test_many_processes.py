@@ -170,6 +170,7 @@ def test_a_full_disk_is_not_called_one_without_locks(number, tmp_path, monkeypat
         Workdir(tmp_path / "new")
 
 
+@pytest.mark.slow
 def test_what_others_work_on_is_not_overwritten(whole, monkeypatch):
     monkeypatch.setattr(LivingRuns, "train_epoch", None)
     before = (whole / RESULTS_FILE).read_bytes()
@@ -300,6 +301,7 @@ def test_a_workdir_that_was_moved_is_not_made_anew(whole, tmp_path, monkeypatch,
     assert made <= {"status.json"} and (tmp_path / "moved").exists()
 
 
+@pytest.mark.slow
 def test_a_workdir_that_is_moved_during_an_epoch_is_not_made_anew(
     whole, tmp_path, monkeypatch
 ):

@@ -76,6 +76,7 @@ def test_an_image_too_small_is_refused():
     Distances((6,)).check_layers(program_of("mnist", 3, "full").layers)
 
 
+@pytest.mark.slow
 def test_a_layer_knows_where_its_kernels_lie():
     program = program_of("mnist", 3, "free/tiles:2/full")
     begin = jax.jit(lambda key: init_variables(program, program.run, key)["params"])

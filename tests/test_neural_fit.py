@@ -205,6 +205,7 @@ def test_pls_is_that_of_scikit_learn(units, neurons):
         np.testing.assert_allclose(got, want.reshape(got.shape), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_linear_map_is_predicted_whole_and_noise_not_at_all():
     x = draw(120, 6)
     y = np.concatenate([x @ draw(6, 2, seed=1), draw(120, 2, seed=2)], axis=1)

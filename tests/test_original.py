@@ -89,6 +89,7 @@ def test_only_whole_released_runs_at_level_0_count(made):
     assert original.comparisons(paper) == []
 
 
+@pytest.mark.slow
 def test_diverged_runs_are_left_out_and_said(made):
     lost = (made["fold"] == 4) & (made["model"] == "fcn") & (made["aug"] == 0)
     made.loc[lost, "status"] = "diverged"

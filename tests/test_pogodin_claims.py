@@ -432,6 +432,7 @@ def test_seeds_that_diverged_may_have_been_the_worse_ones(free, wanted):
         assert of_cifar(frame.assign(status=status), 1)[0].outcome == outcome
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("free", [0.70, 0.90])
 @pytest.mark.parametrize("sharing", ["free", "full"])
 def test_seeds_that_are_not_there_decide_nothing(sharing, free):

@@ -250,6 +250,7 @@ def severed():
     return mapped.program, group.run
 
 
+@pytest.mark.slow
 @drawn(8)
 @given(st.floats(0, 0.99), st.floats(0, 0.99), st.integers(0, 2**31 - 1))
 def test_masks_are_of_ones_and_zeros_and_fewer_connections_stay_of_those(

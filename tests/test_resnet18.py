@@ -62,6 +62,7 @@ def test_first_layer_and_shortcuts_may_stay_convolutions():
     assert params["stage_1_block_0"]["conv_0"]["kernel"].ndim == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", [0.0, 0.5, 3.0])
 def test_near_shared_kernels_have_the_variance_of_free_ones(noise):
     shape = (20, 20, 3, 3, 8, 8)

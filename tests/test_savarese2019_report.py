@@ -114,6 +114,7 @@ def test_seeds_that_diverged_leave_claims_open():
     assert {v.outcome for v in claims.judge(frame)} == {"not enough data"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [0.0, -0.05])
 def test_seeds_that_diverged_may_have_been_the_worse_ones(ahead):
     """Of the leader, or of the network that it is compared with."""
@@ -130,6 +131,7 @@ def test_seeds_that_diverged_may_have_been_the_worse_ones(ahead):
         assert said == (first.outcome == "not enough data")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [0.0, -0.05])
 @pytest.mark.parametrize("shared", [True, False])
 def test_seeds_that_are_not_there_decide_nothing(shared, ahead):

@@ -69,6 +69,7 @@ def _made_up(
     return results.make_frame(rows)
 
 
+@pytest.mark.slow
 def test_networks_are_named_and_told_apart():
     rows = path_runs.select(made_up())
     assert path_runs.nets(rows) == NETS
@@ -90,6 +91,7 @@ def test_means_are_over_the_epochs_that_count():
     assert path_runs.by_seed(rows, "nothing").empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ahead, late, outcomes",
     [
@@ -273,6 +275,7 @@ def test_networks_that_trained_for_unequal_lengths_are_not_settled():
     assert all("20 to 30 epochs" in v.sentence for v in path_claims.judge(joined))
 
 
+@pytest.mark.slow
 def test_seeds_that_were_planned_and_are_not_there_are_named():
     whole = made_up(seeds=(0, 1, 2, 3, 4), ahead=0.1, late=0.1)
     lost = (whole["network.templates"] > 0) & whole["seed"].isin((2, 4))
@@ -304,6 +307,7 @@ def test_the_table_has_what_is_said_without_a_network():
     assert cells.loc["CNN", "14×14"].startswith("50.0 ± ")
 
 
+@pytest.mark.slow
 def test_the_figures_can_be_drawn():
     drawn = [item.draw() for item in path_page.items(made_up())]
     assert [len(figure.axes) for figure in drawn] == [6, 2, 13]

@@ -127,6 +127,7 @@ def test_the_reduced_study_has_a_twin_of_as_many_parameters():
     assert abs(shared / plain - 1) < 0.01
 
 
+@pytest.mark.slow
 def test_cutout_blanks_256_pixels_or_64_in_a_corner():
     chain = transforms("cifar10")
     assert [one.kind for one in chain][2:] == ["normalize", "cutout"]

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from marks import fast_first
 from studies import started, tiny
 
 from ws_jax.cli import change_sweep, load_sweep
@@ -81,16 +80,15 @@ def test_perturbed_validation_on_the_fold_or_on_whole_batches(reading, count):
         assert np.all(metrics[f"view_{name}"]["acc"].count == count), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind, reading, shuffled",
-    fast_first(
-        [
-            ("noise", "released", False),
-            ("noise", "paper", True),
-            ("edge_noise", "released", False),
-            ("translation", "released", True),
-        ]
-    ),
+    [
+        ("noise", "released", False),
+        ("noise", "paper", True),
+        ("edge_noise", "released", False),
+        ("translation", "released", True),
+    ],
 )
 def test_shuffling_under_noise(kind, reading, shuffled):
     study, living, program, examples = started(
@@ -110,6 +108,7 @@ def test_shuffling_under_noise(kind, reading, shuffled):
         assert in_order == (not shuffled and level > 0)
 
 
+@pytest.mark.slow
 def test_perturbed_images_are_the_same_for_all_runs_on_a_fold():
     _, living, _, _ = started(tiny())
     keys = jax.random.key_data(living.placed.evaluation_key)

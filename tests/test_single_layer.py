@@ -394,6 +394,7 @@ def test_a_study_killed_while_it_is_written_is_simulated_anew(
     assert set(single_layer.read(tmp_path)["seed"]) == {1}
 
 
+@pytest.mark.slow
 def test_a_table_of_another_record_or_of_none_is_refused(tmp_path, monkeypatch):
     pools = [dataclasses.replace(INSTANT, windows=(2,), trials=1)]
     other = [dataclasses.replace(pools[0], seed=1)]

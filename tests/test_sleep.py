@@ -120,6 +120,7 @@ def stray(kernel, window=(3, 3)):
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", fast_first([3, 16, 32]))
 def test_one_iteration_shrinks_deviations_as_expected(channels):
     kernel = draw(8, 8, 3, 3, channels, 16)

@@ -100,6 +100,7 @@ def test_stopped_runs_are_compacted_with_equal_results(monkeypatch):
     assert min(apart) > 1e-2
 
 
+@pytest.mark.slow
 def test_a_run_that_stops_by_itself_gives_its_place_to_others():
     # A rate of 1 diverges or stalls, so that some runs stop before others.
     sweep = tiny(
@@ -192,6 +193,7 @@ def test_a_batch_that_a_smaller_fold_leaves_empty_is_no_step():
         assert count == -(-train_images[run.fold] // 16)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_keeps_its_network_from_its_phase(monkeypatch):
     config = tiny(train__phase=Couple(every=1, strength=0.5))
     study, group, mapped, examples = mapped_group(config)

@@ -31,6 +31,7 @@ def section(frame, name):
     return html.unescape(re.sub(r"\s+", " ", text))
 
 
+@pytest.mark.slow
 def test_each_paper_says_how_its_claims_are_judged():
     """The first paper's folds stood on the page of the second, judged by seeds."""
     second = section(made(), "pogodin2021")
@@ -46,6 +47,7 @@ def test_each_paper_says_how_its_claims_are_judged():
     assert all(paper.method for paper in PAPERS.values())
 
 
+@pytest.mark.slow
 def test_a_claim_that_lacks_runs_is_named_with_what_it_needs():
     few = {key: value for key, value in HOLDING.items() if key[2] == 1}
     unshifted = made(few, options={"padding": 0}).assign(sweep="other")
