@@ -252,7 +252,8 @@ def test_what_the_process_itself_is_yet_to_take(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="the unit of the peak is Linux's")
 def test_a_process_takes_about_what_a_plan_says_of_it(tmp_path):
     """Its programs are of a few kilobytes, so that it is the process itself."""
-    flags = [*TINY, "--sharing=free", "--folds=0", f"--workdir={tmp_path}/w"]
+    few = ["--config.sweep.sharing=('free',)", "--config.sweep.folds=(0,)"]
+    flags = [*TINY, *few, f"--workdir={tmp_path}/w"]
     command = [sys.executable, "-m", "launch.sweep", *flags]
     anew = {"WS_JAX_CACHE": f"{tmp_path}/c", "JAX_COMPILATION_CACHE_DIR": f"{tmp_path}"}
     plain = {name: v for name, v in os.environ.items() if name != "XLA_FLAGS"}
