@@ -44,9 +44,13 @@ def measure(session: Session, after_each: Callable[[], None]) -> None:
       after_each: called after each section, so that a stop loses one at the most.
     """
     # Compile times are to be what they are without programs kept on disk.
+    before = jax.config.jax_enable_compilation_cache
     jax.config.update("jax_enable_compilation_cache", False)
-    for name in SECTIONS:
-        # Fractions of the ceilings need the ceilings.
-        if name == "ceilings" or name in session.options.sections:
-            _MEASURES[name](session)
-            after_each()
+    try:
+        for name in SECTIONS:
+            # Fractions of the ceilings need the ceilings.
+            if name == "ceilings" or name in session.options.sections:
+                _MEASURES[name](session)
+                after_each()
+    finally:
+        jax.config.update("jax_enable_compilation_cache", before)

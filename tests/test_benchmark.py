@@ -259,7 +259,9 @@ def test_a_benchmark_prints_and_keeps_what_it_measured(monkeypatch):
     options = Options(sections, networks=("mnist",), runs=(1,), rounds=2, steps=1)
     measured = Session(options, shown.append)
     written = []
+    kept = jax.config.jax_enable_compilation_cache
     suite.measure(measured, lambda: written.append(list(measured.sections)))
+    assert jax.config.jax_enable_compilation_cache == kept  # off while it measures
     assert written == [["ceilings"], ["ceilings", "epochs"]]
     record = json.loads(json.dumps(measured.record()))
     names = [row["name"] for row in record["sections"]["epochs"]]
