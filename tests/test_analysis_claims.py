@@ -478,6 +478,7 @@ def test_translated_runs_count_beside_those_of_other_kinds():
     assert all(name in text for name in names)
 
 
+@pytest.mark.slow
 def test_released_runs_without_the_clipped_loss_are_not_the_papers():
     frame = study_frames.study(epochs=2, folds=(0, 1))
     plain = frame.drop(columns="task.clip")

@@ -129,6 +129,7 @@ def test_copies_that_are_put_together_by_hand_are_not_spliced():
     assert len(rows) == len(whole)
 
 
+@pytest.mark.slow
 def test_equal_copies_are_the_same_and_counted_once(tmp_path):
     for name in ("a", "b"):
         write(tmp_path / name, trained())

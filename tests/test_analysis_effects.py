@@ -58,6 +58,7 @@ def test_one_best_setting_of_all_values_is_named_once():
     assert "; but" not in text
 
 
+@pytest.mark.slow
 def test_many_other_settings_with_another_order_are_counted():
     frame = by_rate(cnn=(0.8, 0.95, 0.1), fcn=(0.75, 0.8, 0.78))
     frame = frame.assign(**{"train.batch_size": 16})
@@ -263,6 +264,7 @@ def test_what_diverged_counts_as_a_share_on_seeds_in_common():
     assert "better median" not in text
 
 
+@pytest.mark.slow
 def test_settings_that_a_value_lacks_are_said_to_be_left_out():
     frame = by_rate(cnn=(0.3, 0.7, 0.9), fcn=(0.35, 0.6, 0.8), rings=(0.2, 0.5, 0.9))
     lacks = (frame["model"] == "rings") & (frame["learning_rate"] == RATES[2])

@@ -43,6 +43,7 @@ def titles(figure):
     return [title.replace("\n", " ").split(") ", 1)[1] for title in found]
 
 
+@pytest.mark.slow
 def test_transforms_without_a_level_are_told_by_name():
     kinds = ("none", "flip", "cutout", "translation+flip")
     frame = runs(*({"aug_type": kind} for kind in kinds))
@@ -343,6 +344,7 @@ def every_other(frame):
     return frame["train.phase.every"].map({1: 2, 3: 1, 10: 2, 40: 1})
 
 
+@pytest.mark.slow
 def test_numbers_stand_in_their_order():
     cases = [{"train.phase.every": n} for n in (1, 3, 10, 40)]
     frame = scores_alone(runs(*cases, phase="hebbian", model="fcn"))
@@ -392,6 +394,7 @@ def test_a_best_epoch_before_a_phase_acted_does_not_win_silently():
         assert "may not have acted" not in question.answers(same)[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "column, title", [("train.phase.every", "every"), ("coupling", "Coupling")]
 )

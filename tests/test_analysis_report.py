@@ -163,6 +163,7 @@ def test_a_model_looks_the_same_everywhere():
     assert len(set(style.colours((1e-1, 1e-3, 1e-6), "learning_rate").values())) == 3
 
 
+@pytest.mark.slow
 def test_learning_curves_of_a_grid_search_are_coloured_by_rate():
     runs = [
         study_frames.run_rows(

@@ -205,6 +205,7 @@ def unequal():
     )
 
 
+@pytest.mark.slow
 def test_unequal_training_is_not_joined():
     rows = aggregate.tidy(unequal())
     panel = curves.level_curves(rows, "translation", ["val_acc"]).axes[0]
@@ -304,6 +305,7 @@ def swap_verdict(frame):
     return gap
 
 
+@pytest.mark.slow
 def test_the_analysis_stands_without_papers():
     text = report.make_report(two_sweeps(), figures=False)
     # That it imports none of them is asked where reports are made in a new process.

@@ -88,6 +88,7 @@ def marks(frame, level=0.0, metric="val_acc"):
     return dict(zip(cells.loc[own, "model"], cells.loc[own, "mark"], strict=True))
 
 
+@pytest.mark.slow
 def test_missing_and_partial_cells_are_marked():
     frame = study_frames.study(levels=(0.0,), folds=(0, 1), epochs=3)
     assert marks(frame) == {"cnn": "2 of 5 folds", "fcn": "2 of 5 folds"}
@@ -96,6 +97,7 @@ def test_missing_and_partial_cells_are_marked():
     assert marks(whole) == {"cnn": "", "fcn": ""}
 
 
+@pytest.mark.slow
 def test_diverged_running_and_unevaluated_cells_are_marked():
     frame = study_frames.study(levels=(0.0,), epochs=3)
     frame.loc[(frame["fold"] == 0) & (frame["model"] == "cnn"), "status"] = "diverged"
@@ -158,6 +160,7 @@ def test_settings_are_never_mixed():
     assert "Left out: sweep grid, 2 runs: rate .1." in table.note
 
 
+@pytest.mark.slow
 def test_ways_to_train_are_never_mixed():
     papers = study_frames.study(levels=(0.0,), epochs=3)
     other = study_frames.study(

@@ -94,6 +94,7 @@ def test_every_reading_is_judged_on_its_own_runs():
     assert verdict(frame, 7, where=("paper", "paper")).outcome == UNDECIDED
 
 
+@pytest.mark.slow
 def test_cifar_has_thresholds_of_its_own():
     kept = (0, *range(5, 101, 5))  # epochs: rows of all would only take time
     frame = aggregate.tidy(

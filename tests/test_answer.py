@@ -82,6 +82,7 @@ def test_folds_without_a_value_are_counted_and_all_but_one_are_asked_for(
     assert (said in text) == early and (EARLY in text) == early
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost, early", [(0, False), (1, True)])
 def test_a_study_of_two_folds_answers_by_both(lost, early):
     frame = study()

@@ -180,6 +180,7 @@ def test_mapped_runs_equal_runs_alone_in_a_scan(reading):
             np.testing.assert_allclose(mapped[i, index], alone, atol=2e-5)
 
 
+@pytest.mark.slow
 @by_reading([reading for reading in READINGS if reading])
 def test_batch_equals_single_images(reading):
     batch = augment_batch(KEY, IMAGES, LEVEL, reading)
@@ -224,6 +225,7 @@ def test_rotation_is_uniform(level, limit):
     assert stats.kstest(angles, stats.uniform(-limit, 2 * limit).cdf).pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_released_centre_serves_the_batch():
     images = batch_of(ramps(29, 29), 8)
     paper, released = (

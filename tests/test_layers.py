@@ -141,6 +141,7 @@ def by_hand(x, field, strides, pads):
     return y
 
 
+@pytest.mark.slow
 def test_mixed_mixes_and_learns_both():
     module = layer("mixed:2", use_bias=False)
     params = moved(init(module))["params"]
@@ -170,6 +171,7 @@ def test_mixed_mixes_and_learns_both():
     np.testing.assert_allclose(grads["mixing"], of_mixing, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_mixed_starts_with_the_variance_of_its_templates():
     module = layer("mixed:4", window=(3, 3), features=16)
     params = init(module, jnp.zeros((1, 32, 32, 8)))["params"]

@@ -45,6 +45,7 @@ def test_equals_the_loop(sites, radius):
     np.testing.assert_allclose(got, want, rtol=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radius", [1, 4])
 def test_small_differences_are_not_cancelled(radius):
     kernel = 1 + 1e-3 * draw(11, 11, 3, 3, 1, 8)
@@ -53,6 +54,7 @@ def test_small_differences_are_not_cancelled(radius):
     np.testing.assert_allclose(got, want, rtol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radius", [1, 2])
 def test_equal_kernels_have_no_distance(radius):
     kernel = jnp.broadcast_to(draw(3, 3, 2, 4), (6, 6, 3, 3, 2, 4))
@@ -78,6 +80,7 @@ def test_a_kernel_of_zeros_is_at_a_right_angle_to_others():
     np.testing.assert_allclose(cosine, 0.5, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_scale_does_not_matter():
     kernel = draw(7, 6, 3, 3, 1, 4)
     want = measure.kernel_distance(kernel, 2)
@@ -85,6 +88,7 @@ def test_scale_does_not_matter():
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("radius", [1, 4])
 def test_independent_kernels_start_as_published(radius):
     # Ott et al., Figure 5: about sqrt(2) / 13 at 13 x 13 sites; the cosine is near 0.
@@ -93,6 +97,7 @@ def test_independent_kernels_start_as_published(radius):
     np.testing.assert_allclose(cosine, 1, atol=0.03)
 
 
+@pytest.mark.slow
 def test_mapped_runs_equal_runs_alone():
     kernels = draw(3, 7, 9, 3, 3, 1, 4)
     mapped = jax.jit(jax.vmap(lambda kernel: measure.kernel_distance(kernel, 2)))(

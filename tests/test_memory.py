@@ -404,6 +404,7 @@ def test_needs_grow_with_the_runs_and_hold_their_states():
     assert needs[2] > 4 * 4 * 4 * parameters
 
 
+@pytest.mark.slow
 def test_a_plan_says_what_is_swept():
     axes = {
         "train.batch_size": (8, 16),

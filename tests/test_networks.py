@@ -139,6 +139,7 @@ def test_released_initialisation_is_smaller_by_root_of_sites():
     np.testing.assert_allclose(released, math.sqrt(6 / (169 * 9 + 169 * 32)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharing", ["full", "free", "tiles:2", "full/free"])
 def test_the_network_computes_what_its_table_says(sharing):
     """Against a network written out in NumPy, site by site."""

@@ -414,6 +414,7 @@ def test_layers_are_recorded_as_the_network_uses_them(sharing):
     np.testing.assert_allclose(found["stem"][:, 3, 5], want, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layers, message",
     [
@@ -438,6 +439,7 @@ def neurons_of(layer, repeats, noise):
     return signal + noise * draw(repeats, *signal.shape, seed=5)
 
 
+@pytest.mark.slow
 def test_the_layer_that_neurons_read_fits_best():
     layers = {"other": draw(60, 4, 4, 3), "read": draw(60, 12, seed=1)}
     responses = neurons_of(layers["read"], 4, 1.0)

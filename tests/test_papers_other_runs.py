@@ -117,6 +117,7 @@ def test_other_runs_of_wide_networks_are_named_not_judged(changes, said):
     assert claims.judge(frame) == [] and runs.select(frame).empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes, said", SLEEP, ids=lambda v: str(v)[:40])
 def test_other_runs_in_sleep_are_named_not_judged(changes, said):
     frame = aggregate.tidy(in_sleep(**changed(changes)))

@@ -352,6 +352,7 @@ def test_verdicts_say_which_images_are_scored_and_never_mix_them():
     assert both == {(n, w): HOLDS for n in range(1, 6) for w in (held, whole)}
 
 
+@pytest.mark.slow
 def test_how_far_apart_the_kernels_of_sub_grids_are_is_not_asked():
     """Kernels that are alike in each sub-grid are as alike as sharing can make them."""
     frame = made(ONE_COPY)

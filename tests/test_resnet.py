@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from filled import module_variables, network_variables
+from marks import fast_first
 from plain_layers import conv, flat
 from studies import stop_at_once
 
@@ -35,7 +36,7 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("sharing, classes, side", COUNTS)
+@pytest.mark.parametrize("sharing, classes, side", fast_first(COUNTS, 2))
 def test_resnet_20_has_the_published_size(sharing, classes, side):
     module = ResNet(sharing=sharing).make(classes, Arithmetic())
     x = jnp.zeros((1, side, side, 3))

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pandas as pd
 import pytest
+from marks import fast_first
 from study_frames import planned
 
 from ws_jax.analysis.page import report
@@ -53,7 +54,7 @@ def _made_up(
 SIZES = [((28, 10, 2), 17_125_630), ((28, 10, 0), 36_479_194), ((16, 1, 1), 126_688)]
 
 
-@pytest.mark.parametrize("size, count", SIZES)
+@pytest.mark.parametrize("size, count", fast_first(SIZES[::-1]))
 def test_parameters_are_the_published(size, count):
     depth, width, templates = size
     net = WideResNet(depth=depth, width=width, templates=templates)
@@ -254,6 +255,7 @@ def test_the_figures_can_be_drawn():
         assert item.draw().axes
 
 
+@pytest.mark.slow
 def test_accuracy_by_size_has_a_point_for_each_run_and_their_mean():
     rows = runs.select(made_up(templates=(0, 2, 4), ahead=0.02))
     (panel,) = figures.size_and_accuracy(rows).axes

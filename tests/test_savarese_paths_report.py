@@ -186,6 +186,7 @@ def test_seeds_that_are_not_there_decide_nothing(shared, ahead):
     assert one.outcome == ("does not hold" if ahead < 0 else "holds")
 
 
+@pytest.mark.slow
 def test_seeds_without_a_partner_are_named():
     frame = made_up(ahead=0.05)
     cnn = frame["network.templates"] == 0
@@ -193,6 +194,7 @@ def test_seeds_without_a_partner_are_named():
     assert "2 templates, seed 2: without a partner" in first.sentence
 
 
+@pytest.mark.slow
 def test_views_that_ask_for_nothing_beyond_training_say_nothing_of_it():
     ahead = {"ahead": 0.05, "late": 0.1}
     frame = made_up(beyond=((2, 4), (11, 13)), sizes=(10, 14), **ahead)
@@ -226,6 +228,7 @@ def test_parameters_are_those_of_the_network(net):
     assert own.parameters(net, (8, 8, 2), 2) == count_parameters(net)
 
 
+@pytest.mark.slow
 def test_what_is_missing_or_under_way_is_said():
     verdicts = path_claims.judge(made_up(templates=(0,)))
     assert all(verdict.missing for verdict in verdicts)
@@ -359,6 +362,7 @@ def test_the_page_has_short_names_and_explains_data_and_term_once():
     assert "the loss has a term of this weight" not in text
 
 
+@pytest.mark.slow
 def test_curves_have_short_names_too():
     frame, papers = made_up(seeds=(0,)), list(PAPERS.values())
     (item,) = gallery.sweep_curves(frame, lambda rows: named(rows, papers))

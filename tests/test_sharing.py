@@ -64,6 +64,7 @@ def test_expand_and_group_mean_by_hand():
     )
 
 
+@pytest.mark.slow
 def test_group_mean_changes_nothing_when_repeated():
     field = jnp.sin(jnp.arange(5 * 4 * 6.0)).reshape(5, 4, 6)
     once = sharing.group_mean(field, sharing.periodic((5, 4), 3))

@@ -66,6 +66,7 @@ def batches():
     return {epoch: jax.device_get(draw(jnp.int32(epoch))) for epoch in (0, 4)}
 
 
+@pytest.mark.slow
 def test_images_and_masks_are_of_one_grid(batches):
     for images, masks in batches.values():
         assert set(np.unique(images)) == {0, 1}
@@ -81,6 +82,7 @@ def test_later_epochs_draw_longer_paths(batches):
     assert longest[4] > longest[0]
 
 
+@pytest.mark.slow
 def test_a_grid_is_that_of_its_key(batches):
     want = draw_grid(jax.random.fold_in(KEY, 5), 7, 0.1, 2, 6)
     images, masks = batches[4]
@@ -126,6 +128,7 @@ def test_each_view_keeps_what_its_score_must_be_compared_with():
     assert set(with_words) == {"far"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("templates", [0, 2])
 def test_networks_have_the_parameters_that_are_counted(templates):
     net = GridNet(depth=4, width=6, templates=templates)

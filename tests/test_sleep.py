@@ -247,6 +247,7 @@ def test_what_never_acts_is_the_run_without_a_phase():
     assert essence(dataclasses.replace(run, train=train)) == essence(run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("border", [True, False])
 def test_windows_part_a_layer_into_as_many_groups_as_taps(border):
     phase = GroupMean(sharing="periodic:window", border=border)
@@ -341,6 +342,7 @@ def test_runs_of_any_cadence_map_together(phase):
         assert np.array_equal(got["one"]["kernel"][3], params["one"]["kernel"][3])
 
 
+@pytest.mark.slow
 def test_a_sleep_draws_anew_in_every_layer_and_at_every_step():
     layers = [layer(name="one"), layer(name="two")]
     kernel = draw(9, 9, 3, 3, 2, 4)
@@ -490,6 +492,7 @@ def test_phases_of_one_structure_are_asked_in_one_trace():
     assert before and len(ByNumber.asked) == before
 
 
+@pytest.mark.slow
 def test_means_of_mixed_kernels_are_means_of_their_mixing():
     one = dataclasses.replace(layer(), stores_field=False)
     templates, mixing = draw(4, 3, 3, 4, 2), draw(9, 9, 4, seed=1)

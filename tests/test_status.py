@@ -45,6 +45,7 @@ def test_a_sweep_tells_how_far_it_is(tmp_path, monkeypatch):
     assert told["diverged"] == []
 
 
+@pytest.mark.slow
 def test_what_failed_is_told(tmp_path, monkeypatch):
     def fail(self, examples, epoch):
         raise RuntimeError("out of luck\nsecond line")

@@ -68,6 +68,7 @@ def test_what_does_not_count_is_left_out():
         np.testing.assert_allclose(got[name], want[name], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5, 1.0])
 def test_smoothed_labels_are_those_of_optax(smoothing):
     def want(logits):
@@ -119,6 +120,7 @@ def test_segmentation_is_scored_as_scikit_learn_does(flat):
     assert abs(found["f1"] - np.mean(each)) > 1e-4
 
 
+@pytest.mark.slow
 def test_totals_of_batches_add_up():
     for task, outputs, targets in [
         (Classification(confusion=True), LOGITS, LABELS),
@@ -165,6 +167,7 @@ def test_f1_of_nothing_is_no_number():
     assert np.isnan(found["val_f1"]) and found["val_acc"] == 1
 
 
+@pytest.mark.slow
 def test_a_norm_of_the_kernels_is_half_their_squares():
     geometry = Geometry((3, 3), (1, 1), ((0, 0), (0, 0)), None)
     layers = [

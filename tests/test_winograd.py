@@ -97,6 +97,7 @@ def test_the_layers_of_the_paper_that_it_makes_quicker():
     assert paper_layers("free") == set()
 
 
+@pytest.mark.slow
 def test_products_below_float32_are_left_to_columns():
     scheme = sharing.full((4, 4))
 
