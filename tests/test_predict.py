@@ -114,6 +114,7 @@ def test_what_is_not_what_was_asked_for_is_named(change, message, monkeypatch):
         plain(**asked | change)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_asked_is_said(trained):
     sweep, _ = trained
     with pytest.raises(ConfigError, match=r"must be uint8 \[n, h, w, c\], got float"):
