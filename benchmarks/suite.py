@@ -44,7 +44,7 @@ def measure(session: Session, after_each: Callable[[], None]) -> None:
       after_each: called after each section, so that a stop loses one at the most.
     """
     # Compile times are to be what they are without programs kept on disk.
-    before = jax.config.jax_enable_compilation_cache
+    before = jax.config.values["jax_enable_compilation_cache"]
     jax.config.update("jax_enable_compilation_cache", False)
     try:
         for name in SECTIONS:
