@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import warnings
 import zlib
 from pathlib import Path
 from unittest.mock import Mock
@@ -578,6 +579,23 @@ def test_arrays_that_end_after_a_failed_save_do_not_tell_it_again(tmp_path, capf
     finally:
         kept_on, sys.unraisablehook = sys.unraisablehook, before
     assert kept_on is not before and "closed" not in capfd.readouterr().err
+
+
+def test_arrays_that_had_not_begun_when_a_save_failed_are_not_told(tmp_path):
+    async def write_fragment():
+        """As Orbax names it."""
+
+    async def another():
+        """Of somebody else."""
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with open_chunk(tmp_path / "a", keep=1):
+            pass
+        write_fragment()
+        another()
+    (told,) = caught
+    assert "another' was never awaited" in str(told.message)
 
 
 def test_a_folder_that_cannot_be_made_is_not_called_a_link(tmp_path):

@@ -13,6 +13,7 @@ import contextlib
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -172,8 +173,12 @@ def _no_late_answers() -> Iterator[None]:
 
     At the first error Orbax closes the event loop that waits for all arrays. Those that
     end later find it closed, which Python prints with a traceback. After an `OSError`
-    of the block this is kept on, since some may end after it.
+    of the block this is kept on, since some may end after it. Those that had not begun
+    are dropped, which Python warns of when it comes to free them.
     """
+    warnings.filterwarnings(
+        "ignore", "coroutine .*write_fragment' was never awaited", RuntimeWarning
+    )
     before, keeps_on = sys.unraisablehook, False
 
     def tell_others(found: Any) -> None:
