@@ -47,6 +47,7 @@ EXAMPLES = examples()
 EXPECTED = {
     "A network": (4, 2, "network.hidden"),
     "A task": (2, 1, "val_error"),
+    "A task that makes its batch": (1, 1, "val_acc"),
     "A transform": (2, 1, "transforms.least"),
     "A scheme": (2, 2, "sharing"),
     "A phase": (4, 1, "train.phase.factor"),

@@ -56,6 +56,21 @@ class Mine(Task):
 def get_config():
     return sweep(task=Mine())
 """
+BATCH = """
+Mine.batch = lambda self, key, images, targets: made(images, targets)
+Mine.num_outputs = lambda self, num_classes, shape: three()
+
+def made(images, targets):
+    return images, targets
+
+def three():
+    return 3
+
+def check_data(self, labels, num_classes):
+    del labels
+
+Mine.check_data = check_data
+"""
 TERM = """
 @config("mine")
 class Mine(LossTerm):
@@ -149,6 +164,22 @@ MISTAKES = [
      r"^task mine: {at}: KeyError: 'lost'"),
     (TASK, '"loss": losses, ', '"loss": outputs, ', CLASS,
      "^task mine has no total 'loss' of one number an image"),
+    (TASK + BATCH, "return images, targets", "return images[:1], targets", CLASS,
+     r"^task mine: {at}: batch\(\) makes of images \(2, 10, 10, 1\), float32, .* "
+     r"must return images of that shape and type, and targets \[2, \.\.\.\]"),
+    (TASK + BATCH, "return images, targets", "return images", CLASS,
+     r"^task mine: {at}: batch\(\) makes"),
+    (TASK + BATCH, "return images, targets", "return images, targets.lost", "return im",
+     r"^task mine: {at}: AttributeError: .*lost"),
+    (TASK + BATCH, "return 3", "return 1 / 0", "return 1 / 0",
+     r"^task mine: {at}: ZeroDivisionError: division by zero$"),
+    (TASK + BATCH, "return 3", "return 3.0", CLASS,
+     r"^task mine: {at}: num_outputs\(\) gives 3.0, and must give a whole number"),
+    (TASK + BATCH, "del labels", "del label", "del label",
+     r"^task mine: {at}: UnboundLocalError: .*label"),
+    (TRANSFORM, "def apply", "def shape(self, shape):\n        return shape[:2]\n\n"
+     "    def apply", CLASS,
+     r"^transform mine: {at}: shape\(\) gives \(10, 10\), and must"),
     (TERM, "** 2)", "** 2, axis=(0, 1, 2, 3, 4))", CLASS,
      r"^loss term mine: {at}: value\(\) gives shape \(4,\), and must give one number"),
     (TERM, "strength: float", "power: float", CLASS,
@@ -227,7 +258,8 @@ def test_a_mistake_is_one_sentence_before_a_folder_is_made(
 
 
 @pytest.mark.parametrize(
-    "text", [TASK, TERM, MEASURE, OPTIMIZER, SCHEDULE, PHASE, TRANSFORM, SCHEME]
+    "text",
+    [TASK, TASK + BATCH, TERM, MEASURE, OPTIMIZER, SCHEDULE, PHASE, TRANSFORM, SCHEME],
 )
 def test_without_the_mistakes_the_files_are_right(text, tmp_path):
     checked(text, tmp_path)

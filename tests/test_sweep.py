@@ -276,7 +276,7 @@ def test_level_zero_has_the_same_batches_under_every_kind():
             args = train.epoch_order(program, key, examples, config)
             where, counted = (a[:16] for a in args)
             return where, train.make_batch(
-                program, key, examples, config, where, counted
+                program, (key, key), examples, config, where, counted
             )
 
         batches.append(first(jax.random.key(0), examples, config))

@@ -6,8 +6,12 @@ import numpy as np
 import optax
 import pytest
 from sklearn import metrics as sklearn_metrics
+from studies import make_mapped, one_scheme
 
-from ws_jax.config import ConfigError, check_config
+from ws_jax import engine, results
+from ws_jax.config import ConfigError, check_config, config
+from ws_jax.engine import train
+from ws_jax.engine.mapping import stack_inputs
 from ws_jax.layers import Layer
 from ws_jax.lowerings import Geometry
 from ws_jax.metrics import Total, epoch_metrics, measured, sum_leading
@@ -229,3 +233,49 @@ def test_a_task_of_ones_own_needs_no_terms():
         watched = "loss"
 
     assert Own().terms == ()
+
+
+@config("told_by_noise")
+class ToldByNoise(Classification):
+    """The label is drawn, and written into every pixel."""
+
+    def batch(self, key, images, targets):
+        """Images of one value each, which is the target."""
+        drawn = jax.random.randint(key, targets.shape, 0, 10)
+        pixels = drawn[:, None, None, None].astype(jnp.float32) / 10
+        return jnp.broadcast_to(pixels, images.shape), drawn
+
+
+def test_a_task_makes_the_batch_of_a_training_step():
+    sweep = one_scheme(task=ToldByNoise(), evaluation__views=())
+    _, group, mapped, examples = make_mapped(sweep, 0)
+    config = jax.tree.map(lambda a: a[0], stack_inputs(group.runs)).config
+    seen = []
+    for step in range(2):
+        keys = jax.random.key(7), jax.random.key(step)
+        args = examples, config, jnp.arange(16), jnp.ones(16, bool)
+        batch = train.make_batch(mapped.program, keys, *args)
+        seen.append(np.asarray(batch.targets))
+        np.testing.assert_allclose(batch.x[:, 0, 0, 0], seen[step] / 10, rtol=1e-6)
+    assert np.any(seen[0] != seen[1])
+
+
+def test_a_task_makes_the_batches_of_evaluation_equal_for_runs_of_a_seed(tmp_path):
+    task, rates = ToldByNoise(confusion=True), (1e-3, 1e-2)
+    sweep = one_scheme(
+        {"train.optimizer.learning_rate": rates}, task=task, evaluation__views=()
+    )
+    frame = results.read(engine.run_sweep(sweep, tmp_path).parent)
+    frame = frame[frame["epoch"] > 0]
+    drawn = {  # how often each class was the target
+        row.epoch: np.sum(np.stack(row.val_confusion), axis=1)
+        for row in frame.itertuples()
+        if row.learning_rate == rates[0]
+    }
+    others = frame[frame["learning_rate"] == rates[1]]
+    assert len(drawn) == len(others) == 2
+    for row in others.itertuples():
+        found = np.stack(row.val_confusion)
+        np.testing.assert_array_equal(found.sum(axis=1), drawn[row.epoch])
+        assert found.sum() == 20
+    assert np.any(drawn[1] != drawn[2])

@@ -88,18 +88,19 @@ def _changed(config, views, key, x, targets, start, epoch) -> list[tuple[Array, 
         fixed = fixed_transforms(config.transforms, makes)
         chain = fixed if view is None else (view, *fixed)
         draw_key = key if view is None else jax.random.fold_in(key, _stream(view))
-        sets.append(
-            transform_batch(
-                draw_key,
-                chain,
-                x,
-                targets,
-                dense=config.task.dense,
-                start=start,
-                batch_size=config.train.batch_size,
-                epoch=epoch,
-            )
+        changed = transform_batch(
+            draw_key,
+            chain,
+            x,
+            targets,
+            dense=config.task.dense,
+            start=start,
+            batch_size=config.train.batch_size,
+            epoch=epoch,
         )
+        task_key = jax.random.fold_in(draw_key, stream_of("task"))
+        batch_key = jax.random.fold_in(task_key, start)
+        sets.append(config.task.batch(batch_key, *changed))
     return sets
 
 

@@ -16,7 +16,10 @@ from ws_jax.engine.own_parts import (
     as_arguments,
     check_metrics,
     check_own_parts,
+    check_own_sizes,
+    key_shape,
     measured_shapes,
+    need,
     told,
 )
 from ws_jax.engine.program import Program, forward, make_program, own_line
@@ -44,9 +47,12 @@ def check_run(run: Run, dataset: Dataset, splits: Sequence[Split]) -> Program:
       Its program.
     """
     shape = dataset.image_shape
+    check_own_sizes(run, shape, dataset.num_classes)
     check_changes(run, shape)
-    run.network.check_images(output_shape(run.transforms, shape))
-    run.task.check_data(dataset.labels, dataset.num_classes)
+    with told(run.network, f"network {run.network.kind}"):
+        run.network.check_images(output_shape(run.transforms, shape))
+    with told(run.task, f"task {run.task.kind}"):
+        run.task.check_data(dataset.labels, dataset.num_classes)
     program = make_program(run, dataset, splits)
     run.train.phase.check_layers(program.layers)
     for seen in (*run.evaluation.measures, *run.task.terms):
@@ -82,8 +88,8 @@ def _check_sharing(run: Run, layers: Sequence[Layer]) -> None:
 def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str, Any]]:
     """Checks the way from images to totals; returns shapes of parameters and totals."""
     run, task, count = program.run, program.run.task, 2
-    images = jax.ShapeDtypeStruct((count, *program.image_shape), jnp.float32)
     config = as_arguments(run)
+    images, targets = _batch_shapes(program, config, labels, count)
     state = dict(program.variables)
     masks, params = state.pop(MASKS, {}), state.pop("params")
 
@@ -91,8 +97,6 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
         return forward(program, config, params, state, masks, x)[0]
 
     out = jax.eval_shape(outputs, config, params, state, masks, images)
-    some = jax.ShapeDtypeStruct((count, *labels.shape[1:]), jnp.int32)
-    targets = jax.eval_shape(lambda t: to_targets(run, t), some)
     said = (
         f"for {count} images network {run.network.kind} gives outputs of shape "
         f"{out.shape}, {out.dtype}, and task {task.kind} has targets of shape "
@@ -121,6 +125,31 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
         f"that diverges is told: its totals are {', '.join(totals)}",
     )
     return params, totals
+
+
+def _batch_shapes(
+    program: Program, config: Run, labels: np.ndarray, count: int
+) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
+    """Checks what the task makes of a batch; returns shapes of images and targets."""
+    task, shape = program.run.task, (count, *program.image_shape)
+    images = jax.ShapeDtypeStruct(shape, jnp.float32)
+    some = jax.ShapeDtypeStruct((count, *labels.shape[1:]), jnp.int32)
+    targets = jax.eval_shape(lambda labels: to_targets(program.run, labels), some)
+
+    def batch(config, *args):
+        return config.task.batch(*args)
+
+    with told(task, f"task {task.kind}"):
+        made = jax.eval_shape(batch, config, key_shape(), images, targets)
+        fits = isinstance(made, tuple) and len(made) == 2
+        fits = fits and (made[0].shape, made[0].dtype) == (shape, images.dtype)
+        need(
+            fits and made[1].shape[:1] == (count,),
+            f"batch() makes of images {shape}, float32, and their labels {made}: it "
+            "must return images of that shape and type, and targets "
+            f"[{count}, ...], one an image",
+        )
+    return made
 
 
 def _check_names(program: Program, params: Any, totals: dict[str, Any]) -> None:

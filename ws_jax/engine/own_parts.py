@@ -22,6 +22,7 @@ from ws_jax.keys import make_key
 from ws_jax.metrics import Total
 from ws_jax.optimizers import make_optimizer
 from ws_jax.phases import Moment
+from ws_jax.runs import Run
 from ws_jax.tasks import LossTerm, Task
 from ws_jax.transforms import Place, Transform
 
@@ -58,6 +59,30 @@ def check_own_parts(program: Program, params: Any, image: Shape) -> None:
         if is_own(transform):
             _check_transform(program, transform, image)
         image = transform.shape(image)
+
+
+def check_own_sizes(run: Run, image: Shape, num_classes: int) -> None:
+    """Raises `ConfigError` if a user's own transform or task cannot tell its sizes.
+
+    Args:
+      run: whose parts are asked.
+      image: (h, w, c) of the data set's images.
+      num_classes: of the data set.
+    """
+    for transform in run.transforms:
+        with told(transform, f"transform {transform.kind}"):
+            image = transform.shape(image)
+            whole = isinstance(image, tuple) and all(isinstance(n, int) for n in image)
+            need(
+                whole and len(image) == 3,
+                f"shape() gives {image!r}, and must give (height, width, channels)",
+            )
+    with told(run.task, f"task {run.task.kind}"):
+        count = run.task.num_outputs(num_classes, image)
+        need(
+            isinstance(count, int) and count > 0,
+            f"num_outputs() gives {count!r}, and must give a whole number above 0",
+        )
 
 
 def is_own(part: Config) -> bool:
@@ -114,14 +139,15 @@ def _as_argument(value: float) -> jax.ShapeDtypeStruct:
     )
 
 
-def _need(condition: bool, message: str) -> None:
+def need(condition: bool, message: str) -> None:
+    """Says within `told` what a part gives that nothing can take, unless it is so."""
     if not condition:
         raise _UnfitError(message)
 
 
 def _need_field(part: Config, name: str) -> None:
     said = f'declare {name}: float = data(0.1, "{name.replace("_", " ")}", low=0)'
-    _need(hasattr(part, name), f"it has no {name}, which is needed: {said}")
+    need(hasattr(part, name), f"it has no {name}, which is needed: {said}")
 
 
 def _like(tree: Any, other: Any) -> bool:
@@ -137,7 +163,7 @@ def _check_term(program: Program, term: LossTerm, params: Any) -> None:
     with told(term, f"loss term {term.kind}"):
         _need_field(term, "strength")
         shape = jax.eval_shape(value, as_arguments(term), params).shape
-        _need(shape == (), f"value() gives shape {shape}, and must give one number")
+        need(shape == (), f"value() gives shape {shape}, and must give one number")
 
 
 def _check_optimizer(program: Program, params: Any) -> None:
@@ -156,13 +182,13 @@ def _check_optimizer(program: Program, params: Any) -> None:
         _need_field(optimizer, "learning_rate")
         updates = jax.eval_shape(step, as_arguments(optimizer), params)
         same = _like(updates, params)
-        _need(same, "its steps have not the shapes and dtypes of the parameters")
+        need(same, "its steps have not the shapes and dtypes of the parameters")
 
 
 def _check_direction(found: Any) -> None:
     one = isinstance(found, optax.GradientTransformation)
     many = isinstance(found, list | tuple) and not one
-    _need(
+    need(
         many and all(isinstance(p, optax.GradientTransformation) for p in found),
         f"direction() gives {'a single one' if one else type(found).__name__}, and "
         "must give a list of optax's transformations",
@@ -179,9 +205,9 @@ def _check_phase(program: Program, params: Any) -> None:
         return state, phase.apply(moment, program.layers, params, state)
 
     with told(phase, f"phase {phase.kind}"):
-        asked = as_arguments(phase), _key(), _NUMBER, params
+        asked = as_arguments(phase), key_shape(), _NUMBER, params
         state, found = jax.eval_shape(after, *asked)
-        _need(
+        need(
             isinstance(found, tuple) and _like(found, (params, state)),
             "apply() must give the parameters and the phase's state, each with the "
             "shapes and dtypes that it had",
@@ -196,9 +222,9 @@ def _check_transform(program: Program, transform: Transform, shape: Shape) -> No
         return transform.apply(key, image, Place(number, size, number))
 
     with told(transform, f"transform {transform.kind}"):
-        asked = as_arguments(transform), _key(), _NUMBER, image
+        asked = as_arguments(transform), key_shape(), _NUMBER, image
         found, needed = jax.eval_shape(changed, *asked), transform.shape(shape)
-        _need(
+        need(
             (found.shape, found.dtype) == (needed, jnp.float32),
             f"apply() makes {found.dtype} images of shape {found.shape} of those of "
             f"shape {shape}, and must make float32 ones of shape {needed}",
@@ -234,7 +260,7 @@ def measured_shapes(program: Program, measure: Any, params: Any) -> dict[str, An
         found = jax.eval_shape(
             lambda m, p: m.measure(program.layers, p), as_arguments(measure), params
         )
-        _need(
+        need(
             isinstance(found, dict),
             f"measure() gives a {type(found).__name__}, and must give a dict: what is "
             "measured by the name of its column",
@@ -242,5 +268,6 @@ def measured_shapes(program: Program, measure: Any, params: Any) -> dict[str, An
     return found
 
 
-def _key() -> Any:
+def key_shape() -> Any:
+    """Returns the shape of a key, as a program takes it."""
     return jax.eval_shape(lambda: make_key(0))

@@ -33,8 +33,8 @@ from ws_jax.runs import Run
 from ws_jax.transforms import num_copies, transform_batch
 
 # What a run's key is folded with, by purpose; epochs count from 0 within EPOCH, steps
-# from 0 within TRANSFORM, PHASE and NETWORK.
-INIT, SEVERING, EPOCH, ORDER, TRANSFORM, PHASE, NETWORK = range(7)
+# from 0 within TRANSFORM, PHASE, NETWORK and TASK.
+INIT, SEVERING, EPOCH, ORDER, TRANSFORM, PHASE, NETWORK, TASK = range(8)
 
 
 class Batch(NamedTuple):
@@ -111,10 +111,10 @@ def train_epoch(
 
     def step(state, xs):
         index, where, counted = xs
+        keys = _step_key(key, TRANSFORM, index), _step_key(key, TASK, index)
         batch = make_batch(
-            program, _step_key(key, TRANSFORM, index), examples, inputs.config,
-            where, counted, epoch,
-        )  # fmt: skip
+            program, keys, examples, inputs.config, where, counted, epoch
+        )
         moment = Moment(
             key=_step_key(key, PHASE, index),
             step=epoch * steps + index + 1,
@@ -158,14 +158,25 @@ def epoch_order(
 
 def make_batch(
     program: Program,
-    key: Array,
+    keys: tuple[Array, Array],
     examples: Examples,
     config: Run,
     where: Array,
     counted: Array,
     epoch: Array | int = 0,
 ) -> Batch:
-    """Takes images by index, and changes them as the run's transforms say."""
+    """Takes images by index, changes them, and makes what the task learns of them.
+
+    Args:
+      program: static.
+      keys: one for the transforms, one for the task.
+      examples: the data set and its splits.
+      config: of the run.
+      where: the images, by their place in the data set.
+      counted: which of them count.
+      epoch: epochs done before this one.
+    """
+    key, task_key = keys
     targets = to_targets(config, examples.labels[where])
     x, targets = transform_batch(
         key,
@@ -175,6 +186,7 @@ def make_batch(
         dense=config.task.dense,
         epoch=epoch,
     )
+    x, targets = config.task.batch(task_key, x, targets)
     return Batch(x, targets, jnp.repeat(counted, num_copies(config.transforms)))
 
 

@@ -1,6 +1,7 @@
 """What a task is: targets, a loss, totals, and metrics made of totals.
 
-A task is a config. On the device it turns a network's outputs and the targets into
+A task is a config. On the device it makes a batch of images and their labels, and turns
+a network's outputs and the targets into
 totals for each example; the engine adds them up over those that count. On the host the
 sums become metrics: an accuracy is a sum over a count, an F1 needs three sums. Nothing
 else knows what is learned.
@@ -80,6 +81,22 @@ class Task(Config):
     def num_outputs(self, num_classes: int, shape: tuple[int, int, int]) -> int:
         """Returns how many outputs a network needs for images of shape [h, w, c]."""
         return num_classes
+
+    def batch(self, key: Array, images: Array, targets: Array) -> tuple[Array, Array]:
+        """Makes a batch of what is learned; here it is the images and their labels.
+
+        It comes after all transforms, at every step of training and in evaluation,
+        where all runs of one seed and fold get the same.
+
+        Args:
+          key: of the batch, for what it draws.
+          images: [n, h, w, c], as the transforms left them.
+          targets: labels [n, ...]; of a `dense` task as floats, moved as the images.
+        Returns:
+          The network's images, and the targets that its outputs are scored by.
+        """
+        del key
+        return images, targets
 
     def check_data(self, labels: Any, num_classes: int) -> None:
         """Raises `ConfigError` if the task cannot learn these labels [n, ...]."""
