@@ -31,6 +31,8 @@ from ws_jax.storage.results import ResultsError
 from ws_jax.storage.stored import Saved
 from ws_jax.storage.workdir import Workdir, WorkdirError
 
+pytestmark = pytest.mark.usefixtures("kept_programs")
+
 YOUNG = ("optimizer", "phase", "coupling")
 ROOT = Path(__file__).parents[1]
 CONFIG = tiny(execution__chunk=2, train__epochs=3)

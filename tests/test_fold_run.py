@@ -33,7 +33,7 @@ from ws_jax.storage.locks import part_lock
 from ws_jax.storage.results import ResultsError
 from ws_jax.storage.workdir import Workdir
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("kept_programs")]
 
 ROOT = Path(__file__).parents[1]
 

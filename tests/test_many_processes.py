@@ -29,6 +29,8 @@ from ws_jax.storage.workdir import Workdir, WorkdirError
 
 ROOT = Path(__file__).parents[1]
 GROUP = "full-paper-2layers-translation"
+
+pytestmark = pytest.mark.usefixtures("kept_programs")
 # Three chunks of one run.
 CONFIG = tiny(
     execution__chunk=1,
@@ -421,18 +423,30 @@ import test_many_processes
 from ws_jax import engine
 engine.run_sweep(test_many_processes.LONG, sys.argv[1])
 """
+# Twelve chunks of one run, and one program to compile.
 LONG = tiny(
+    {"seed": (0, 1)},
     execution__chunk=1,
     train__epochs=4,
     sweep__levels=(0.0, 0.3),
     sweep__folds=(0, 1, 2),
+    sweep__sharing=("full",),
 )
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """The same of one process."""
+    workdir = tmp_path_factory.mktemp("long")
+    engine.run_sweep(LONG, workdir)
+    return workdir
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number, killed", [(3, 1), (2, 0)])
-def test_processes_beside_each_other_give_what_one_gives(number, killed, tmp_path):
-    engine.run_sweep(LONG, tmp_path / "whole")
+def test_processes_beside_each_other_give_what_one_gives(
+    number, killed, long, tmp_path
+):
     workdir = tmp_path / "many"
     processes = [
         subprocess.Popen(
@@ -466,7 +480,7 @@ def test_processes_beside_each_other_give_what_one_gives(number, killed, tmp_pat
     finally:
         for process in processes:
             process.kill()
-    assert_same(workdir, tmp_path / "whole")
+    assert_same(workdir, long)
     # Each of them has trained something, but for the one that was killed.
     held = {p.read_text() for p in workdir.glob(".locks/*/chunk_*")}
     assert len(held) >= number - killed

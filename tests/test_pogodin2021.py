@@ -264,7 +264,7 @@ def small():
 
 
 @pytest.mark.slow
-def test_stopped_and_resumed_gives_the_same_bits(tmp_path, monkeypatch):
+def test_stopped_and_resumed_gives_the_same_bits(tmp_path, monkeypatch, kept_programs):
     base = replace_field(small().base, "train.phase", presets.INSTANT)
     base = replace_field(base, "network.sharing", "free")
     sweep = Sweep("small", base, {"train.phase.every": (1, 2, presets.NEVER)})
@@ -284,8 +284,9 @@ def test_stopped_and_resumed_gives_the_same_bits(tmp_path, monkeypatch):
 
 
 def sleeping():
-    """Three cadences of the sleep, in step, for three epochs."""
-    base = replace_field(small().base, "train.phase", presets.SLEEP)
+    """Three cadences of a short sleep, in step, for three epochs."""
+    sleep = dataclasses.replace(presets.SLEEP, iterations=10)
+    base = replace_field(small().base, "train.phase", sleep)
     base = replace_field(base, "network.sharing", "free")
     base = replace_field(base, "train.epochs", 3)
     return Sweep("sleeping", base, {"train.phase.every": (1, 2, presets.NEVER)})

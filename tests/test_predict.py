@@ -134,7 +134,7 @@ def test_the_readmes_way_from_a_config_to_outputs(tmp_path, monkeypatch, capsys)
 
     def fewer_images(name):
         sweep = load_sweep(name)
-        base = replace_field(sweep.base, "data.num_images", 1500)
+        base = replace_field(sweep.base, "data.num_images", 800)
         return dataclasses.replace(sweep, base=base)
 
     monkeypatch.setattr(cli, "load_sweep", fewer_images)
