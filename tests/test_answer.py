@@ -1,9 +1,13 @@
 """The headline concludes nothing that its runs do not show; the grid takes its own."""
 
+import itertools
+
 import numpy as np
+import pandas as pd
 import pytest
 import study_frames
 
+from ws_jax.analysis import aggregate
 from ws_jax.papers.ott2020 import answer, tables
 
 METRICS = ["acc", "val_acc", "translation"]
@@ -111,6 +115,158 @@ def test_translation_that_does_not_help_is_said():
 def test_a_cnn_that_is_indifferent_is_held_against_its_own_gap():
     frame = put(study(), {"translation": 0.9}, model="cnn", aug=0.0)
     assert "sharing alone does make" in answer.answer(frame)[1]
+
+
+def test_translation_that_hurts_is_no_help_though_the_gap_closes():
+    for level in (0.25, 0.55):
+        frame = put(study(), {"val_acc": level, "translation": level},
+                    model="fcn", aug=0.2)  # fmt: skip
+        assert "does not make up for it" in answer.answer(frame)[1]
+
+
+def test_a_run_that_diverged_early_does_not_make_the_others_short():
+    frame = study()
+    own = (frame["model"] == "fcn") & (frame["aug"] == 0.2) & (frame["fold"] == 0)
+    frame.loc[own, "status"] = "diverged"
+    first, text = answer.answer(frame[~own | (frame["epoch"] <= 3)])
+    assert "of 20 runs 1 diverged" in first
+    assert "does what sharing was thought to do" in text
+
+
+UNITS = {  # columns of five runs of a cell: on folds, or on one split of seeds
+    "fold": [{"fold": i} for i in range(5)],
+    "seed": [{"seed": i, "num_folds": 1, "data.split": "holdout"} for i in range(5)],
+}
+LEVELS = (0.0, 0.1, 0.2)
+
+
+@pytest.fixture(scope="module", params=UNITS)
+def small(request):
+    """A study on data of one's own as tidy rows, and over what its medians are."""
+    runs = [
+        study_frames.run_rows("mnist_5k", level=level, model=model, init=init, epochs=5,
+                              kept=(0, 5), **columns)
+        for (model, init), level, columns in itertools.product(
+            study_frames.MODELS, LEVELS, UNITS[request.param])
+    ]  # fmt: skip
+    frame = study_frames.frame(runs)
+    return aggregate.tidy(study_frames.planned(frame, frame)), request.param
+
+
+def test_one_split_is_answered_by_its_seeds(small):
+    frame, unit = small
+    first, text = answer.answer(frame)
+    assert f"(medians over 5 {unit}s after the last" in first and EARLY not in text
+    alone = frame[frame[unit] == 0].assign(**{f"planned_{unit}s": 1})
+    first, text = answer.answer(alone)
+    assert f"(one {unit} after the last of 5 epochs" in first
+    assert f"{EARLY} (one {unit} gives no interval)" in text
+
+
+def concluded(frame):
+    """What an answer concludes; nothing if it is too early."""
+    text = " ".join(answer.answer(frame))
+    return "" if EARLY in text else text.partition("sharing alone")[2]
+
+
+# What a run may have got on plain and translated images; medians of these decide.
+DRAWN = {
+    ("cnn", 0.0): (0.95, 0.58, 0.65), ("cnn", 0.1): (0.95, 0.9, 0.95),
+    ("cnn", 0.2): (0.95, 0.9, 0.95), ("fcn", 0.0): (0.95, 0.3, 0.32),
+    ("fcn", 0.1): (0.95, 0.3, 0.9), ("fcn", 0.2): (0.95, 0.5, 0.7, 0.9),
+}  # fmt: skip
+
+
+def drawn(frame, rng):
+    """The study with results of each run drawn anew."""
+    ends = frame["epoch"] > 0
+    for (model, level), (plain, *moved) in DRAWN.items():
+        own = ends & (frame["model"] == model) & (frame["aug"] == level)
+        frame.loc[own, "val_acc"] = plain - 0.5 * (
+            rng.random(own.sum()) < 0.3 * (model == "fcn" and level > 0)
+        )
+        frame.loc[own, "translation"] = rng.choice(moved, own.sum())
+    return frame
+
+
+def lost(frame, unit, rng):
+    """The study where runs were deleted, have not begun, diverged or lack a measure."""
+    gone = pd.Series(False, frame.index)
+    for _ in range(rng.integers(1, 4)):
+        own = frame[unit].isin(rng.choice(5, rng.choice([1, 1, 2, 5]), replace=False))
+        if rng.random() < 0.7:  # of one cell; else of all
+            model, level = list(DRAWN)[rng.integers(len(DRAWN))]
+            own &= (frame["model"] == model) & (frame["aug"] == level)
+        how = rng.choice(["gone", "gone", "diverged", "not measured"])
+        if how == "not measured":
+            frame.loc[own, "translation"] = np.nan
+        elif how == "diverged":
+            frame.loc[own, "status"] = "diverged"
+        else:
+            gone |= own
+    return frame[~gone]
+
+
+@pytest.mark.slow
+def test_what_lacks_never_turns_an_answer_into_another(small):
+    """It may be too early without it; but nothing else may follow."""
+    whole, unit = small
+    beside = whole.assign(data="fashion", training=whole["training"] + 1000)
+    beside["epoch"] *= 3  # longer, and with nothing to say
+    beside["translation"] = beside["val_acc"]
+    rng, kept = np.random.default_rng(0), []
+    while len(kept) < 20:
+        frame = drawn(whole.copy(), rng)
+        left, told = lost(frame.copy(), unit, rng), concluded(frame)
+        # Of a level that is gone, and of no network, results tell nothing.
+        if told and (left["aug"] == 0.2).any():
+            found = concluded(left)
+            assert found in ("", told)
+            if found:
+                assert concluded(pd.concat([beside, left])) == found
+            kept.append(bool(found))
+    assert 4 < sum(kept) < 16
+
+
+def test_folds_of_other_levels_do_not_turn_the_answer():
+    """A verdict on all levels may come and go; what is said of one level stays."""
+    frame = study_frames.study(levels=(0.0, 0.2, 0.3), kept=(0, 60))
+    put(frame, {"translation": 0.9}, model="fcn", aug=0.3)
+    fails = "on how far translation closes the gap of the FCN does not hold"
+    whole, less = (
+        concluded(study_frames.planned(frame, part))
+        for part in (frame, frame[(frame["fold"] < 2) | (frame["aug"] != 0.3)])
+    )
+    assert fails in whole and fails not in less
+    helps = "does what sharing was thought to do"
+    assert helps in whole and helps in less
+
+
+@pytest.mark.parametrize("beside", [
+    {"epochs": 3, "kept": (0, 3)}, {"epochs": 61, "kept": (0, 61), "folds": (0,)},
+])  # fmt: skip
+def test_a_study_that_cannot_answer_hides_none_that_can(beside):
+    good = study_frames.study("cifar10", epochs=120, kept=(0, 120))
+    other = study_frames.study("mnist", **beside)
+    both = pd.concat([other, good], ignore_index=True)
+    told = answer.answer(good)
+    assert "makes up for part of it" in told[1]
+    assert answer.answer(study_frames.identified(both)) == told
+
+
+def test_of_several_settings_the_answer_says_which():
+    one, other = (
+        study_frames.study("mnist_5k", epochs=epochs, kept=(0, epochs), sweep="a",
+                           **{"train.batch_size": size})
+        for epochs, size in ((5, 16), (6, 64))
+    )  # fmt: skip
+    both = study_frames.identified(pd.concat([one, other], ignore_index=True))
+    first, _ = answer.answer(both)
+    assert (
+        "(medians over 5 folds after the last of 6 epochs, released semantics" in first
+    )
+    assert first.endswith(", train.batch_size 64).")
+    assert "batch" not in answer.answer(other)[0]
 
 
 def grid(sweep="mnist_grid", **fields):

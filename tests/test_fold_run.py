@@ -236,6 +236,14 @@ def test_runs_that_are_not_there_or_have_no_bank_are_refused(trained, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_that_diverged_is_not_folded(trained, tmp_path, monkeypatch):
+    workdir, name = trained
+    monkeypatch.setattr(fold_module, "last_epoch", lambda *a, **b: (1, "diverged"))
+    with pytest.raises(ResultsError, match=f"^{name} diverged in epoch 1, its param"):
+        fold_run(workdir, name, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_the_launcher_folds_and_refuses_in_one_line(trained, tmp_path):
     workdir, name = trained

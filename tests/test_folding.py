@@ -42,6 +42,17 @@ def test_layers_are_grouped_by_a_threshold(threshold, link, groups):
     assert group_layers(CHAIN, threshold, link) == groups
 
 
+@pytest.mark.parametrize("link", ["connected", "complete"])
+@pytest.mark.parametrize("lost, groups", [((0, 1, 2, 3), (0, 1, 2, 3)),
+                                          ((0,), (0, 1, 1, 2)),
+                                          ((1, 3), (0, 1, 2, 3))])  # fmt: skip
+def test_similarities_that_are_no_numbers_tie_nothing(lost, groups, link):
+    similar = CHAIN.copy()
+    similar[list(lost)] = similar[:, list(lost)] = np.nan
+    for threshold in (0.0, 0.9) if len(lost) == 4 else (0.9,):
+        assert group_layers(similar, threshold, link) == groups
+
+
 def test_connected_groups_are_those_of_a_graph():
     for seed in range(20):
         rows = np.random.RandomState(seed).randn(7, 3)

@@ -47,6 +47,11 @@ def test_each_paper_says_how_its_claims_are_judged():
     assert all(paper.method for paper in PAPERS.values())
 
 
+def test_where_no_run_is_a_papers_the_page_says_that_nothing_is_judged():
+    said = words([]).strip()
+    assert said == "None of the paper’s claims can be judged on these runs."
+
+
 @pytest.mark.slow
 def test_a_claim_that_lacks_runs_is_named_with_what_it_needs():
     few = {key: value for key, value in HOLDING.items() if key[2] == 1}

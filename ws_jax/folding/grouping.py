@@ -31,11 +31,12 @@ def group_layers(similar: Matrix, threshold: float, link: str) -> tuple[int, ...
       threshold: least one of a pair that is tied, up to float32's rounding.
       link: `connected`, a chain of similar pairs ties two layers; or `complete`, all
         pairs of a group are similar. Groups are joined one by one, the most similar
-        first.
+        first. What is no number (a run that diverged) is alike to nothing.
     Returns:
       The number of each layer's group, counted in the order of the layers.
     """
     similar = np.asarray(similar, np.float64)
+    similar = np.where(np.isnan(similar), -np.inf, similar)
     reduce = {"connected": np.max, "complete": np.min}[link]
     groups = [[layer] for layer in range(len(similar))]
     while True:

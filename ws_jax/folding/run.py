@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 
-from ws_jax.checkpoint import load_run_with_epoch
+from ws_jax.checkpoint import last_epoch, load_run_with_epoch
 from ws_jax.config import require
 from ws_jax.engine import run_sweep
 from ws_jax.engine.program import make_program
@@ -73,7 +73,7 @@ def fold_run(
       What the report says, of all thresholds; see `docs/design/0011`.
     Raises:
       ConfigError: for a run without a bank, or a rule that is not allowed.
-      ResultsError: if there is no such run, or it was not saved.
+      ResultsError: if there is no such run, it was not saved, or it diverged.
       WorkdirError: if `output` holds foldings of another run or of other parameters,
         or made otherwise at a threshold, and may not be overwritten.
     """
@@ -145,6 +145,12 @@ def _load(workdir: str | Path, name: str, data_dir: str | None) -> _Whole:
     """Loads a run that can be folded; raises as `fold_run`."""
     study, run = find_run(workdir, name, data_dir)
     check_foldable(run.network)
+    ended, status = last_epoch(workdir, run=name)
+    if status == "diverged":
+        raise ResultsError(
+            f"{name} diverged in epoch {ended}, its parameters say nothing of which "
+            "layers are alike: fold a run that did not"
+        )
     variables, epoch = load_run_with_epoch(workdir, run=name)
     digest = study.columns[run]["digest"]
     source = f"{digest}:{epoch}:{digest_of(array_sums(variables))[:12]}"

@@ -35,6 +35,8 @@ def section(verdicts: Sequence[Verdict], method: str = "") -> str:
       verdicts: of a paper.
       method: what it reads of a run, and how its intervals are made, in sentences.
     """
+    if not verdicts:  # no run is the paper's; which were left out is said elsewhere
+        return "<p>None of the paper’s claims can be judged on these runs.</p>"
     known = [v for v in verdicts if has_numbers(v)]
     if not known:
         data = dict.fromkeys(name for v in verdicts for name in v.claim.data)

@@ -196,6 +196,17 @@ def translation(runs: Evidence) -> Iterator[Check]:
             )
             for level in levels
         )
+    # A gap closes from above, too: plain images are got wrong like translated ones.
+    ends = [runs.published("fcn", "translation", x) for x in (top, 0.0)]
+    yield runs.check(
+        f"FCN accuracy on translated images at level {labels.level(top)} less that at "
+        "level 0",
+        runs.sample("fcn", "translation", level=top)
+        - runs.sample("fcn", "translation"),
+        "above",
+        0.0,
+        paper=ends[0] - ends[1],
+    )
     levels = [x for x in published.LEVELS if x <= top]
     for lower, upper in zip(levels, levels[1:], strict=False):
         yield runs.check(
