@@ -168,7 +168,7 @@ def test_a_bank_that_saves_little_shows_no_large_part():
 
 
 def test_seeds_that_were_planned_and_are_not_there_are_named():
-    whole = made_up()
+    whole = made_up(seeds=range(5))
     own = whole["network.templates"] > 0
     frame = planned(whole, whole[~(own & whole["seed"].isin((1, 3)))])
     for verdict in claims.judge(frame):
@@ -183,12 +183,12 @@ def test_seeds_that_were_planned_and_are_not_there_are_named():
 
 def test_two_trainings_are_not_pooled_and_the_term_is_left_out():
     frames = [made_up(), made_up(ahead=0.2)]
-    other = {name: frames[1][name] + "b" for name in ("cell", "digest", "sweep")}
+    other = {name: frames[1][name] + " again" for name in ("cell", "digest", "sweep")}
     both = pd.concat([frames[0], frames[1].assign(**other)], ignore_index=True)
     verdicts = claims.judge(both)
     assert {verdict.outcome for verdict in verdicts} == {"not enough data"}
     assert "one training" in verdicts[0].sentence
-    strength = np.where(both["digest"].str.endswith("b"), 0.1, 0.0)
+    strength = np.where(both["digest"].str.endswith(" again"), 0.1, 0.0)
     with_term = both.assign(**{"task.terms.layer_similarity.strength": strength})
     found = claims.judge(with_term)
     assert [v.outcome for v in found] == ["holds", "holds"]
