@@ -23,13 +23,10 @@ _NEEDED = {*RUN_COLUMNS, *IDENTITY_COLUMNS}
 
 
 class Plan:
-    """Runs that were planned, of cells that have no row.
-
-    Attributes:
-      runs: their columns, as records have them.
-    """
+    """Runs that were planned, of cells that have no row."""
 
     def __init__(self, runs: Sequence[Mapping[str, Any]]):
+        """Takes the columns of runs, as records have them."""
         self.runs = tuple(runs)
 
     def __repr__(self) -> str:
