@@ -258,8 +258,8 @@ def with_plan(
 
     Returns:
       The same with `planned_folds` and `planned_seeds`, NaN where no record tells,
-      which seeds these are (`planned.SEEDS`), and the runs of cells that have no row
-      (`planned.NOT_BEGUN`).
+      which seeds these are (`planned.SEEDS`), also of each fold, and the runs of cells
+      that have no row (`planned.NOT_BEGUN`).
     """
     if frame.empty or "cell" not in frame.columns:
         return frame
@@ -268,12 +268,21 @@ def with_plan(
     listed = [run for run in listed if {"cell", "fold", "seed"} <= set(run)]
     if not listed:
         return frame
-    runs = pd.DataFrame(listed, columns=["cell", "fold", "seed"]).groupby("cell")
-    numbers = runs["seed"].agg(lambda own: " ".join(map(str, sorted(set(own)))))
+    every = pd.DataFrame(listed, columns=["cell", "fold", "seed"])
+    runs, folds = every.groupby("cell"), every.groupby(["cell", "fold"])
+
+    def named(own: pd.Series) -> str:
+        return " ".join(map(str, sorted(set(own))))
+
+    of_folds = folds["seed"].agg(named)
+    places = pd.MultiIndex.from_frame(frame[["cell", "fold"]])
     frame = frame.assign(
         planned_folds=frame["cell"].map(runs["fold"].nunique()).astype("float64"),
         planned_seeds=frame["cell"].map(runs["seed"].nunique()).astype("float64"),
-        **{planned.SEEDS: frame["cell"].map(numbers)},
+        **{
+            planned.SEEDS: frame["cell"].map(runs["seed"].agg(named)),
+            planned.FOLD_SEEDS: of_folds.reindex(places).to_numpy(),
+        },
     )
     return planned.with_not_begun(frame, records)
 

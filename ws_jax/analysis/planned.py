@@ -17,6 +17,7 @@ from ws_jax.storage.results import RUN_COLUMNS, make_frame
 from ws_jax.storage.standins import IDENTITY_COLUMNS, OLD
 
 SEEDS = "planned_seed_numbers"  # a column: those of a cell, as "0 1 2"
+FOLD_SEEDS = "planned_seed_numbers_of_fold"  # the same of a cell's fold
 NOT_BEGUN = "not_begun"  # a column: runs of other cells, one `Plan` for all rows
 STATUS = "planned"  # of the rows that stand for these runs
 _NEEDED = {*RUN_COLUMNS, *IDENTITY_COLUMNS}
@@ -95,6 +96,11 @@ def joined(
     if (rows["epochs"] == settings.JOINED).all():
         more = more.assign(epochs=settings.JOINED)
     return pd.concat([rows, more.reindex(columns=rows.columns)], ignore_index=True)
+
+
+def numbers(texts: pd.Series) -> set[int]:
+    """Returns the seeds that a column of `SEEDS` or `FOLD_SEEDS` names."""
+    return {int(seed) for text in texts.dropna().unique() for seed in text.split()}
 
 
 def begun(rows: pd.DataFrame) -> pd.DataFrame:

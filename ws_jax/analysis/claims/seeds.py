@@ -42,8 +42,7 @@ def planned(rows: pd.DataFrame) -> set[int]:
     asked = set(rows.loc[rows["status"] == plans.STATUS, "seed"])
     if plans.SEEDS not in rows.columns:
         return asked
-    texts = rows[plans.SEEDS].dropna().unique()
-    return asked | {int(seed) for text in texts for seed in text.split()}
+    return asked | plans.numbers(rows[plans.SEEDS])
 
 
 def diverged(rows: pd.DataFrame) -> bool:

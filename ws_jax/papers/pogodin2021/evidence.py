@@ -191,11 +191,11 @@ class Evidence:
         parts = {name: known[name] for name in sorted(between) if name in known}
         measured = NAMED if unit == "distance" else (*NAMED, "evaluation.measures.")
         missing = sample.missing or self._apart(between, measured)
-        found = statistics.corrected_t_test(sample.values, 0.0)
         # It hangs on accuracies, too: by them conditions are shown to have learned.
-        accuracies = {name: self.sample(name) for name in between}
-        gone = sample.gone.union(*(one.gone for one in accuracies.values()))
-        learned = {name: one.values for name, one in accuracies.items()}
+        plain = {name: self.sample(name) for name in between}
+        whole = sample.where(plain.values())
+        found = statistics.corrected_t_test(whole.values, 0.0)
+        learned = {name: one.values for name, one in plain.items()}
         unlearned = "" if missing else chance.unlearned(learned, CLASSES[self.data])
         why = [open_since, unlearned]
         if not self.steps:
@@ -219,7 +219,7 @@ class Evidence:
             maybe_low=sample.maybe_low,
             steps=self.steps,
             unsettled="; ".join(filter(None, why)),
-            gone=len(gone | seeds.gone(parts)),
+            gone=len(whole.gone | seeds.gone(parts)),
         )
 
     def _apart(self, between: Collection[str], named: Collection[str]) -> tuple:

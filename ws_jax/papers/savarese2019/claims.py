@@ -69,6 +69,7 @@ def _check(
     why = filter(None, [unsettled, unknown, chance.unlearned(known, classes)])
     # It hangs on accuracies, too: by them networks are shown to have learned.
     valued = {name: set(known[name].index) & set(measured[name]) for name in known}
+    values = values[values.index.isin(set.intersection(*valued.values()))]
     return Check(
         what=what,
         unit=unit,
