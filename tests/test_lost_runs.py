@@ -19,7 +19,7 @@ import test_pogodin_claims as sleep
 import test_savarese2019_report as depth
 import test_savarese_paths_report as paths
 
-from ws_jax.analysis import planned
+from ws_jax.analysis import aggregate, planned
 from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.papers.pogodin2021 import runs as sleep_runs
 from ws_jax.papers.savarese2019 import claims, path_claims, path_runs, runs
@@ -75,16 +75,16 @@ def check(judge, good, bad, measures, diverged=True, fails=True, column="seed"):
     assert judge(good, good) == HOLDS
     assert judge(bad, bad) == (FAILS if fails else UNDECIDED)
     # Many of the seeds, one of few, all: these may then diverge in any network.
-    for least, lost in ((2, diverged), (3, diverged), (0, True)):
+    few = {2: None, 3: ("deleted", "one measure lacks"), 0: ("diverged",)}
+    for least, asked in few.items():
         some = good[column] >= least
         rows = good.assign(**{c: good[c].mask(some, bad[c]) for c in changed})
-        broken = good["training"].isin(
-            good.loc[touched & (good[column] > 1), "training"]
-        )
-        broken &= some
+        broken = good["training"].isin(good.loc[touched & some, "training"])
+        broken &= good[column] > 1
         assert broken.any() and judge(rows, rows) != HOLDS
+        lost = diverged or not least
         for name, left in attacks(rows, broken, measures, changed, lost):
-            if least == 2 or name in ("deleted", "one measure lacks", "diverged"):
+            if asked is None or name in asked:
                 assert judge(rows, left) != HOLDS, (least, name)
 
 
@@ -221,3 +221,38 @@ def test_to_share_or_not(shared, number):
         bad = change(shared.rows.copy())
         lost = number in (1, 2, 6)  # others want an accuracy to be low, or behind
         check(judge, shared.rows, bad, names, lost, column="fold")
+
+
+def test_runs_that_have_not_begun_are_rows_of_their_own():
+    whole = depth.made_up(seeds=(0, 1), templates=(0, 2))
+    some = whole[whole["network.templates"] == 0]
+    frame = study_frames.planned(whole, some)
+    rows = planned.joined(runs.select(frame), runs.select)
+    more = rows[rows["status"] == planned.STATUS]
+    assert len(rows) == len(some) + 2 and planned.begun(rows).index.equals(some.index)
+    assert set(more["title"]) == {"SWRN-28-10-2"} and set(more["seed"]) == {0, 1}
+    assert (more["epoch"] == 0).all() and more[SCORES].isna().all(axis=None)
+    assert more["training"].nunique() == 2 and rows["training"].nunique() == 4
+    # As many again where lengths are joined, and none where all have begun.
+    joined = runs.select(aggregate.tidy(frame, join_lengths=True))
+    assert set(planned.joined(joined, runs.select)["epochs"]) == {0}
+    assert planned.NOT_BEGUN not in study_frames.planned(whole, whole)
+
+
+def test_records_tell_which_cells_have_begun():
+    whole = depth.made_up(seeds=(0, 1), templates=(0, 2))
+    runs_of = study_frames.planned(whole, whole[:1])[planned.NOT_BEGUN].iloc[0].runs
+    record = {
+        "chunks": [{"runs": runs_of}],
+        "data": {"fingerprint": "0123456789abcdef"},
+    }
+    told = aggregate.with_plan(whole[:1], [record, record])[planned.NOT_BEGUN].iloc[0]
+    assert len(told.runs) == 2 * len(runs_of)
+    assert {run["data.fingerprint"] for run in told.runs} == {"0123456789ab"}
+    # Stand-ins of an old table are not the cells of its record.
+    old = whole.assign(cell="old:" + whole["cell"])
+    assert planned.NOT_BEGUN not in aggregate.with_plan(old, [record])
+    # Records that tell no identity plan nothing that could be known.
+    bare = [{name: run[name] for name in ("cell", "fold", "seed")} for run in runs_of]
+    frame = aggregate.with_plan(whole[:1], [{"chunks": [{"runs": bare}]}])
+    assert planned.NOT_BEGUN not in frame

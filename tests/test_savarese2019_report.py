@@ -168,6 +168,7 @@ def test_runs_that_diverged_are_in_no_figure_and_no_mean():
     assert second.outcome == "not enough data" and "(0.1667)" in second.sentence
 
 
+@pytest.mark.slow
 def test_a_network_that_was_planned_and_has_not_begun_leaves_its_claims_open():
     """A verdict would turn when the last network of a sweep begins."""
     whole = made_up(templates=(0, 1, 2))
