@@ -246,11 +246,12 @@ class Evidence:
         """
         ratio = 1 / (self.num_folds - 1) if self.num_folds > 1 else math.nan
         asked = tuple(learned) or (() if _reaches(sample, sense) else (sample,))
-        plain = {} if sample.missing else self._plain(asked)
+        hangs = self.classes and not sample.missing  # on having learned, too
+        plain = self._plain(asked) if hangs else {}
         sample = sample.where(plain.values())
         found = statistics.corrected_t_test(sample.values, ratio)
         why = ""
-        if self.classes and not math.isnan(found.low):
+        if hangs and not math.isnan(found.low):
             known = {name: one.values for name, one in plain.items()}
             why = chance.unlearned(known, self.classes, ratio)
         return Check(
