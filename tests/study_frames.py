@@ -16,6 +16,7 @@ import pandas as pd
 from ws_jax.analysis import aggregate
 from ws_jax.papers.ott2020 import published
 from ws_jax.storage.results import COLUMNS, RUN_COLUMNS, make_frame
+from ws_jax.storage.standins import IDENTITY_COLUMNS
 
 MODELS = (("cnn", "paper"), ("fcn", "released"))
 # Fields of the config that are not at the engine's defaults.
@@ -213,6 +214,8 @@ def identified(whole):
 
 def planned(whole, frame):
     """Rows of which all runs of a whole study were planned, as its record tells."""
-    runs = whole.drop_duplicates(["cell", "fold", "seed"])[["cell", "fold", "seed"]]
+    told = [*RUN_COLUMNS, *IDENTITY_COLUMNS, "network", "task"]
+    names = [name for name in whole.columns if name in told or "." in name]
+    runs = whole.drop_duplicates(["cell", "fold", "seed"])[names]
     record = {"chunks": [{"runs": runs.to_dict("records")}]}
     return aggregate.with_plan(frame, [record])

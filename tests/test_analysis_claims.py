@@ -37,26 +37,28 @@ def data(request):
 @pytest.fixture(scope="module")
 def made():
     """Made-up runs of either data set on which every claim holds, tidy."""
-    found = {}
-    for data, epochs in EPOCHS.items():
-        how = {"data": data, "epochs": epochs, "kept": KEPT}
-        kinds = study_frames.study(kinds=KINDS, levels=LEVELS[1:], **how)
-        severed = [
-            study_frames.run_rows(
-                level=level, model="fcn", init="released", fold=fold, vcp=p, **how
-            )
-            for level in SEVERED_AT
-            for p in LEVELS[1:]
-            for fold in range(5)
-        ]
-        parts = [study_frames.study(levels=LEVELS, **how), kinds]
-        parts.append(study_frames.frame(severed))
-        found[data] = Evidence(
-            aggregate.tidy(pd.concat(parts, ignore_index=True)), data, *RELEASED
+    return {data: whole(data) for data in EPOCHS}
+
+
+def whole(data):
+    """The same of one data set."""
+    how = {"data": data, "epochs": EPOCHS[data], "kept": KEPT}
+    kinds = study_frames.study(kinds=KINDS, levels=LEVELS[1:], **how)
+    severed = [
+        study_frames.run_rows(
+            level=level, model="fcn", init="released", fold=fold, vcp=p, **how
         )
-        # Runs are selected: their config's fields would only be copied again and again.
-        fields = [name for name in found[data].rows if "." in name]
-        found[data].rows = found[data].rows.drop(columns=fields)
+        for level in SEVERED_AT
+        for p in LEVELS[1:]
+        for fold in range(5)
+    ]
+    parts = [study_frames.study(levels=LEVELS, **how), kinds]
+    parts.append(study_frames.frame(severed))
+    rows = aggregate.tidy(pd.concat(parts, ignore_index=True))
+    found = Evidence(rows, data, *RELEASED)
+    # Runs are selected: their config's fields would only be copied again and again.
+    fields = [name for name in found.rows if "." in name]
+    found.rows = found.rows.drop(columns=fields)
     return found
 
 
@@ -670,6 +672,27 @@ def test_of_two_measures_of_lost_folds_it_is_not_known_which_way_they_are_chosen
 def test_one_fold_that_lacks_is_no_choice(made):
     lacking = lambda rows: lack("cnn", 1)(lack("fcn", 1)(rows))  # noqa: E731
     assert verdict(made["mnist"], 7, lacking).outcome == HOLDS
+
+
+def test_seeds_that_folds_lack_decide_nothing(made):
+    """Of several seeds of a fold those that are left may be the better ones."""
+    rows = made["mnist"].rows
+    other = rows.assign(seed=1, training=rows["training"] + rows["training"].max() + 1)
+    other["digest"] = other["digest"] + " again"
+    other = BOTH[3]["FCN poor with translation"](other)
+    both = pd.concat([rows, other], ignore_index=True)
+    assert verdict(made["mnist"], 3, lambda _: both).outcome == FAILS
+    place = {**at(0.1, **FREE), "seed": 1}
+    lost = both.index.isin(aggregate.matching(both, **place).index)
+    for gone in (lost & (both["fold"] > 2), lost):
+        left = study_frames.planned(both, both[~gone])
+        found = verdict(made["mnist"], 3, lambda _, left=left: left)
+        assert found.outcome == UNDECIDED
+        runs_of = len(both[gone].drop_duplicates("training"))
+        assert f"{runs_of} runs planned and not trained" in found.sentence
+    # One that lacks the measure is not there either.
+    bare = both.assign(val_acc=both["val_acc"].mask(lost))
+    assert verdict(made["mnist"], 3, lambda _: bare).outcome == UNDECIDED
 
 
 def test_folds_that_do_not_meet_are_said(made):

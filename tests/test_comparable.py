@@ -12,7 +12,7 @@ import test_savarese_paths_report as paths
 
 from ws_jax.papers.pogodin2021 import claims as sleep_claims
 from ws_jax.papers.savarese2019 import claims, path_claims
-from ws_jax.papers.savarese2019.claims import kernels_by_chance
+from ws_jax.papers.savarese2019.kernels import by_chance
 
 OPEN, HOLDS, FAILS = "not enough data", "holds", "does not hold"
 
@@ -104,8 +104,8 @@ def test_banks_with_a_template_for_each_layer_show_no_loops(templates):
 
 def test_kernels_by_chance_are_those_of_random_directions():
     # Two templates, two layers: orthogonal rows, always two kernels.
-    assert kernels_by_chance(2, 2) == 2
-    assert 3 < kernels_by_chance(6, 2) < 4.5 and kernels_by_chance(6, 5) > 5.5
+    assert by_chance(2, 2) == 2
+    assert 3 < by_chance(6, 2) < 4.5 and by_chance(6, 5) > 5.5
 
 
 def test_kernels_by_chance_are_those_of_the_note():
@@ -114,5 +114,5 @@ def test_kernels_by_chance_are_those_of_the_note():
     found = re.search(
         r"([\d.]+) of 6 layers for two templates, ([\d.]+) for four", text
     )
-    numbers = [kernels_by_chance(6, templates) for templates in (2, 4)]
+    numbers = [by_chance(6, templates) for templates in (2, 4)]
     assert found and list(found.groups()) == [f"{number:.1f}" for number in numbers]

@@ -266,6 +266,13 @@ def test_copies_are_compared_with_one_that_is_shifted_alike_and_with_one_that_is
     (fourth,) = of_cifar(frame[frame["sweep"] != "s0"], 4)
     assert [c.what for c in fourth.checks][0].endswith("one that is not shifted")
     assert fourth.outcome == HOLDS
+    # Where one is planned and has not begun, it is asked for.
+    one = (frame["sweep"] == "s0") & (frame["train.phase.every"] == MOST)
+    some = frame[~(one & (frame["sharing"] == "free"))]
+    (fourth,) = of_cifar(study_frames.planned(frame, some), 4)
+    assert fourth.outcome == UNDECIDED and len(fourth.checks) == 3
+    said = "shifted alike: not known, free is missing (free, seed 0, 1, 2: planned and"
+    assert said in fourth.sentence
 
 
 def test_two_trainings_are_told_by_what_differs_between_them():
@@ -455,6 +462,48 @@ def test_each_network_may_lack_a_seed_but_not_each_another():
         lacking |= (whole["sharing"] == "full") & (whole["seed"] == seed)
         frame = study_frames.planned(whole, whole[~lacking])
         assert of_cifar(frame, 1)[0].outcome == outcome
+
+
+def test_one_seed_of_three_is_too_many_not_to_be_there():
+    whole = made({("full", 0, 1): 0.80, ("free", MOST, 1): 0.70})
+    free = (whole["sharing"] == "free") & (whole["seed"] == 2)
+    whole.loc[free & (whole["epoch"] > 0), "val_acc"] = 0.86
+    for frame in (whole, study_frames.planned(whole, whole[~free])):
+        assert of_cifar(frame, 1)[0].outcome == UNDECIDED
+    sentence = of_cifar(frame, 1)[0].sentence
+    assert (
+        "open, since 1 seed is not there: the others may be better or worse than it"
+        in (sentence)
+    )
+
+
+def test_a_gap_that_convolutions_lost_show_is_not_shown():
+    """Those left may be the better ones: of no gap most would be closed."""
+    whole = made(ONE_COPY, seeds=4)
+    worse = (whole["sharing"] == "full") & (whole["seed"] < 2)
+    whole.loc[worse & (whole["epoch"] > 0), "val_acc"] = 0.6
+    assert of_cifar(whole, 3)[0].outcome == UNDECIDED
+    lost = whole.assign(status=np.where(worse, "diverged", "finished"))
+    (third,) = of_cifar(lost, 3)
+    assert third.outcome == UNDECIDED
+    assert "to be there (10.00 points, but convolutions diverged)" in third.sentence
+
+
+def test_a_way_to_share_that_is_planned_makes_no_verdict():
+    whole = made(ONE_COPY)
+    slept = made(ONE_COPY, options={"phases": (presets.SLEEP,)}).assign(sweep="slept")
+    both = pd.concat([whole, slept], ignore_index=True)
+    alone = [(v.setting, v.outcome) for v in of_cifar(whole)]
+    frame = study_frames.planned(both, whole)
+    assert [(v.setting, v.outcome) for v in of_cifar(frame)] == alone
+
+
+def test_an_snr_is_not_judged_on_accuracies_that_some_seeds_lack():
+    frame = made(seeds=4)
+    free = (frame["sharing"] == "free") & (frame["train.phase.every"] == MOST)
+    frame.loc[free & (frame["seed"] < 2), "val_acc"] = np.nan
+    (fifth,) = of_cifar(frame, 5)
+    assert fifth.outcome == UNDECIDED and "since 2 seeds are not" in fifth.sentence
 
 
 def test_an_snr_that_some_seeds_lack_decides_nothing():

@@ -109,27 +109,122 @@ def test_every_check_fails_on_some_results_that_break_its_claim():
     assert len(known) == 4 and seen == known
 
 
+def lost(frame, shared, seeds, after=EPOCHS):
+    """Has runs diverge: they get worse from the start, and end after some epochs."""
+    own = ((frame["network.templates"] > 0) == shared) & frame["seed"].isin(seeds)
+    frame.loc[own, "status"] = "diverged"
+    frame.loc[own & (frame["epoch"] > 0), ["val_acc", "test_acc"]] -= 0.3
+    return frame[~own | (frame["epoch"] <= after)]
+
+
 def test_seeds_that_diverged_leave_claims_open():
-    frame = made_up()
-    frame.loc[frame["seed"] == 0, "status"] = "diverged"
+    frame = lost(lost(made_up(), True, [0]), False, [0])
     assert {v.outcome for v in claims.judge(frame)} == {"not enough data"}
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("after", [20, EPOCHS])
 @pytest.mark.parametrize("ahead", [0.0, -0.05])
-def test_seeds_that_diverged_may_have_been_the_worse_ones(ahead):
-    """Of the leader, or of the network that it is compared with."""
+def test_seeds_that_diverged_may_have_been_the_worse_ones(ahead, after):
+    """Of the leader, or of the network that it is compared with; early or late."""
     for shared, wanted in (
         (True, {0.0: "not enough data", -0.05: "does not hold"}),
         (False, {0.0: "holds", -0.05: "not enough data"}),
     ):
-        frame = made_up(ahead=ahead)
-        lost = (frame["seed"] == 0) & ((frame["network.templates"] > 0) == shared)
-        frame.loc[lost, "status"] = "diverged"
-        first = claims.judge(frame)[0]
+        first = claims.judge(lost(made_up(ahead=ahead), shared, [0], after))[0]
         assert first.outcome == wanted[ahead]
+        assert first.decisive.found.mean == pytest.approx(ahead, abs=1e-6)
+        assert "3 seeds, 40 epochs" in first.sentence
         said = "open, since seeds are lost" in first.sentence
         assert said == (first.outcome == "not enough data")
+
+
+def test_a_network_that_diverged_as_a_whole_has_no_value_and_is_not_left_out():
+    for shared in (True, False):
+        first = claims.judge(lost(made_up(ahead=-0.05), shared, range(4)))[0]
+        assert first.outcome == "not enough data"
+        assert "not known, no seed was trained by both" in first.sentence
+    frame = made_up(templates=(0, 1, 2))
+    frame.loc[frame["network.templates"] == 1, "status"] = "diverged"
+    first = claims.judge(frame)[0]
+    assert [c.outcome for c in first.checks] == ["not enough data", "holds"]
+    assert "SWRN-28-10-1, seed 0, 1, 2, 3: diverged" in first.sentence
+
+
+def test_runs_that_diverged_are_in_no_figure_and_no_mean():
+    frame = lost(made_up(), True, [0])
+    nothing = np.full((6, 6), np.nan).tolist()
+    own = (frame["status"] == "diverged") & (frame["epoch"] == EPOCHS)
+    for bank in runs.BANKS:
+        told = zip(frame[bank], own, strict=True)
+        frame[bank] = [nothing if gone else known for known, gone in told]
+    rows = runs.select(frame)
+    assert len(runs.best(rows)) == 7
+    (*_, (_, last)) = runs.matrices(rows, runs.BANKS[0])
+    np.testing.assert_allclose(last, 1.0)
+    (panel,) = figures.size_and_accuracy(rows).axes
+    assert [len(line.get_ydata()) for line in panel.lines[:4]] == [4, 1, 3, 1]
+    second = claims.judge(frame)[1]
+    assert second.outcome == "not enough data" and "(0.1667)" in second.sentence
+
+
+@pytest.mark.slow
+def test_a_network_that_was_planned_and_has_not_begun_leaves_its_claims_open():
+    """A verdict would turn when the last network of a sweep begins."""
+    whole = made_up(templates=(0, 1, 2))
+    worse = (whole["network.templates"] == 1) & (whole["epoch"] > 0)
+    whole.loc[worse, ["val_acc", "test_acc"]] -= 0.05
+    assert claims.judge(whole)[0].outcome == "does not hold"
+    frame = planned(whole, whole[whole["network.templates"] != 1])
+    first, second = claims.judge(frame)
+    assert [c.outcome for c in first.checks] == ["not enough data", "holds"]
+    said = "SWRN-28-10-1, seed 0, 1, 2, 3: planned and not trained"
+    assert said in first.sentence and second.outcome == "holds"
+    # The twin, and the bank of which loops are asked.
+    frame = planned(whole, whole[whole["network.templates"] > 0])
+    assert claims.judge(frame)[0].outcome == "not enough data"
+    frame = planned(whole, whole[whole["network.templates"] < 2])
+    second = claims.judge(frame)[1]
+    assert second.outcome == "not enough data" and "two templates" in second.missing[0]
+    # Of runs that were all planned nothing is said, nor of another length of theirs.
+    longer = made_up(templates=(0, 1, 2)).assign(epochs=80, sweep="longer")
+    longer["cell"] = longer["cell"] + " longer"
+    assert len(claims.judge(planned(longer, whole))) == 2
+
+
+def test_similarities_that_some_seeds_lack_decide_nothing():
+    frame = made_up(seeds=range(6))
+    some = (frame["network.templates"] > 0) & (frame["seed"] > 1)
+    one_stage = frame.copy()
+    for place, bank in enumerate(runs.BANKS):
+        told = [None if own else m for own, m in zip(some, frame[bank], strict=True)]
+        frame[bank] = told
+        one_stage[bank] = one_stage[bank] if place else told
+    for rows in (frame, one_stage):
+        first, second = claims.judge(rows)
+        assert first.outcome == "holds" and second.outcome == "not enough data"
+        assert "since 4 seeds are not there" in second.sentence
+        assert "SWRN-28-10-2, seed 2, 3, 4, 5: not measured" in second.sentence
+
+
+def test_loops_are_not_judged_on_accuracies_that_some_seeds_lack():
+    frame = made_up(seeds=range(6))
+    frame.loc[frame["seed"] > 2, ["val_acc", "test_acc"]] = np.nan
+    for verdict in claims.judge(frame):
+        assert verdict.outcome == "not enough data"
+        assert "since 3 seeds are not there" in verdict.sentence
+
+
+def test_a_bank_that_was_not_measured_is_not_left_out():
+    frame = made_up(templates=(0, 2, 4))
+    for bank in runs.BANKS:
+        own = frame["network.templates"] == 4
+        frame[bank] = [
+            None if no else m for no, m in zip(own, frame[bank], strict=True)
+        ]
+    second = claims.judge(frame)[1]
+    assert [c.outcome for c in second.checks] == ["holds", "not enough data"]
+    assert "SWRN-28-10-4, seed 0, 1, 2, 3: not measured" in second.sentence
 
 
 @pytest.mark.slow
@@ -146,6 +241,10 @@ def test_seeds_that_are_not_there_decide_nothing(shared, ahead):
         assert "open, since 2 seeds are not there: the others" in first.sentence
     one = claims.judge(whole[~(own & (whole["seed"] == 4))])[0]
     assert one.outcome == ("does not hold" if ahead else "holds")
+    few = whole[(whole["seed"] < 4) & ~(own & (whole["seed"] == 3))]
+    first = claims.judge(few)[0]
+    assert first.outcome == "not enough data"
+    assert "open, since 1 seed is not there: the others may be" in first.sentence
 
 
 def test_seeds_without_a_partner_are_named():
@@ -168,7 +267,7 @@ def test_a_bank_that_saves_little_shows_no_large_part():
 
 
 def test_seeds_that_were_planned_and_are_not_there_are_named():
-    whole = made_up()
+    whole = made_up(seeds=range(5))
     own = whole["network.templates"] > 0
     frame = planned(whole, whole[~(own & whole["seed"].isin((1, 3)))])
     for verdict in claims.judge(frame):
@@ -183,12 +282,12 @@ def test_seeds_that_were_planned_and_are_not_there_are_named():
 
 def test_two_trainings_are_not_pooled_and_the_term_is_left_out():
     frames = [made_up(), made_up(ahead=0.2)]
-    other = {name: frames[1][name] + "b" for name in ("cell", "digest", "sweep")}
+    other = {name: frames[1][name] + " again" for name in ("cell", "digest", "sweep")}
     both = pd.concat([frames[0], frames[1].assign(**other)], ignore_index=True)
     verdicts = claims.judge(both)
     assert {verdict.outcome for verdict in verdicts} == {"not enough data"}
     assert "one training" in verdicts[0].sentence
-    strength = np.where(both["digest"].str.endswith("b"), 0.1, 0.0)
+    strength = np.where(both["digest"].str.endswith(" again"), 0.1, 0.0)
     with_term = both.assign(**{"task.terms.layer_similarity.strength": strength})
     found = claims.judge(with_term)
     assert [v.outcome for v in found] == ["holds", "holds"]
@@ -240,6 +339,19 @@ def test_verdicts_say_which_images_are_scored(options, scores, said):
     frame = made_up(**options)
     frame = frame.drop(columns={"test_acc"} - set(scores))
     assert {verdict.setting for verdict in claims.judge(frame)} == {said}
+
+
+@pytest.mark.parametrize("some", [slice(None), slice(1)])
+def test_test_images_are_those_of_the_epoch_that_is_scored(some):
+    """Scored at a run's end, or not in all runs: the score is of other images."""
+    frame = made_up()
+    frame.loc[frame["epoch"] == EPOCHS, "val_acc"] -= 0.01
+    best = frame.index[frame["epoch"] == 20]
+    frame.loc[best[some], "test_acc"] = np.nan
+    assert set(runs.best(runs.select(frame))["scored"]) == {"val_acc"}
+    for verdict in claims.judge(frame):
+        assert verdict.setting == "validation images scored in their best epoch"
+        assert verdict.outcome == "holds"
 
 
 def test_one_seed_decides_nothing():

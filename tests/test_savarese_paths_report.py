@@ -187,6 +187,47 @@ def test_seeds_that_are_not_there_decide_nothing(shared, ahead):
 
 
 @pytest.mark.slow
+def test_a_measure_that_some_seeds_lack_decides_nothing():
+    frame = made_up(seeds=range(6), ahead=0.05, late=0.1)
+    some = (frame["network.templates"] > 0) & frame["seed"].isin((2, 3, 4, 5))
+    for place, columns in enumerate((["val_f1"], list(path_runs.VIEWS))):
+        lacking = frame.copy()
+        lacking.loc[some, columns] = np.nan
+        found = path_claims.judge(lacking)
+        assert found[1 - place].outcome == "holds"
+        assert found[place].outcome == "not enough data"
+        assert "since 4 seeds are not there" in found[place].sentence
+        assert "2 templates, seed 2, 3, 4, 5: not measured" in found[place].sentence
+    # Nor what saying yes everywhere scores, which one of the two has to beat.
+    frame.loc[frame["seed"] > 1, "val_ones_f1"] = np.nan
+    assert path_claims.judge(frame)[0].outcome == "not enough data"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("templates", [0, 2])
+def test_a_network_that_diverged_as_a_whole_is_not_left_out(templates):
+    frame = made_up(ahead=0.05, late=0.1)
+    frame.loc[frame["network.templates"] == templates, "status"] = "diverged"
+    for verdict in path_claims.judge(frame):
+        assert verdict.outcome == "not enough data"
+        assert "not known, no seed was trained by both" in verdict.sentence
+        assert "seed 0, 1, 2: diverged" in verdict.sentence
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("templates, open_", [(0, 4), (4, 2)])
+def test_a_network_that_was_planned_and_has_not_begun_leaves_its_claims_open(
+    templates, open_
+):
+    whole = made_up(ahead=0.05, late=0.1, templates=(0, 2, 4))
+    frame = planned(whole, whole[whole["network.templates"] != templates])
+    faster, _ = path_claims.judge(frame)
+    outcomes = [check.outcome for check in faster.checks]
+    assert len(outcomes) == 4 and outcomes.count("not enough data") == open_
+    assert ", seed 0, 1, 2: planned and not trained" in faster.sentence
+
+
+@pytest.mark.slow
 def test_seeds_without_a_partner_are_named():
     frame = made_up(ahead=0.05)
     cnn = frame["network.templates"] == 0

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import copies, settings, watched
+from ws_jax.analysis import copies, planned, settings, watched
 from ws_jax.analysis.kinds import LEVELED
 from ws_jax.config import check_name
 from ws_jax.storage.results import COLUMNS, RUN_COLUMNS
@@ -19,7 +19,6 @@ from ws_jax.storage.standins import identified
 # What tells cells apart; folds and seeds are pooled within a cell.
 CELL_KEYS = [*settings.USUAL, "setting", "cell"]
 TRAINING_KEYS = [*CELL_KEYS, "fold", "seed"]
-PLANNED_SEEDS = "planned_seed_numbers"  # a column: those of a cell, as "0 1 2"
 MODEL_ORDER = {"cnn": 0, "fcn": 1}  # any other after them, by name
 
 
@@ -258,8 +257,9 @@ def with_plan(
       records: of the sweeps, as `ws_jax.results.read_records` gives them.
 
     Returns:
-      The same with `planned_folds` and `planned_seeds`, NaN where no record tells, and
-      which seeds these are (`PLANNED_SEEDS`).
+      The same with `planned_folds` and `planned_seeds`, NaN where no record tells,
+      which seeds these are (`planned.SEEDS`), also of each fold, and the runs of cells
+      that have no row (`planned.NOT_BEGUN`).
     """
     if frame.empty or "cell" not in frame.columns:
         return frame
@@ -268,13 +268,23 @@ def with_plan(
     listed = [run for run in listed if {"cell", "fold", "seed"} <= set(run)]
     if not listed:
         return frame
-    runs = pd.DataFrame(listed, columns=["cell", "fold", "seed"]).groupby("cell")
-    numbers = runs["seed"].agg(lambda own: " ".join(map(str, sorted(set(own)))))
-    return frame.assign(
+    every = pd.DataFrame(listed, columns=["cell", "fold", "seed"])
+    runs, folds = every.groupby("cell"), every.groupby(["cell", "fold"])
+
+    def named(own: pd.Series) -> str:
+        return " ".join(map(str, sorted(set(own))))
+
+    of_folds = folds["seed"].agg(named)
+    places = pd.MultiIndex.from_frame(frame[["cell", "fold"]])
+    frame = frame.assign(
         planned_folds=frame["cell"].map(runs["fold"].nunique()).astype("float64"),
         planned_seeds=frame["cell"].map(runs["seed"].nunique()).astype("float64"),
-        **{PLANNED_SEEDS: frame["cell"].map(numbers)},
+        **{
+            planned.SEEDS: frame["cell"].map(runs["seed"].agg(named)),
+            planned.FOLD_SEEDS: of_folds.reindex(places).to_numpy(),
+        },
     )
+    return planned.with_not_begun(frame, records)
 
 
 def _planned(rows: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
@@ -287,8 +297,8 @@ def _planned(rows: pd.DataFrame, cell: pd.Series) -> pd.DataFrame:
     none = pd.Series(float("nan"), rows.index)
     folds = rows.get("planned_folds", none).fillna(rows["num_folds"])
     seeds = rows.get("planned_seeds", none).fillna(0)
-    planned = pd.DataFrame({"planned_folds": folds, "planned_seeds": seeds})
-    return planned.groupby(rows["training"].map(cell)).max()
+    both = pd.DataFrame({"planned_folds": folds, "planned_seeds": seeds})
+    return both.groupby(rows["training"].map(cell)).max()
 
 
 def mark(cell: Mapping[str, Any]) -> str:

@@ -9,7 +9,8 @@ better ones. What is measured of their network may be too high: to lie above a t
 is no pass then, and to lie below one no fail. Of a difference from it the opposite
 holds. Where it is not known which way they are chosen (distances between kernels, two
 measures of the same runs), they decide nothing. Nor do they where more than one fold is
-not there at all, was not trained or deleted: what is left may be better or worse.
+not there at all, was not trained or deleted: what is left may be better or worse. One
+alone may lack where at least four are left.
 
 Where a text's number is not what its tables show, or lies where a perfect reproduction
 would have to lie, a check has two thresholds: the one that decides, and the text's.
@@ -27,6 +28,7 @@ from ws_jax.analysis.claims.samples import Amiss, said, together
 HOLDS = "holds"
 FAILS = "does not hold"
 UNDECIDED = "not enough data"
+LEFT = 4  # folds or seeds that must be there for one alone not to be; ours
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +56,8 @@ class Check:
         they trained, and what would settle it; else empty.
       steps: of an epoch, where `min_epochs` was counted in steps.
       gone: folds or seeds that are not there, or lack in one of the networks that are
-        compared; more than one, and nothing is decided.
+        compared; more than one, or one where fewer than `LEFT` are left, and nothing
+        is decided.
     """
 
     what: str
@@ -105,7 +108,7 @@ class Check:
     @property
     def _chosen(self) -> bool:
         """Whether so many are not there that those left may be chosen either way."""
-        return self.gone > 1
+        return self.gone > 1 or (self.gone == 1 and self.found.folds < LEFT)
 
     def _sides(self, threshold: float) -> tuple[bool, bool]:
         """Whether the whole interval lies on the claim's side, and on the other."""
@@ -208,8 +211,9 @@ class Check:
         if any(self._sides(self.threshold)):
             lost, others = f"{self.over}s are lost", "the better ones"
             if self._chosen:
-                lost = f"{self.gone} {self.over}s are not there"
-                others = "better or worse than they"
+                are, they = ("is", "it") if self.gone == 1 else ("are", "they")
+                lost = f"{labels.count(self.gone, self.over)} {are} not there"
+                others = f"better or worse than {they}"
             return f"open, since {lost}: the others may be {others}"
         return "the interval includes the threshold"
 

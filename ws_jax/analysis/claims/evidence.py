@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, statistics
+from ws_jax.analysis import planned as plans
 from ws_jax.analysis.claims import chance, samples
 from ws_jax.analysis.claims.checks import Check
 from ws_jax.analysis.claims.samples import NOTHING, Sample
@@ -31,6 +33,7 @@ class _Run(NamedTuple):
     """One run of a cell, and a measure of it; NaN where it has none."""
 
     fold: int
+    seed: int
     status: str
     cell: str
     setting: str
@@ -145,13 +148,29 @@ class Evidence:
         )
 
     def _gone(self, runs: Sequence[_Run]) -> frozenset[int]:
-        """Returns the folds of a cell that have no value, and no run that diverged."""
-        there = {
-            run.fold
-            for run in runs
-            if run.status == "diverged" or not math.isnan(run.value)
+        """Returns the folds of a cell that have no value, and no run that diverged.
+
+        Or that lack those of a seed that was trained on them or planned.
+        """
+        asked: dict[int, set[int]] = {fold: set() for fold in range(self.num_folds)}
+        there: dict[int, set[int]] = {fold: set() for fold in asked}
+        for run in runs:
+            planned = self._planned.get((run.cell, run.fold), set())
+            asked.setdefault(run.fold, set()).update({run.seed}, planned)
+            if run.status == "diverged" or not math.isnan(run.value):
+                there.setdefault(run.fold, set()).add(run.seed)
+        return frozenset(f for f in there if not there[f] or asked[f] - there[f])
+
+    @functools.cached_property
+    def _planned(self) -> dict[tuple[str, int], set[int]]:
+        """The seeds that records plan of each fold of a cell."""
+        if plans.FOLD_SEEDS not in self.rows.columns:
+            return {}
+        texts = self.rows[["cell", "fold", plans.FOLD_SEEDS]].drop_duplicates()
+        return {
+            (str(cell), int(fold)): plans.numbers(own[plans.FOLD_SEEDS])
+            for (cell, fold), own in texts.groupby(["cell", "fold"])
         }
-        return frozenset(range(self.num_folds)) - there
 
     def _amiss(self, runs: Sequence[_Run]) -> list[str]:
         """Says which runs of a cell diverged, are under way or were not trained."""
@@ -162,6 +181,15 @@ class Evidence:
         lacking = self.num_folds - len({run.fold for run in runs})
         if lacking > 0:
             found.append(f"{lacking} of {self.num_folds} folds not trained")
+        known = {(run.fold, run.seed) for run in runs}
+        asked = {
+            (run.fold, seed)
+            for run in runs
+            for seed in self._planned.get((run.cell, run.fold), ())
+        }
+        count = len(asked - known)
+        if count:
+            found.append(f"{labels.count(count, 'run')} planned and not trained")
         return found
 
     def _runs_of(
@@ -217,10 +245,15 @@ class Evidence:
             accuracy: at chance it has not.
         """
         ratio = 1 / (self.num_folds - 1) if self.num_folds > 1 else math.nan
-        found = statistics.corrected_t_test(sample.values, ratio)
-        judged = not sample.missing and not math.isnan(found.low)
         asked = tuple(learned) or (() if _reaches(sample, sense) else (sample,))
-        why = self._at_chance(asked, ratio) if judged and asked else ""
+        hangs = self.classes and not sample.missing  # on having learned, too
+        plain = self._plain(asked) if hangs else {}
+        sample = sample.where(plain.values())
+        found = statistics.corrected_t_test(sample.values, ratio)
+        why = ""
+        if hangs and not math.isnan(found.low):
+            known = {name: one.values for name, one in plain.items()}
+            why = chance.unlearned(known, self.classes, ratio)
         return Check(
             what,
             unit,
@@ -241,17 +274,17 @@ class Evidence:
             gone=len(sample.gone),
         )
 
-    def _at_chance(self, samples: Iterable[Sample], ratio: float) -> str:
-        """Says which networks of samples are not shown to have learned, else nothing.
+    def _plain(self, samples: Iterable[Sample]) -> dict[str, Sample]:
+        """Returns the accuracy of samples' networks on images that are as they were.
 
-        What counts is their accuracy on images that are changed in no way.
+        By it they are shown to have learned.
         """
         known = {}
         for network in dict.fromkeys(n for one in samples for n in one.networks):
             model, kind, level, vcp = network
             plain = self.sample(model, "val_acc", kind=kind, level=level, vcp=vcp)
-            known[_cell_name(model, kind, level, vcp)] = plain.values
-        return chance.unlearned(known, self.classes, ratio) if self.classes else ""
+            known[_cell_name(model, kind, level, vcp)] = plain
+        return known
 
 
 def _reaches(sample: Sample, sense: str) -> bool:

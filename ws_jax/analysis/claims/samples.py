@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import labels
@@ -81,6 +82,18 @@ class Sample:
         """The same where what is too high makes something else too low."""
         high, low = self.maybe_low, self.maybe_high
         return dataclasses.replace(self, maybe_high=high, maybe_low=low)
+
+    def where(self, others: Iterable[Sample]) -> Sample:
+        """Returns the values on the folds on which others have one, too.
+
+        For what a check hangs on besides. A fold that others lack is gone here, too.
+        Others without any value have no say in it.
+        """
+        known = [other for other in others if len(other.values)]
+        there = [self.values.index.isin(other.values.index) for other in known]
+        values = self.values[np.logical_and.reduce(there)] if known else self.values
+        gone = self.gone.union(*(other.gone for other in known))
+        return dataclasses.replace(self, values=values, gone=gone)
 
     @property
     def mean(self) -> float:

@@ -16,7 +16,7 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, statistics, wording
+from ws_jax.analysis import aggregate, planned, statistics, wording
 from ws_jax.analysis.claims import chance, comparable, lengths, seeds
 from ws_jax.analysis.claims.checks import Check
 from ws_jax.analysis.claims.samples import Sample
@@ -74,7 +74,8 @@ class Evidence:
     @functools.cached_property
     def ways(self) -> tuple[str, ...]:
         """Returns the ways in which some of the runs share, as `how` has them."""
-        known = set(self.last["condition"]) if len(self.last) else set()
+        last = planned.begun(self.last) if len(self.last) else self.last
+        known = set(last["condition"]) if len(last) else set()
         named = {how: {runs.shared(n, how) for n in runs.CADENCES} for how in WAYS}
         return tuple(how for how, names in named.items() if names & known)
 
@@ -90,7 +91,7 @@ class Evidence:
         return {
             runs.shared(every, how): one.acted
             for how in self.ways
-            for every, one in cadence.known(self.rows, how).items()
+            for every, one in cadence.known(planned.begun(self.rows), how).items()
         }
 
     def same(self, more: str, less: str) -> str:
@@ -190,8 +191,13 @@ class Evidence:
         parts = {name: known[name] for name in sorted(between) if name in known}
         measured = NAMED if unit == "distance" else (*NAMED, "evaluation.measures.")
         missing = sample.missing or self._apart(between, measured)
-        found = statistics.corrected_t_test(sample.values, 0.0)
-        why = [open_since, "" if missing else self._at_chance(between)]
+        # It hangs on accuracies, too: by them conditions are shown to have learned.
+        plain = {name: self.sample(name) for name in between}
+        whole = sample.where(plain.values())
+        found = statistics.corrected_t_test(whole.values, 0.0)
+        learned = {name: one.values for name, one in plain.items()}
+        unlearned = "" if missing else chance.unlearned(learned, CLASSES[self.data])
+        why = [open_since, unlearned]
         if not self.steps:
             why.append("the steps of an epoch are not known")
         least = lengths.epochs(SETTLED * BATCHES[self.data], self.steps)
@@ -213,13 +219,8 @@ class Evidence:
             maybe_low=sample.maybe_low,
             steps=self.steps,
             unsettled="; ".join(filter(None, why)),
-            gone=len(sample.gone | seeds.gone(parts)),
+            gone=len(whole.gone | seeds.gone(parts)),
         )
-
-    def _at_chance(self, between: Collection[str]) -> str:
-        """Says which conditions are not shown to have learned; else nothing."""
-        known = {name: self.sample(name).values for name in between}
-        return chance.unlearned(known, CLASSES[self.data])
 
     def _apart(self, between: Collection[str], named: Collection[str]) -> tuple:
         """Says what must be trained for conditions to be compared; nothing if they can.

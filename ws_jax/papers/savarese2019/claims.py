@@ -7,19 +7,16 @@ intervals are of the plain t-test over seeds.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import statistics
+from ws_jax.analysis import planned, statistics
 from ws_jax.analysis.claims import chance, comparable, departures, lengths, seeds
 from ws_jax.analysis.claims.checks import Check
 from ws_jax.analysis.claims.verdicts import Claim, Verdict
-from ws_jax.folding.grouping import group_layers, similarity
-from ws_jax.papers.savarese2019 import runs
+from ws_jax.papers.savarese2019 import kernels, runs
 from ws_jax.papers.savarese2019.own import IMAGES
 
 BATCHES = 352  # the paper's training steps in an epoch, 45,000 images in batches of 128
@@ -28,9 +25,7 @@ BATCHES = 352  # the paper's training steps in an epoch, 45,000 images in batche
 SETTLED = 30
 EQUAL = 0.01  # accuracies this near count as equal
 LARGE = 1 / 3  # of a network's parameters: a bank that saves less saves no large part
-ALIKE = 0.9  # layers this similar count as one
 FEWER = 0.5  # kernels by which a bank must fall short of chance; less is luck of draws
-DRAWS = 1000  # of random coefficients
 NAMED = ("network.templates", "task.terms", "task.terms.")  # what titles tell
 CITATION = (
     "P. Savarese and M. Maire, Learning Implicitly Recurrent CNNs Through Parameter "
@@ -45,15 +40,36 @@ def _check(
     threshold: float,
     rows: pd.DataFrame,
     chosen: str,
+    measured: Mapping[str, Collection[int]],
     unit: str = "points",
     unsettled: str = "",
     leader: str = "",
 ) -> Check:
-    """Makes a check of one value a seed; `leader` as `seeds.of_networks` takes it."""
-    ends = rows.groupby("training")["epoch"].max()
+    """Makes a check of one value a seed.
+
+    Args:
+      what: is measured.
+      values: by seed.
+      sense: `above` or `below`.
+      threshold: as said.
+      rows: of all runs of the networks that it hangs on.
+      chosen: how the threshold was come by.
+      measured: the seeds of each network that have a value.
+      unit: of `Check`.
+      unsettled: why it is not judged, if so.
+      leader: as `seeds.of_networks` takes it.
+    """
+    # A run that diverged ends there, and one that has not begun has no length.
+    trained = planned.begun(rows[rows["status"] != "diverged"])
+    ends = trained.groupby("training")["epoch"].max()
     steps = lengths.steps(rows, IMAGES)
     unknown = "" if steps else "the steps of an epoch are not known"
-    why = filter(None, [unsettled, unknown, _at_chance(rows)])
+    known = _accuracies(rows)
+    classes = 100 if rows["data"].iloc[0] == "cifar100" else 10
+    why = filter(None, [unsettled, unknown, chance.unlearned(known, classes)])
+    # It hangs on accuracies, too: by them networks are shown to have learned.
+    valued = {name: set(known[name].index) & set(measured[name]) for name in known}
+    values = values[values.index.isin(set.intersection(*valued.values()))]
     return Check(
         what=what,
         unit=unit,
@@ -68,7 +84,7 @@ def _check(
         chosen=chosen,
         unsettled="; ".join(why),
         steps=steps,
-        **seeds.of_networks(rows, "title", leader),
+        **seeds.of_networks(rows, "title", valued, leader),
     )
 
 
@@ -77,11 +93,13 @@ def _missing(what: str, lacking: str) -> Check:
     return Check(what, "points", "above", 0.0, nothing, math.nan, 0, 0, (lacking,))
 
 
-def _at_chance(rows: pd.DataFrame) -> str:
-    """Says which of the networks are not shown to have learned; empty if all are."""
+def _accuracies(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Returns the score of each network by seed; empty of one that has none."""
     ends = runs.best(rows)
-    known = {str(title): _by_seed(own) for title, own in ends.groupby("title")}
-    return chance.unlearned(known, 100 if rows["data"].iloc[0] == "cifar100" else 10)
+    return {
+        str(title): _by_seed(ends[ends["title"] == title])
+        for title in rows["title"].unique()
+    }
 
 
 def fewer_parameters(rows: pd.DataFrame) -> Iterator[Check]:
@@ -90,46 +108,23 @@ def fewer_parameters(rows: pd.DataFrame) -> Iterator[Check]:
     One that has a template for each layer shares nothing, and one that saves less than
     `LARGE` no large part; both are left out.
     """
-    ends = runs.best(_untold(rows))
-    shared = ends[ends["templates"] > 0]
+    rows = _untold(rows)
     found = False
-    for (depth, width, templates), own in shared.groupby(
+    for (depth, width, templates), own in rows[rows["templates"] > 0].groupby(
         ["depth", "width", "templates"]
     ):
-        twin = ends[
-            (ends["templates"] == 0)
-            & (ends["depth"] == depth)
-            & (ends["width"] == width)
+        twin = rows[
+            (rows["templates"] == 0)
+            & (rows["depth"] == depth)
+            & (rows["width"] == width)
         ]
-        if templates >= 2 * ((depth - 4) // 6 - 1) or twin.empty:
+        if templates >= _layers(own) or twin.empty:
             continue
         less = 1 - own["parameters"].iloc[0] / twin["parameters"].iloc[0]
         if less < LARGE:
             continue
         found = True
-        if own["cell"].nunique() > 1 or twin["cell"].nunique() > 1:
-            # Seeds of one training are pooled, two trainings never.
-            lacking = f"one training each of {own['title'].iloc[0]} and its WRN"
-            yield _missing("A shared network above its twin in accuracy", lacking)
-            continue
-        difference = _by_seed(own) - _by_seed(twin)
-        both = rows[rows["training"].isin([*own["training"], *twin["training"]])]
-        other = comparable.apart(both, "title", NAMED)
-        if other:
-            lacking = f"{own['title'].iloc[0]} and its WRN in one setting ({other})"
-            yield _missing("A shared network above its twin in accuracy", lacking)
-            continue
-        names = (runs.title(depth, width, templates), twin["title"].iloc[0])
-        yield _check(
-            f"{names[0]}, with {100 * less:.0f} % fewer parameters, above {names[1]} "
-            "in accuracy",
-            difference.dropna(),
-            "above",
-            -EQUAL,
-            both,
-            "for “no accuracy lost”; a third fewer being the least “large part”",
-            leader=names[0],
-        )
+        yield _against_its_twin(own, twin, rows, less)
     if not found:
         yield _missing(
             "A shared network above its twin in accuracy",
@@ -153,55 +148,84 @@ def loops(rows: pd.DataFrame) -> Iterator[Check]:
     has not learned anything that could be judged as no loop.
     """
     plain = _untold(rows[rows["templates"] > 1])
-    found = False
-    for (title, templates), own in plain.groupby(["title", "templates"]):
-        left = kernels_left(own)
-        if left.empty:
-            continue
-        found = True
-        if own["cell"].nunique() > 1:
-            lacking = f"one training of {title}, not several"
-            yield _missing("Kernels that folding would leave", lacking)
-            continue
-        layers = 2 * ((int(own["depth"].iloc[0]) - 4) // 6 - 1)
-        chance = kernels_by_chance(layers, templates)
-        less, threshold = (left - chance) / layers, -FEWER / layers
-        same = still_as_drawn(own) and less.mean() >= threshold
-        yield _check(
-            f"{title}: kernels by layers ({left.mean() / layers:.4f}), the mean over "
-            f"stages if layers alike by {ALIKE:g} are tied, less those of random "
-            f"coefficients ({chance / layers:.4f})",
-            less,
-            "below",
-            threshold,
-            own,
-            "half a kernel a stage fewer than by chance",
-            unit="distance",
-            unsettled="similarities are those of before training" if same else "",
-        )
-    if not found:
+    asked = {
+        str(title): own
+        for title, own in plain.groupby("title")
+        if _layers(own) > max(2, own["templates"].iloc[0])
+    }
+    left = {title: kernels.left(own) for title, own in asked.items()}
+    if not any(map(len, left.values())):
         yield _missing(
             "Kernels that folding would leave",
             "runs with two templates or more, and more layers than templates in a "
             "stage, whose similarity was measured",
         )
+        return
+    for title, own in asked.items():
+        if own["cell"].nunique() > 1:
+            lacking = f"one training of {title}, not several"
+            yield _missing("Kernels that folding would leave", lacking)
+            continue
+        yield _fewer_kernels(title, own, left[title])
 
 
-@functools.cache
-def kernels_by_chance(layers: int, templates: int) -> float:
-    """Returns the mean number of kernels left of random orthogonal coefficients.
+def _fewer_kernels(title: str, own: pd.DataFrame, left: pd.Series) -> Check:
+    """Checks that folding would leave fewer kernels of a network than by chance."""
+    layers, templates = _layers(own), int(own["templates"].iloc[0])
+    luck = kernels.by_chance(layers, templates)
+    less, threshold = (left - luck) / layers, -FEWER / layers
+    return _check(
+        f"{title}: kernels by layers ({left.mean() / layers:.4f}), the mean over "
+        f"stages if layers alike by {kernels.ALIKE:g} are tied, less those of random "
+        f"coefficients ({luck / layers:.4f})",
+        less,
+        "below",
+        threshold,
+        own,
+        "half a kernel a stage fewer than by chance",
+        {title: set(left.index)},
+        unit="distance",
+        unsettled=kernels.unmoved(own) if less.mean() >= threshold else "",
+    )
 
-    Example:
-      >>> round(kernels_by_chance(6, 2), 1)
-      3.6
+
+def _against_its_twin(
+    own: pd.DataFrame, twin: pd.DataFrame, rows: pd.DataFrame, less: float
+) -> Check:
+    """Checks that a shared network is as good as one that shares nothing.
+
+    Args:
+      own: its rows.
+      twin: those of the other.
+      rows: of all networks.
+      less: the part of the parameters that it saves.
     """
-    rng = np.random.default_rng(0)
-    drawn = np.linalg.qr(rng.normal(size=(DRAWS, layers, templates)))[0]
-    return float(np.mean([_kernels(similarity(one)) for one in drawn]))
+    what = "A shared network above its twin in accuracy"
+    names = own["title"].iloc[0], twin["title"].iloc[0]
+    if own["cell"].nunique() > 1 or twin["cell"].nunique() > 1:
+        # Seeds of one training are pooled, two trainings never.
+        return _missing(what, f"one training each of {names[0]} and its WRN")
+    both = rows[rows["title"].isin(names)]
+    other = comparable.apart(both, "title", NAMED)
+    if other:
+        return _missing(what, f"{names[0]} and its WRN in one setting ({other})")
+    scores = _accuracies(both)
+    return _check(
+        f"{names[0]}, with {100 * less:.0f} % fewer parameters, above {names[1]} in "
+        "accuracy",
+        (scores[names[0]] - scores[names[1]]).dropna(),
+        "above",
+        -EQUAL,
+        both,
+        "for “no accuracy lost”; a third fewer being the least “large part”",
+        {name: set(values.index) for name, values in scores.items()},
+        leader=names[0],
+    )
 
 
-def _kernels(matrix: np.ndarray) -> int:
-    return max(group_layers(matrix, ALIKE, "complete")) + 1
+def _layers(own: pd.DataFrame) -> int:
+    """Returns how many layers of a network's stages could share a template."""
+    return 2 * ((int(own["depth"].iloc[0]) - 4) // 6 - 1)
 
 
 def _untold(rows: pd.DataFrame) -> pd.DataFrame:
@@ -210,40 +234,6 @@ def _untold(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     asked = rows["task.terms.layer_similarity.strength"].fillna(0)
     return rows[asked == 0]
-
-
-def kernels_left(rows: pd.DataFrame) -> pd.Series:
-    """Returns, by seed, the kernels that folding would leave in a stage: their mean.
-
-    Args:
-      rows: of one network; its similarities after the last epoch count, and layers are
-        tied if all pairs of a group are alike by `ALIKE`. Only stages count that have
-        more layers than templates, and more than two.
-    """
-    found = {}
-    for seed, own in rows.groupby("seed"):
-        counts = [_kernels(m) for m in _banks(own, int(own["epoch"].max()))]
-        if counts:
-            found[seed] = float(np.mean(counts))
-    return pd.Series(found, dtype=float)
-
-
-def still_as_drawn(rows: pd.DataFrame) -> bool:
-    """Whether all similarities after the last epoch are those of before training."""
-    for _, own in rows.groupby("seed"):
-        first, last = (_banks(own, int(e)) for e in (0, own["epoch"].max()))
-        if len(first) != len(last):
-            return False
-        if any(np.abs(a - b).max() > 0.01 for a, b in zip(first, last, strict=True)):
-            return False
-    return True
-
-
-def _banks(rows: pd.DataFrame, epoch: int) -> list[np.ndarray]:
-    """Returns the similarities of a run's stages that count, after an epoch."""
-    at, templates = rows[rows["epoch"] == epoch], rows["templates"].iloc[0]
-    found = [m for name in runs.BANKS for _, m in runs.matrices(at, name)]
-    return [m for m in found if len(m) > max(2, templates)]
 
 
 def _by_seed(ends: pd.DataFrame) -> pd.Series:
@@ -282,8 +272,15 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
     Runs are judged apart by which of their images are scored; a verdict's setting says
     which.
     """
-    rows = runs.select(frame)
-    return judged(CLAIMS, rows, runs.scored(rows) if len(rows) else None)
+    rows = planned.joined(runs.select(frame), runs.select)
+    if rows.empty:
+        return []
+    setting = runs.scored(rows)
+    if "test_acc" in rows.columns:
+        # Where some runs lack it, it is the score of none.
+        known = rows["test_acc"].where(setting != runs.VALIDATED)
+        rows = rows.assign(test_acc=known)
+    return judged(CLAIMS, rows, setting)
 
 
 def judged(
@@ -293,7 +290,7 @@ def judged(
 
     Args:
       claims: as said.
-      rows: as said.
+      rows: as said, those of runs that have not begun among them.
       setting: words for each row, by which runs are judged apart; none if not given.
     """
     if setting is None:
@@ -309,8 +306,9 @@ def judged(
             tuple(claim.checks(own)),
             int(epochs),
             words,
-            scale=departures.said(own),
+            scale=departures.said(planned.begun(own)),
         )
         for claim in claims
         for (data, epochs, words), own in groups
+        if len(planned.begun(own))
     ]

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, statistics
+from ws_jax.analysis import aggregate, labels, planned, statistics
 from ws_jax.analysis.claims import comparable, seeds
 from ws_jax.analysis.claims.checks import Check
 from ws_jax.analysis.claims.verdicts import Claim, Verdict
@@ -56,23 +56,46 @@ class _Pair:
         """Why more training may change what they compare like."""
         return unsettled(self.rows)
 
+    def of_seeds(self, measured: Mapping[str, Collection[int]]) -> dict[str, Any]:
+        """Returns what a `Check` is told of the seeds behind it.
+
+        Args:
+          measured: the seeds of each of the two that have a value.
+        """
+        return seeds.of_networks(self._last, "net", measured, self.net)
+
     @functools.cached_property
-    def of_seeds(self) -> dict[str, Any]:
-        """What a `Check` is told of the seeds behind it."""
-        return seeds.of_networks(self.rows, "net", self.net)
+    def _last(self) -> pd.DataFrame:
+        """The last row of each run."""
+        return self.rows.drop_duplicates("training", keep="last")
 
 
 _pair = aggregate.once_for_each(_Pair)
 
 
-def _check(what: str, differences: pd.Series, pair: _Pair, useless: str) -> Check:
+def _check(
+    what: str, table: pd.DataFrame, pair: _Pair, ones: pd.Series, useless: str
+) -> Check:
+    """Checks a network with templates against the CNN.
+
+    Args:
+      what: is compared.
+      table: the measure, [seeds, networks].
+      pair: the two networks.
+      ones: what saying yes everywhere scores, by seed.
+      useless: why it is not judged, if so.
+    """
     open_since = "; ".join(filter(None, [pair.unsettled, useless]))
+    both = table.reindex(columns=[pair.net, CNN])
+    if len(ones):  # it hangs on that, too: one of the two must be shown to beat it
+        both = both.loc[both.index.isin(ones.index)]
+    measured = {net: set(both[net].dropna().index) for net in both}
     return Check(
         what=what,
         unit="points",
         sense="above",
         threshold=0.0,
-        found=statistics.corrected_t_test(differences, 0.0),
+        found=statistics.corrected_t_test((both[pair.net] - both[CNN]).dropna(), 0.0),
         published=math.nan,
         chosen="any lead",
         epochs=int(pair.ends.min()) if len(pair.ends) else 0,
@@ -80,7 +103,7 @@ def _check(what: str, differences: pd.Series, pair: _Pair, useless: str) -> Chec
         missing=(),
         over="seed",
         unsettled=open_since,
-        **pair.of_seeds,
+        **pair.of_seeds(measured),
     )
 
 
@@ -112,8 +135,11 @@ def unsettled(rows: pd.DataFrame) -> str:
 
 
 def _lengths(rows: pd.DataFrame) -> pd.Series:
-    """Returns the epochs of each run that counts: not those of one that diverged."""
-    known = rows[rows["status"] != "diverged"]
+    """Returns the epochs of each run that counts: not those of one that diverged.
+
+    Nor of one that has not begun.
+    """
+    known = planned.begun(rows[rows["status"] != "diverged"])
     return known.groupby("training")["epoch"].max()
 
 
@@ -126,7 +152,7 @@ def _compared(
     """
     table = path_runs.by_seed(rows, metric, late)
     sharing = rows[rows["templates"] < path_runs.layers(rows)]
-    known = CNN in table.columns
+    known = CNN in set(rows["net"]) and not table.empty
     shared = [net for net in path_runs.nets(sharing) if net != CNN] if known else []
     for net in shared:
         pair = _pair(rows, net)
@@ -141,8 +167,9 @@ def _compared(
             continue
         named = f"{what}: {net} ({sizes[0].iloc[0]:,} parameters) less CNN "
         named += f"({sizes[1].iloc[0]:,})"
+        ones = path_runs.ones(both, metric, late).dropna()
         useless = "; ".join(filter(None, [open_since, beaten(both, metric, late)]))
-        yield _check(named, (table[net] - table[CNN]).dropna(), pair, useless)
+        yield _check(named, table, pair, ones, useless)
     if not shared:
         fewer = "a network with fewer templates than layers"
         yield _lacking(what, f"runs of a CNN and of {fewer}")
@@ -226,4 +253,5 @@ CLAIMS = (
 
 def judge(frame: pd.DataFrame) -> list[Verdict]:
     """Judges the claims on each data set and length of training by itself."""
-    return claims.judged(CLAIMS, path_runs.select(frame))
+    rows = planned.joined(path_runs.select(frame), path_runs.select)
+    return claims.judged(CLAIMS, rows)

@@ -10,6 +10,9 @@ from ws_jax.papers.savarese2019.own import IMAGES, with_parameters
 
 _FIELDS = ("network.depth", "network.width", "network.templates")
 MEASURE = "layer_similarity_"
+TESTED = "test images scored in the best validation epoch"
+VALIDATED = "validation images scored in their best epoch"
+BEST_OF_MANY = "test images scored in their best epoch"
 BANKS = tuple(f"{MEASURE}stage_{stage}_bank" for stage in range(3))
 
 
@@ -66,41 +69,44 @@ def title(depth: int, width: int, templates: int) -> str:
 
 
 def best(rows: pd.DataFrame) -> pd.DataFrame:
-    """Returns the row of each run's best validation epoch.
+    """Returns the row of each run's best validation epoch; none of one that diverged.
 
-    It has `score`, the test accuracy there, or the validation accuracy where no test
-    images were scored, and `scored`, which of the two.
+    It has `score`, the test accuracy there, or the validation accuracy where test
+    images were not scored in all of these epochs, and `scored`, which of the two.
     """
-    scored = rows.dropna(subset=["val_acc"])
-    found = scored.loc[scored.groupby("training")["val_acc"].idxmax()]
-    has_test = "test_acc" in found.columns and bool(found["test_acc"].notna().all())
-    scored_by = "test_acc" if has_test and len(found) else "val_acc"
+    sound = rows[rows["status"] != "diverged"].dropna(subset=["val_acc"])
+    found = sound.loc[sound.groupby("training")["val_acc"].idxmax()]
+    scored_by = "test_acc" if _tested(found) else "val_acc"
     return found.assign(score=found[scored_by], scored=scored_by)
+
+
+def _tested(ends: pd.DataFrame) -> bool:
+    """Whether test images were scored in each run's best validation epoch."""
+    if ends.empty or "test_acc" not in ends.columns:
+        return False
+    return bool(ends["test_acc"].notna().all())
 
 
 def scored(rows: pd.DataFrame) -> pd.Series:
     """Says of each row of which images its run's score is, and of which epoch.
 
     Of the validation images, and of the test images where these are validated on, the
-    best epoch's score is the best of many, and so too good.
+    best epoch's score is the best of many, and so too good. Runs on one data set and of
+    one length are scored alike, as `best` does: those without a score on test images
+    would else be judged apart from the others, and these by a choice of runs.
     """
     lacking = pd.Series("", rows.index, dtype="str")
-    known = rows.get("test_acc", pd.Series(np.nan, rows.index)).notna()
-    tested = known.groupby(rows["training"]).transform("any")
-    words = np.where(
-        rows.get("data.split", lacking) == "published",
-        "test images scored in their best epoch",
-        np.where(
-            tested,
-            "test images scored in the best validation epoch",
-            "validation images scored in their best epoch",
-        ),
-    )
-    return pd.Series(words, rows.index, dtype="str")
+    published = rows.get("data.split", lacking) == "published"
+    words = pd.Series(BEST_OF_MANY, rows.index, dtype="str")
+    for _, own in rows[~published].groupby(["data", "epochs"]):
+        words[own.index] = TESTED if _tested(best(own)) else VALIDATED
+    return words
 
 
 def matrices(rows: pd.DataFrame, column: str) -> list[tuple[int, np.ndarray]]:
     """Returns the similarity of one bank by epoch, the mean over runs.
+
+    Those of runs that diverged, which may be no numbers, do not count.
 
     Args:
       rows: of one network.
@@ -109,7 +115,8 @@ def matrices(rows: pd.DataFrame, column: str) -> list[tuple[int, np.ndarray]]:
     if column not in rows.columns:
         return []
     found = []
-    for epoch, own in rows[["epoch", column]].dropna().groupby("epoch"):
+    sound = rows.loc[rows["status"] != "diverged", ["epoch", column]]
+    for epoch, own in sound.dropna().groupby("epoch"):
         stacked = [np.stack([np.asarray(r, float) for r in m]) for m in own[column]]
         found.append((int(epoch), np.mean(stacked, axis=0)))
     return found
