@@ -1,11 +1,12 @@
 """The values of a swept field are compared at the others' best setting for each."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import study_frames
 from test_analysis_own_study import runs
 
-from ws_jax.analysis import aggregate, question, swept
+from ws_jax.analysis import aggregate, effects, question, swept
 
 RATES = (0.001, 0.003, 0.01)
 
@@ -240,15 +241,39 @@ def test_more_seeds_of_a_setting_do_not_make_it_the_best():
     assert "each at its best network (CNN)" in text
 
 
-def test_another_setting_than_the_best_median_is_said_to_be_for_divergence():
+def test_another_setting_than_the_best_mean_is_said_to_be_for_divergence():
     frame = by_rate(cnn=(0.3, 0.7, 0.9), fcn=(0.35, 0.6, 0.8))
     assert "diverged" not in answer_to(frame, "network")
     lost = (frame["model"] == "cnn") & (frame["learning_rate"] == RATES[2])
     frame.loc[lost & (frame["seed"] == 1), "status"] = "diverged"
     text = answer_to(frame, "network")
     assert "each at its best learning rate (FCN: 0.01; CNN: 0.003)" in text
-    said = "CNN has a better median at learning rate 0.01, where 1 of 3 runs diverged."
+    said = "CNN has a better mean at learning rate 0.01, where 1 of 3 runs diverged."
     assert text.endswith(said)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_setting_has_the_best_value_of_each_field(seed):
+    frame = by_rate(cnn=(0, 0, 0), fcn=(0, 0, 0), rings=(0, 0, 0))
+    run = frame.groupby("digest").ngroup()
+    frame["val_acc"] = np.random.default_rng(seed).uniform(size=27)[run] ** 3
+    found = swept.collect(aggregate.tidy(frame))
+    means = found.runs.groupby(["field 0", "field 1"])["value"].mean()
+    for place, best in enumerate(means.idxmax()):
+        compared = effects.effect(found, place)
+        assert compared.order[0] == best
+        assert compared.best[best] == [{1 - place: means.idxmax()[1 - place]}]
+    assert ", learning rate ".join(means.idxmax()) in question.answers(found)[1]
+
+
+def test_a_best_median_that_is_not_the_best_mean_is_told():
+    frame = by_rate(cnn=(0.3, 0.6, 0.5), fcn=(0.3, 0.5, 0.4))
+    own = (frame["model"] == "cnn") & (frame["learning_rate"] == RATES[1])
+    frame.loc[own & (frame["seed"] == 0), "val_acc"] = 0.1
+    best = question.answers(swept.collect(aggregate.tidy(frame)))[1]
+    assert "CNN, learning rate 0.01, 51.1 % (mean of 3 runs, 50.0 % to 52.2 %)." in best
+    said = " The best median is another’s: CNN, learning rate 0.003, 61.1 % against 5"
+    assert said in best
 
 
 def test_what_diverged_counts_as_a_share_on_seeds_in_common():
@@ -261,7 +286,7 @@ def test_what_diverged_counts_as_a_share_on_seeds_in_common():
     more = with_seeds(frame, frame["learning_rate"] != RATES[2], range(3, 9))
     text = answer_to(more, "network")
     assert "each at its best learning rate (0.01)" in text
-    assert "better median" not in text
+    assert "better mean" not in text
 
 
 @pytest.mark.slow
