@@ -163,8 +163,8 @@ def test_a_sweep_without_kinds_has_those_of_its_augmentation():
     plain = runs({"model": "cnn"}, {"model": "fcn"}, seeds=(0, 1, 2), epochs=6)
     frame = pd.concat([first, plain.assign(sweep="plain")], ignore_index=True)
     found = {f.name: f.values for f in swept.collect(aggregate.tidy(frame)).fields}
-    assert found["augmentation"] == ["flip", "none"]
-    assert found["kinds"] == ["none", "normalize"]
+    both = ["flip with kinds normalize", "none with kinds none"]
+    assert found["augmentation with kinds"] == both
 
 
 def test_a_split_and_its_number_of_folds_are_one_field():
@@ -315,3 +315,49 @@ def test_values_that_are_all_equal_do_not_differ():
     text = answer_to(frame, "network")
     assert text.startswith("network: no difference between CNN, FCN and rings")
     assert "ahead" not in text
+
+
+# Fields that change together.
+
+
+def in_pairs(*pairs):
+    """Two networks under a phase, swept as a whole: its values of two fields."""
+    cases = [
+        {"model": model, "phase": "shrink", "train.phase.cadence": cadence,
+         "train.phase.factor": factor}
+        for model in ("cnn", "fcn")
+        for cadence, factor in pairs
+    ]  # fmt: skip
+    frame = runs(*cases, seeds=(0, 1), epochs=6)
+    order = [cadence for cadence, _ in pairs]
+    gain = frame["train.phase.cadence"].map(order.index)
+    return frame.assign(val_acc=0.3 + 0.1 * gain + 0.01 * (frame["model"] == "fcn"))
+
+
+def test_fields_that_always_change_together_are_one_that_is_compared():
+    frame = in_pairs((10, 0.9), (2, 0.5))
+    found = swept.collect(aggregate.tidy(frame))
+    assert [field.name for field in found.fields] == ["network", "cadence with factor"]
+    values = ["cadence 2 with factor 0.5", "cadence 10 with factor 0.9"]
+    assert found.fields[1].values == values
+    text = answer_to(frame, "cadence with factor")
+    said = "cadence 2 with factor 0.5 is ahead of cadence 10 with factor 0.9 by 10.0 p"
+    assert said in text and "at its best network (FCN)" in text
+    assert f"FCN, {values[0]}, 41.0 %" in question.answers(found)[1]
+
+
+def test_fields_that_change_apart_stay_fields_of_their_own():
+    frame = in_pairs((10, 0.9), (2, 0.5), (2, 0.9))
+    fields = swept.collect(aggregate.tidy(frame)).fields
+    assert [field.name for field in fields] == ["network", "cadence", "factor"]
+
+
+def test_numbers_of_a_search_that_differ_in_each_setting_stay_apart():
+    frame = in_pairs((10, 0.9), (2, 0.5), (3, 0.6), (4, 0.7), (5, 0.8))
+    frame = frame[frame["model"] == "cnn"]
+    fields = swept.collect(aggregate.tidy(frame)).fields
+    assert [field.name for field in fields] == ["cadence", "factor"]
+    assert all(field.numbers is not None for field in fields)
+    assert (
+        len(swept.collect(aggregate.tidy(in_pairs((1, 1), (2, 2), (3, 3)))).fields) == 2
+    )

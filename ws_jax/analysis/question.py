@@ -13,7 +13,6 @@ import pandas as pd
 from ws_jax.analysis import aggregate, effects, labels, leads, varying, watched
 from ws_jax.analysis.swept import Swept, key, named
 
-_CODE = "own.code"  # a user's own code, which changes and is not swept
 _ORDER = ["mean", "median"]  # by what settings are ranked
 
 
@@ -53,14 +52,14 @@ def answers(found: Swept) -> list[str]:
     return sentences + [
         leads.sentence(found, i)
         for i, field in enumerate(found.fields)
-        if field.column != _CODE
+        if field.column != varying.CODE
     ]
 
 
 def _swept(found: Swept) -> str:
     """Says what was swept, and what nobody swept and differs."""
     told = {f.column: f"{f.name} ({', '.join(f.values)})" for f in found.fields}
-    code = told.pop(_CODE, "")
+    code = told.pop(varying.CODE, "")
     swept = f"Swept: {'; '.join(told.values())}" if told else "Nothing was swept"
     return f"{swept}. They differ besides in their {code}" if code else swept
 
