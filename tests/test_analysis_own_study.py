@@ -372,6 +372,23 @@ def test_measures_of_ones_own_are_drawn_or_named(count):
     assert ("All that was evaluated" in item.caption) == (count == 2)
 
 
+def test_vectors_are_named_as_not_drawn():
+    frame = scores_alone(runs({}))
+    frame["norms"] = [np.array([1.0, 2.0])] * len(frame)
+    (item,) = sweep_curves(frame)
+    assert item.caption.startswith("What was evaluated, over epochs.")
+    assert "Columns of the results that are not drawn here: norms." in item.caption
+
+
+def test_a_view_of_ones_own_has_a_column_of_the_table():
+    frame = scores_alone(runs({})).assign(negate=0.25, total=21.0)
+    frame["evaluation.views.negate.level"] = 1.0
+    found = swept.collect(aggregate.tidy(frame))
+    table = sweep_page.table(found)
+    assert "negate" in table and "25.0" in table
+    assert "total" not in table  # a measure, which is drawn
+
+
 def test_a_best_epoch_before_a_phase_acted_does_not_win_silently():
     cases = [{"train.phase.every": n} for n in (1, 10, 40)]
     frame = runs(*cases, phase="hebbian", model="fcn", seeds=(0, 1), epochs=6)

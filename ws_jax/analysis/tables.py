@@ -252,6 +252,7 @@ def default_metrics(rows: pd.DataFrame) -> tuple[str, ...]:
     """Lists the measures of a table that no paper gives: those that were evaluated."""
     own = watched.own_metrics(rows)
     wanted = ("acc", "val_acc", *own, "translation", "rotation", "noise", "swap")
+    wanted += tuple(watched.own_views(rows))
     found = tuple(m for m in wanted if rows[m].notna().any())
     return found or ("acc", "val_acc")
 
