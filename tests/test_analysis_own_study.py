@@ -5,6 +5,7 @@ import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import study_frames
 
@@ -12,6 +13,7 @@ from ws_jax.analysis import (
     aggregate,
     effects,
     labels,
+    own_files,
     question,
     settings,
     statistics,
@@ -430,3 +432,43 @@ def test_curves_are_coloured_by_the_only_number_in_which_runs_differ(column, tit
     frame = scores_alone(runs(*cases, phase="couple"))
     (item,) = sweep_curves(frame)
     assert any(title.startswith("CNN") for title in titles(item.draw()))
+
+
+def two_files(*paths):
+    """Runs on two files of one name with other images, and the sweeps' records."""
+    prints = [letter * 64 for letter in "ab"]
+    frames = [
+        runs({}, data="mine.npz", sweep=p[0], **{"data.fingerprint": p[:12]})
+        for p in prints
+    ]
+    records = [
+        {"data": {"name": path, "fingerprint": p}}
+        for path, p in zip(paths, prints, strict=True)
+    ]
+    return pd.concat(frames, ignore_index=True), records
+
+
+@pytest.mark.parametrize(
+    "paths, names",
+    [
+        (("a/mine.npz", "b/mine.npz"), ["mine.npz in a", "mine.npz in b"]),
+        (("a/x/mine.npz", "b/x/mine.npz"),
+         ["mine.npz in x in a", "mine.npz in x in b"]),
+        (("mine.npz", "b/mine.npz"), ["mine.npz", "mine.npz in b"]),
+        (("/mine.npz", "/a/mine.npz"), ["mine.npz in /", "mine.npz in a"]),
+        (("mine.npz", "mine.npz"), ["mine.npz"]),  # one file, which changed
+    ],
+)  # fmt: skip
+def test_files_of_one_name_are_told_apart_by_their_folders(paths, names):
+    frame, records = two_files(*paths)
+    found = own_files.told_apart(frame, records)
+    assert list(found["data"].unique()) == names
+    fields = [
+        field.column
+        for _, own in aggregate.tidy(found).groupby("data")
+        for field in swept.collect(own).fields
+    ]
+    assert (fields == []) == (len(names) == 2)
+    assert own_files.told_apart(frame, [])["data"].unique() == ["mine.npz"]
+    one = own_files.told_apart(frame[frame["sweep"] == "a"], records)
+    assert one["data"].unique() == ["mine.npz"]

@@ -28,8 +28,8 @@ WITHIN = {
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",
     "folding": "file grouping layout loops begun report run",
-    "analysis": "labels wording watched kinds copies style settings aggregate "
-    "statistics varying curves summaries tables swept effects leads question "
+    "analysis": "labels wording watched own_files kinds copies style settings "
+    "aggregate statistics varying curves summaries tables swept effects leads question "
     "claims page",
     "analysis/claims": "departures comparable lengths samples checks chance "
     "evidence seeds verdicts",

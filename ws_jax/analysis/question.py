@@ -32,7 +32,8 @@ def answers(found: Swept) -> list[str]:
             f"{_swept(found)}. Behind each setting: {repeats}."
         ]
     if not found.fields or runs.empty:
-        value = found.show(runs["value"].median()) if len(runs) else "not known"
+        value = found.show(runs["value"].mean()) if len(runs) else "not known"
+        repeats = f"mean over {repeats}" if len(runs) > 1 else repeats
         return [f"{_swept(found)}. {labels.metric(found.metric)}: {value} ({repeats})."]
     ranked = _ranked(found, runs)
     best = ranked.iloc[0]
