@@ -19,6 +19,7 @@ from ws_jax.analysis import (
     statistics,
     style,
     swept,
+    tables,
     watched,
 )
 from ws_jax.analysis.page import report, sweep_page
@@ -389,6 +390,12 @@ def test_a_view_of_ones_own_has_a_column_of_the_table():
     table = sweep_page.table(found)
     assert "negate" in table and "25.0" in table
     assert "total" not in table  # a measure, which is drawn
+
+
+@pytest.mark.parametrize("view", watched.VIEWS)
+def test_each_usual_view_has_a_column_of_the_table(view):
+    rows = aggregate.tidy(scores_alone(runs({})).assign(**{view: 0.25}))
+    assert tables.default_metrics(rows)[-1] == view
 
 
 def test_a_best_epoch_before_a_phase_acted_does_not_win_silently():
