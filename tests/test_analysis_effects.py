@@ -149,10 +149,12 @@ def test_one_fact_in_two_columns_is_one_field():
     alone = changed({"flip": 0, "flip+normalize": 0}, kinds)
     assert told(alone) == ["network", "kinds"]
     assert "flip+normalize is ahead of flip by" in answer_to(alone, "kinds")
-    # Where both change at once nothing says which of them it was.
+    # Where both change at once nothing says which of them it was: both are named.
     both = changed({"flip+normalize": 0, "flip+crop": 0}, kinds)
-    assert told(both) == ["network", "augmentation", "kinds"]
-    assert "no two values stand beside" in answer_to(both, "kinds")
+    assert told(both) == ["network", "augmentation with kinds"]
+    text = answer_to(both, "augmentation with kinds")
+    first, second = "flip + crop with kinds none", "flip with kinds normalize"
+    assert f"{first} is ahead of {second} by 10.1 points" in text
     # In their order alone kinds may differ, too.
     turned = {"crop+normalize": 0, "normalize+crop": 0.1, "flip": 0}
     assert told(changed(turned, turned)) == ["network", "augmentation", "kinds"]
