@@ -1,11 +1,12 @@
 """The values of a swept field are compared at the others' best setting for each."""
 
+import numpy as np
 import pandas as pd
 import pytest
 import study_frames
 from test_analysis_own_study import runs
 
-from ws_jax.analysis import aggregate, question, swept
+from ws_jax.analysis import aggregate, effects, question, swept
 
 RATES = (0.001, 0.003, 0.01)
 
@@ -148,10 +149,12 @@ def test_one_fact_in_two_columns_is_one_field():
     alone = changed({"flip": 0, "flip+normalize": 0}, kinds)
     assert told(alone) == ["network", "kinds"]
     assert "flip+normalize is ahead of flip by" in answer_to(alone, "kinds")
-    # Where both change at once nothing says which of them it was.
+    # Where both change at once nothing says which of them it was: both are named.
     both = changed({"flip+normalize": 0, "flip+crop": 0}, kinds)
-    assert told(both) == ["network", "augmentation", "kinds"]
-    assert "no two values stand beside" in answer_to(both, "kinds")
+    assert told(both) == ["network", "augmentation with kinds"]
+    text = answer_to(both, "augmentation with kinds")
+    first, second = "flip + crop with kinds none", "flip with kinds normalize"
+    assert f"{first} is ahead of {second} by 10.1 points" in text
     # In their order alone kinds may differ, too.
     turned = {"crop+normalize": 0, "normalize+crop": 0.1, "flip": 0}
     assert told(changed(turned, turned)) == ["network", "augmentation", "kinds"]
@@ -162,8 +165,8 @@ def test_a_sweep_without_kinds_has_those_of_its_augmentation():
     plain = runs({"model": "cnn"}, {"model": "fcn"}, seeds=(0, 1, 2), epochs=6)
     frame = pd.concat([first, plain.assign(sweep="plain")], ignore_index=True)
     found = {f.name: f.values for f in swept.collect(aggregate.tidy(frame)).fields}
-    assert found["augmentation"] == ["flip", "none"]
-    assert found["kinds"] == ["none", "normalize"]
+    both = ["flip with kinds normalize", "none with kinds none"]
+    assert found["augmentation with kinds"] == both
 
 
 def test_a_split_and_its_number_of_folds_are_one_field():
@@ -240,15 +243,39 @@ def test_more_seeds_of_a_setting_do_not_make_it_the_best():
     assert "each at its best network (CNN)" in text
 
 
-def test_another_setting_than_the_best_median_is_said_to_be_for_divergence():
+def test_another_setting_than_the_best_mean_is_said_to_be_for_divergence():
     frame = by_rate(cnn=(0.3, 0.7, 0.9), fcn=(0.35, 0.6, 0.8))
     assert "diverged" not in answer_to(frame, "network")
     lost = (frame["model"] == "cnn") & (frame["learning_rate"] == RATES[2])
     frame.loc[lost & (frame["seed"] == 1), "status"] = "diverged"
     text = answer_to(frame, "network")
     assert "each at its best learning rate (FCN: 0.01; CNN: 0.003)" in text
-    said = "CNN has a better median at learning rate 0.01, where 1 of 3 runs diverged."
+    said = "CNN has a better mean at learning rate 0.01, where 1 of 3 runs diverged."
     assert text.endswith(said)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_setting_has_the_best_value_of_each_field(seed):
+    frame = by_rate(cnn=(0, 0, 0), fcn=(0, 0, 0), rings=(0, 0, 0))
+    run = frame.groupby("digest").ngroup()
+    frame["val_acc"] = np.random.default_rng(seed).uniform(size=27)[run] ** 3
+    found = swept.collect(aggregate.tidy(frame))
+    means = found.runs.groupby(["field 0", "field 1"])["value"].mean()
+    for place, best in enumerate(means.idxmax()):
+        compared = effects.effect(found, place)
+        assert compared.order[0] == best
+        assert compared.best[best] == [{1 - place: means.idxmax()[1 - place]}]
+    assert ", learning rate ".join(means.idxmax()) in question.answers(found)[1]
+
+
+def test_a_best_median_that_is_not_the_best_mean_is_told():
+    frame = by_rate(cnn=(0.3, 0.6, 0.5), fcn=(0.3, 0.5, 0.4))
+    own = (frame["model"] == "cnn") & (frame["learning_rate"] == RATES[1])
+    frame.loc[own & (frame["seed"] == 0), "val_acc"] = 0.1
+    best = question.answers(swept.collect(aggregate.tidy(frame)))[1]
+    assert "CNN, learning rate 0.01, 51.1 % (mean of 3 runs, 50.0 % to 52.2 %)." in best
+    said = " The best median is another’s: CNN, learning rate 0.003, 61.1 % against 5"
+    assert said in best
 
 
 def test_what_diverged_counts_as_a_share_on_seeds_in_common():
@@ -261,7 +288,7 @@ def test_what_diverged_counts_as_a_share_on_seeds_in_common():
     more = with_seeds(frame, frame["learning_rate"] != RATES[2], range(3, 9))
     text = answer_to(more, "network")
     assert "each at its best learning rate (0.01)" in text
-    assert "better median" not in text
+    assert "better mean" not in text
 
 
 @pytest.mark.slow
@@ -290,3 +317,49 @@ def test_values_that_are_all_equal_do_not_differ():
     text = answer_to(frame, "network")
     assert text.startswith("network: no difference between CNN, FCN and rings")
     assert "ahead" not in text
+
+
+# Fields that change together.
+
+
+def in_pairs(*pairs):
+    """Two networks under a phase, swept as a whole: its values of two fields."""
+    cases = [
+        {"model": model, "phase": "shrink", "train.phase.cadence": cadence,
+         "train.phase.factor": factor}
+        for model in ("cnn", "fcn")
+        for cadence, factor in pairs
+    ]  # fmt: skip
+    frame = runs(*cases, seeds=(0, 1), epochs=6)
+    order = [cadence for cadence, _ in pairs]
+    gain = frame["train.phase.cadence"].map(order.index)
+    return frame.assign(val_acc=0.3 + 0.1 * gain + 0.01 * (frame["model"] == "fcn"))
+
+
+def test_fields_that_always_change_together_are_one_that_is_compared():
+    frame = in_pairs((10, 0.9), (2, 0.5))
+    found = swept.collect(aggregate.tidy(frame))
+    assert [field.name for field in found.fields] == ["network", "cadence with factor"]
+    values = ["cadence 2 with factor 0.5", "cadence 10 with factor 0.9"]
+    assert found.fields[1].values == values
+    text = answer_to(frame, "cadence with factor")
+    said = "cadence 2 with factor 0.5 is ahead of cadence 10 with factor 0.9 by 10.0 p"
+    assert said in text and "at its best network (FCN)" in text
+    assert f"FCN, {values[0]}, 41.0 %" in question.answers(found)[1]
+
+
+def test_fields_that_change_apart_stay_fields_of_their_own():
+    frame = in_pairs((10, 0.9), (2, 0.5), (2, 0.9))
+    fields = swept.collect(aggregate.tidy(frame)).fields
+    assert [field.name for field in fields] == ["network", "cadence", "factor"]
+
+
+def test_numbers_of_a_search_that_differ_in_each_setting_stay_apart():
+    frame = in_pairs((10, 0.9), (2, 0.5), (3, 0.6), (4, 0.7), (5, 0.8))
+    frame = frame[frame["model"] == "cnn"]
+    fields = swept.collect(aggregate.tidy(frame)).fields
+    assert [field.name for field in fields] == ["cadence", "factor"]
+    assert all(field.numbers is not None for field in fields)
+    assert (
+        len(swept.collect(aggregate.tidy(in_pairs((1, 1), (2, 2), (3, 3)))).fields) == 2
+    )

@@ -5,6 +5,7 @@ import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import study_frames
 
@@ -12,11 +13,13 @@ from ws_jax.analysis import (
     aggregate,
     effects,
     labels,
+    own_files,
     question,
     settings,
     statistics,
     style,
     swept,
+    tables,
     watched,
 )
 from ws_jax.analysis.page import report, sweep_page
@@ -372,6 +375,29 @@ def test_measures_of_ones_own_are_drawn_or_named(count):
     assert ("All that was evaluated" in item.caption) == (count == 2)
 
 
+def test_vectors_are_named_as_not_drawn():
+    frame = scores_alone(runs({}))
+    frame["norms"] = [np.array([1.0, 2.0])] * len(frame)
+    (item,) = sweep_curves(frame)
+    assert item.caption.startswith("What was evaluated, over epochs.")
+    assert "Columns of the results that are not drawn here: norms." in item.caption
+
+
+def test_a_view_of_ones_own_has_a_column_of_the_table():
+    frame = scores_alone(runs({})).assign(negate=0.25, total=21.0)
+    frame["evaluation.views.negate.level"] = 1.0
+    found = swept.collect(aggregate.tidy(frame))
+    table = sweep_page.table(found)
+    assert "negate" in table and "25.0" in table
+    assert "total" not in table  # a measure, which is drawn
+
+
+@pytest.mark.parametrize("view", watched.VIEWS)
+def test_each_usual_view_has_a_column_of_the_table(view):
+    rows = aggregate.tidy(scores_alone(runs({})).assign(**{view: 0.25}))
+    assert tables.default_metrics(rows)[-1] == view
+
+
 def test_a_best_epoch_before_a_phase_acted_does_not_win_silently():
     cases = [{"train.phase.every": n} for n in (1, 10, 40)]
     frame = runs(*cases, phase="hebbian", model="fcn", seeds=(0, 1), epochs=6)
@@ -413,3 +439,43 @@ def test_curves_are_coloured_by_the_only_number_in_which_runs_differ(column, tit
     frame = scores_alone(runs(*cases, phase="couple"))
     (item,) = sweep_curves(frame)
     assert any(title.startswith("CNN") for title in titles(item.draw()))
+
+
+def two_files(*paths):
+    """Runs on two files of one name with other images, and the sweeps' records."""
+    prints = [letter * 64 for letter in "ab"]
+    frames = [
+        runs({}, data="mine.npz", sweep=p[0], **{"data.fingerprint": p[:12]})
+        for p in prints
+    ]
+    records = [
+        {"data": {"name": path, "fingerprint": p}}
+        for path, p in zip(paths, prints, strict=True)
+    ]
+    return pd.concat(frames, ignore_index=True), records
+
+
+@pytest.mark.parametrize(
+    "paths, names",
+    [
+        (("a/mine.npz", "b/mine.npz"), ["mine.npz in a", "mine.npz in b"]),
+        (("a/x/mine.npz", "b/x/mine.npz"),
+         ["mine.npz in x in a", "mine.npz in x in b"]),
+        (("mine.npz", "b/mine.npz"), ["mine.npz", "mine.npz in b"]),
+        (("/mine.npz", "/a/mine.npz"), ["mine.npz in /", "mine.npz in a"]),
+        (("mine.npz", "mine.npz"), ["mine.npz"]),  # one file, which changed
+    ],
+)  # fmt: skip
+def test_files_of_one_name_are_told_apart_by_their_folders(paths, names):
+    frame, records = two_files(*paths)
+    found = own_files.told_apart(frame, records)
+    assert list(found["data"].unique()) == names
+    fields = [
+        field.column
+        for _, own in aggregate.tidy(found).groupby("data")
+        for field in swept.collect(own).fields
+    ]
+    assert (fields == []) == (len(names) == 2)
+    assert own_files.told_apart(frame, [])["data"].unique() == ["mine.npz"]
+    one = own_files.told_apart(frame[frame["sweep"] == "a"], records)
+    assert one["data"].unique() == ["mine.npz"]

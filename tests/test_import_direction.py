@@ -28,9 +28,9 @@ WITHIN = {
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",
     "folding": "file grouping layout loops begun report run",
-    "analysis": "labels wording watched kinds copies style settings planned "
-    "aggregate statistics varying curves summaries tables swept effects leads question "
-    "claims page",
+    "analysis": "labels wording watched own_files kinds copies style settings "
+    "planned aggregate statistics varying curves summaries tables swept effects leads "
+    "question claims page",
     "analysis/claims": "departures comparable lengths samples checks chance "
     "evidence seeds verdicts",
     "analysis/page": "gallery paper pieces render what_was_run verdict_cards "

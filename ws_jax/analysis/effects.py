@@ -17,6 +17,8 @@ import pandas as pd
 from ws_jax.analysis import labels, statistics
 from ws_jax.analysis.swept import Swept, key
 
+ROUNDED = 12  # digits of means: the order in which runs are added up is no difference
+
 
 @dataclasses.dataclass(frozen=True)
 class Effect:
@@ -33,8 +35,8 @@ class Effect:
       upsets: those at which another value is the best, each with that value.
       dropped: settings that are not compared: not all values were trained there.
       apart: settings that are not compared: their folds or seeds are others.
-      passed: for a value whose best setting is not that of its best median, since more
-        runs diverged there: that of its best median, and how many of its runs did.
+      passed: for a value whose best setting is not that of its best mean, since more
+        runs diverged there: that of its best mean, and how many of its runs did.
     """
 
     order: list[str]
@@ -50,7 +52,7 @@ class Effect:
 
 @dataclasses.dataclass(frozen=True)
 class _Best:
-    """The numbers of a value's best setting, and of that of its best median."""
+    """The numbers of a value's best setting, and of that of its best mean."""
 
     setting: int
     tied: list[int]  # itself, and others that are as good
@@ -65,9 +67,11 @@ def effect(found: Swept, place: int) -> Effect | None:
     all were trained; where there is none, those of as many values as stand beside each
     other. Of these the most that have a fold or seed in common are compared, since
     other seeds are other luck. The best has the largest share of runs that did not
-    diverge, and of these the best median, on the folds or seeds that all settings have:
-    more seeds of a setting do not make it the best. Differences are by folds (corrected
-    for their overlap), or by seeds where there is one fold.
+    diverge, and of these the best mean, on the folds or seeds that all settings have:
+    more seeds of a setting do not make it the best. Differences are of means, too, by
+    folds (corrected for their overlap), or by seeds where there is one fold. Medians
+    only break ties: a setting that is picked by them and compared by its mean may lose
+    to another of the same value.
 
     Args:
       found: the study.
@@ -215,10 +219,11 @@ def _best(own: pd.DataFrame) -> _Best:
     common = own[everywhere]
     own = common if common["count"].any() else own
     by_setting = own.groupby(level="setting")
-    each = by_setting.agg({"size": "sum", "count": "sum", "mean": "median"})
+    each = by_setting.agg({"size": "sum", "count": "sum", "mean": "mean"})
     each["share"] = each["count"] / each["size"]
-    each["level"] = by_setting["mean"].mean()  # of equal medians
-    order = ["share", "mean", "level"]
+    each["mean"] = each["mean"].round(ROUNDED)
+    each["median"] = by_setting["mean"].median()  # of equal means
+    order = ["share", "mean", "median"]
     each = each.sort_values(order, ascending=False, kind="stable")
     first, hoped = int(each.index[0]), int(each["mean"].idxmax())
     good = (each[order] == each.loc[first, order]).all(axis=1)

@@ -135,10 +135,10 @@ def _cut(settings: list[dict[int, str]], varied: list[int]) -> list[dict[int, st
 
 
 def _passed(found: Swept, place: int, compared: Effect) -> str:
-    """Says which values are judged elsewhere than at their best median, and why."""
+    """Says which values are judged elsewhere than at their best mean, and why."""
     text, field = "", [found.fields[place]]
     for value, (words, lost) in compared.passed.items():
-        text += f" {named(field, value)} has a better median at "
+        text += f" {named(field, value)} has a better mean at "
         text += f"{_named(found, words)}, where {lost} diverged."
     return text
 

@@ -100,7 +100,5 @@ def named(fields: list[varying.Field], values) -> str:
     """Says the values of some fields, as `FCN, learning rate 0.01`."""
     values = values if isinstance(values, tuple) else (values,)
     return ", ".join(
-        value if field.column in ("model", "aug_type") else f"{field.name} {value}"
-        for field, value in zip(fields, values, strict=True)
-        if value
+        field.said(value) for field, value in zip(fields, values, strict=True) if value
     )

@@ -251,7 +251,8 @@ def row_names(cells: pd.DataFrame) -> list[str]:
 def default_metrics(rows: pd.DataFrame) -> tuple[str, ...]:
     """Lists the measures of a table that no paper gives: those that were evaluated."""
     own = watched.own_metrics(rows)
-    wanted = ("acc", "val_acc", *own, "translation", "rotation", "noise", "swap")
+    views = (*watched.VIEWS, *watched.own_views(rows))
+    wanted = ("acc", "val_acc", *own, *views)
     found = tuple(m for m in wanted if rows[m].notna().any())
     return found or ("acc", "val_acc")
 

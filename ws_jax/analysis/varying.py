@@ -29,6 +29,9 @@ NAMES = {
     "epochs": "most epochs",
 }
 _SPLIT, _KINDS = "data.split", "transforms.kinds"  # which usual columns tell, too
+CODE = "own.code"  # a user's own code, which changes and is not swept
+_FEW = 4  # values of fields that change together, where there is nothing else
+_MOST_JOINED = 4  # fields; studies that differ in more are no axis of one
 _REST = re.compile(r"(?:^|, )((?:sweep|cell) .*)$")
 
 
@@ -38,7 +41,8 @@ class Field:
 
     Attributes:
       name: short, as a column's head has it.
-      column: of the results; empty for what only a sweep's name tells.
+      column: of the results; empty for what only a sweep's name tells. Of fields that
+        always change together, all columns, joined by a plus.
       words: its value for each row; empty where the run has no such field.
       numbers: the same as numbers, NaN where it is none; None if it is no number.
     """
@@ -53,13 +57,29 @@ class Field:
         """All values but that of lacking it, numbers in their order."""
         known = self.words[self.words != ""]
         if self.numbers is None:
-            return sorted(known.unique())
+            key = wording.in_order if self.is_joined else None
+            return sorted(known.unique(), key=key)
         order = self.numbers[known.index].groupby(known).first().sort_values()
         return list(order.index)
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether these are fields that always change together."""
+        return "+" in self.column
+
+    def said(self, value: str) -> str:
+        """Says a value with the field's name, where it does not tell by itself."""
+        alone = self.is_joined or self.column in ("model", "aug_type")
+        return value if alone or not value else f"{self.name} {value}"
+
 
 def fields(rows: pd.DataFrame) -> list[Field]:
-    """Lists the fields in which tidy rows of one data set differ."""
+    """Lists the fields in which tidy rows of one data set differ.
+
+    Fields that always change together, as those of a part that is swept as a whole, are
+    one field: "cadence with factor", of value "cadence 3 with factor 0.9". Apart, no
+    two of their values would stand beside each other, all else equal.
+    """
     first = ~rows["training"].duplicated()
     training = rows["training"]
     return [
@@ -70,7 +90,7 @@ def fields(rows: pd.DataFrame) -> list[Field]:
             if field.numbers is None
             else _of_rows(field.numbers, training),
         )
-        for field in _fields(rows[first].set_index("training", drop=False))
+        for field in _joined(_fields(rows[first].set_index("training", drop=False)))
     ]
 
 
@@ -93,6 +113,48 @@ def _fields(rows: pd.DataFrame) -> list[Field]:
     if rest.nunique() > 1:
         found.append(Field("of", "", rest, None))
     return found
+
+
+def _joined(found: list[Field]) -> list[Field]:
+    """Makes one field of those that tell the same runs apart, in the first's place.
+
+    Code and what only a sweep's name tells stay by themselves. So do the numbers of a
+    search, which differ in every setting, and what differs between unlike studies.
+    """
+    together: dict[tuple, list[Field]] = {}
+    for field in found:
+        codes = tuple(pd.factorize(field.words)[0].tolist())
+        alone = field.column in ("", CODE)
+        together.setdefault((field.column if alone else "", codes), []).append(field)
+    settings_of_all = len(set(zip(*(field.words for field in found), strict=True)))
+    lists = []
+    for (_, codes), own in together.items():
+        numbers = all(field.numbers is not None for field in own)
+        searched = numbers and _FEW < len(set(codes)) == settings_of_all
+        apart = searched or len(own) > _MOST_JOINED
+        lists += [[field] for field in own] if apart else [own]
+    return [own[0] if len(own) == 1 else _as_one(own) for own in lists]
+
+
+def _as_one(own: list[Field]) -> Field:
+    """Makes one field of several, whose values say those of all."""
+    lines = zip(*(field.words for field in own), strict=True)
+    words = [
+        _with([f.said(v) for f, v in zip(own, line, strict=True) if v])
+        for line in lines
+    ]
+    return Field(
+        _with([field.name for field in own]),
+        "+".join(field.column for field in own),
+        pd.Series(words, own[0].words.index),
+        None,
+    )
+
+
+def _with(words: list[str]) -> str:
+    """Joins words, as `a with b and c`, so that a list of such is no longer list."""
+    first, rest = words[:1], words[1:]
+    return " with ".join([*first, *([" and ".join(rest)] if rest else [])])
 
 
 def _is_told_by_parts(words: pd.Series, column: str, own: Collection[str]) -> bool:

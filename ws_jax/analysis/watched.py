@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pandas as pd
 
 from ws_jax.storage.results import COLUMNS
@@ -17,6 +18,7 @@ USUAL = "acc"
 VIEWS = ("translation", "rotation", "noise", "edge_noise", "swap")
 _SHARE = re.compile(r"(val_|test_)?(acc|exact|(ones_)?f1|top\d+)")
 
+_OWN_VIEW = re.compile(r"evaluation\.views\.(\w+)\.\w+")
 _GROWTH = re.compile(r"transforms\.\w+\.growth")
 _MOVING = re.compile(r"transforms\.\w+\.(growth|limit|longest)")  # what `moving` reads
 
@@ -76,9 +78,37 @@ def is_share(rows: pd.DataFrame, metric: str) -> bool:
 
     A view keeps the watched metric, and is what that is.
     """
-    if metric in VIEWS:
+    if metric in (*VIEWS, *own_views(rows)):
         return all(_SHARE.fullmatch(name) for name in names(rows).unique())
     return _SHARE.fullmatch(metric) is not None
+
+
+def own_views(rows: pd.DataFrame) -> list[str]:
+    """Lists the views of a user's own that were evaluated, by their columns.
+
+    A view that keeps the defaults of all its fields is not told from a measure here.
+    """
+    told = [match[1] for name in rows.columns if (match := _OWN_VIEW.fullmatch(name))]
+    return [
+        name
+        for name in dict.fromkeys(told)
+        if name not in VIEWS
+        and name in rows.columns
+        and pd.api.types.is_numeric_dtype(rows[name])
+        and rows[name].notna().any()
+    ]
+
+
+def own_vectors(rows: pd.DataFrame) -> list[str]:
+    """Lists what is a vector or a matrix in each epoch, besides the usual columns."""
+    known = {*COLUMNS, *IDENTITY_COLUMNS, "training", "epochs"}
+    return [
+        name
+        for name in rows.columns
+        if not (name in known or "." in name)
+        and rows[name].dtype == object
+        and rows[name].map(lambda value: isinstance(value, (np.ndarray, list))).any()
+    ]
 
 
 def own_measures(rows: pd.DataFrame) -> list[str]:

@@ -87,8 +87,9 @@ def _curves(rows: pd.DataFrame, title: str, words: str, by: str) -> Item:
     own = watched.own_metrics(rows)
     scores = ("loss", "val_loss", *curves.SCORES, *own, *watched.VIEWS)
     metrics = [m for m in (*scores, *drawn) if rows[m].notna().any()]
+    vectors = watched.own_vectors(rows)
     kernels = [m for m in _DISTANCES if rows[m].notna().any()]
-    rest = ", ".join([*kernels, *(m for m in measures if m not in drawn)])
+    rest = ", ".join([*kernels, *(m for m in measures if m not in drawn), *vectors])
     common = ", ".join(curves.common_words(rows, by))
     return Item(
         "",

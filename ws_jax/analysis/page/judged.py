@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate
+from ws_jax.analysis import aggregate, own_files
 from ws_jax.analysis.page import standing
 from ws_jax.analysis.page.paper import Paper, named
 from ws_jax.analysis.page.standing import Own, Standing
@@ -47,7 +47,7 @@ def judge(
 ) -> Judged:
     """Judges results; its arguments are those of `report.make_report`."""
     frame = frame.astype(dict.fromkeys(frame.select_dtypes("str"), "str"))
-    frame = aggregate.with_plan(frame, records)
+    frame = own_files.told_apart(aggregate.with_plan(frame, records), records)
     rows = named(aggregate.tidy(frame, join_lengths), papers)
     found = standing.standings(
         rows, [paper for paper in papers if paper.concerns(rows)]

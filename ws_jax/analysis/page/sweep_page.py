@@ -110,7 +110,8 @@ def note(found: swept.Swept) -> str:
         "last: at its last. "
     )
     return (
-        f"{'Percent. ' if share else ''}Medians over all runs of a setting; {which}"
+        f"{'Percent. ' if share else ''}Medians over all runs of a setting "
+        f"(“In short” has means); {which}"
         f"{tables.note(found.rows)}"
     )
 
