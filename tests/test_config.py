@@ -203,7 +203,11 @@ def test_keys_are_of_one_generator_whatever_the_environment_says():
 
 @pytest.mark.parametrize(
     "name, value",
-    [("jax_threefry_partitionable", False), ("jax_random_seed_offset", 3)],
+    [
+        ("jax_threefry_partitionable", False),
+        ("jax_random_seed_offset", 3),
+        ("jax_enable_x64", True),
+    ],
 )
 def test_other_draws_from_the_same_keys_are_refused(name, value):
     usual = getattr(jax.config, name)

@@ -27,6 +27,7 @@ from ws_jax.engine.progress import Progress, counted
 from ws_jax.engine.study import Study, check_fits, make_record, make_study, map_groups
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.training import Training
+from ws_jax.keys import check_draws
 from ws_jax.runs import Sweep
 from ws_jax.storage import results
 from ws_jax.storage.events import EVENT_FOLDER, EventFiles
@@ -169,7 +170,12 @@ def _agreed_chunks(
 def _note_environment(
     folder: Workdir, stop: threading.Event, progress: Progress
 ) -> None:
-    """Notes what trains from here on; a sweep that is finished starts no devices."""
+    """Notes what trains from here on; a sweep that is finished starts no devices.
+
+    Raises:
+      ConfigError: if it would go on with other draws than it began with.
+    """
+    check_draws()
     with folder.planning(stop, _waiting(progress, "plans it")):
         folder.note_environment()
 
