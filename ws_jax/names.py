@@ -72,11 +72,39 @@ def column_of(name: str, columns: Sequence[str] = ()) -> str:
       >>> column_of("hidden", ["run", "network.hidden"])
       'network.hidden'
     """
+    found = list(fields_of(name, columns).values())
+    return found[0] if len(found) == 1 else name
+
+
+def fields_of(name: str, columns: Sequence[str] = ()) -> dict[str, str]:
+    """Returns the fields that a name may mean, and the column of each.
+
+    As in `config.find_field`, one of a single part gives way to that of all parts, and
+    what is only looked at to what trains.
+
+    Args:
+      name: of a column or a field, or the end of it.
+      columns: that there are.
+
+    Example:
+      >>> fields_of("level", ["evaluation.views.noise.level", "transforms.noise.level"])
+      {'transforms.level': 'aug'}
+    """
     if name in columns:
-        return name
-    fields = {**COLUMN_OF, **{column: column for column in columns}}
-    found = {c for path, c in fields.items() if f".{path}".endswith(f".{name}")}
-    return found.pop() if len(found) == 1 else name
+        return {name: name}
+    known = {**COLUMN_OF, **{column: column for column in columns}}
+    found = {p: c for p, c in known.items() if f".{p}".endswith(f".{name}")}
+    if name in found:
+        return {name: found[name]}
+    trained = {p: c for p, c in found.items() if not p.startswith("evaluation.")}
+    found = trained or found
+    return {p: c for p, c in found.items() if not _of_all_parts(p) & found.keys()}
+
+
+def _of_all_parts(path: str) -> set[str]:
+    """Returns the names that a field has without one of the steps to it."""
+    steps = path.split(".")
+    return {".".join(steps[:i] + steps[i + 1 :]) for i in range(1, len(steps) - 1)}
 
 
 def as_shown(column: str, value: Any) -> Any:
@@ -87,7 +115,9 @@ def as_shown(column: str, value: Any) -> Any:
       ('released', '(4, 6)')
     """
     known = {"init": _FANS, "severing": _SEVERING}.get(column, {})
-    return str(value) if isinstance(value, tuple) else known.get(value, value)
+    if isinstance(value, tuple):
+        return str(value)
+    return known.get(value, value) if isinstance(value, str) else value
 
 
 OWN_CODE = "own.code"  # a digest of a user's own code in a run, if there is any

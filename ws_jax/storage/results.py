@@ -198,6 +198,8 @@ def read(
     if not folders:
         raise ResultsError("no folder to read results from: name one, as results/smoke")
     for folder in folders:
+        if Path(folder).is_file():
+            raise ResultsError(f"{folder} is a file: name the folder that it is in")
         found = _find(folder, RESULTS_FILE)
         if not found:
             raise ResultsError(
