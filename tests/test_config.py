@@ -394,6 +394,8 @@ def test_values_are_read_as_their_fields_have_them():
     assert parse(run, "train.optimizer.no_decay", "bias,scale") == ("bias", "scale")
     assert parse(run, "transforms", "flip+noise") == (Flip(), Noise())
     assert parse(run, "transforms", "none") == ()
+    with pytest.raises(ConfigError, match=r"transforms: names .* by \+, as in flip\+n"):
+        parse(run, "transforms", "flip, noise")
     assert split_values("(4,6),(8,12)") == ["(4,6)", "(8,12)"]
     # Another kind keeps the fields that both have.
     slow = replace_field(run, "train.optimizer.learning_rate", 0.5)

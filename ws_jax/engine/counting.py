@@ -90,19 +90,22 @@ def _bindings(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
     elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
         pairs = [(node.target, node.value)]
     elif isinstance(node, ast.For):
-        several = isinstance(node.iter, ast.Tuple | ast.List)
-        values = node.iter.elts if several else [node.iter]
-        pairs = [(node.target, value) for value in values]
+        pairs = [(node.target, value) for value in _entries(node.iter) or [node.iter]]
     else:
         return
     for target, value in pairs:
-        if not isinstance(target, ast.Tuple | ast.List):
+        targets = _entries(target)
+        if not targets:
             yield target, value
             continue
-        several = isinstance(value, ast.Tuple | ast.List)
-        fits = several and len(value.elts) == len(target.elts)
-        values = value.elts if fits else [value] * len(target.elts)
-        yield from zip(target.elts, values, strict=True)
+        values = _entries(value)
+        fits = len(values) == len(targets)
+        yield from zip(targets, values if fits else [value] * len(targets), strict=True)
+
+
+def _entries(node: ast.expr) -> list[ast.expr]:
+    """Returns what a tuple or a list that is written out has in it; else nothing."""
+    return node.elts if isinstance(node, ast.Tuple | ast.List) else []
 
 
 def _is_new(value: ast.expr, made: set[str]) -> bool:
