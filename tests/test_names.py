@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from ws_jax import checkpoint
+from ws_jax.columns import column_of
 from ws_jax.config import config, data, replace_field, static
 from ws_jax.models import ConvNet, Network
-from ws_jax.names import column_of, group_names, run_columns
+from ws_jax.names import group_names, run_columns
 from ws_jax.optimizers import SGD, Adam, AdamW
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
 from ws_jax.runs import Run, Sweep, Train

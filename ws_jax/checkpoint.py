@@ -14,8 +14,8 @@ import jax
 import numpy as np
 from absl import logging
 
+from ws_jax.columns import COLUMN_OF, as_shown, column_of, fields_of
 from ws_jax.config import nearest
-from ws_jax.names import COLUMN_OF, as_shown, column_of, fields_of
 from ws_jax.storage.integrity import Damage, WorkdirError
 from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.storage.stored import (
