@@ -81,7 +81,7 @@ try:
         params = checkpoint.load_run(workdir, run=run["run"])["params"]
         kernels[level] = params["conv_0"]["kernel"]
     text = f"{labels.data(run['data'])}, after {run['epoch']} epochs."
-except (results.ResultsError, IndexError):
+except (results.ResultsError, IndexError, KeyError):
     text = "No sweep with free networks and checkpoints: `make study` makes one."
 Markdown(text)
 

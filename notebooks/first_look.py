@@ -7,7 +7,8 @@
 # kernel for all places of the image, a free convolutional network (FCN) has an own
 # kernel at each. It leaves a table of results, one row per run and epoch, and
 # checkpoints of the trained networks. Here we read both from one folder: the one that
-# `make study` fills, or another that the variable `WS_JAX_WORKDIR` names.
+# `make study` fills, or another that the variable `WS_JAX_WORKDIR` names. It takes a
+# sweep of the same network (`convnet`), with free ones (`sharing=free`) among its runs.
 
 # %%
 # %matplotlib inline

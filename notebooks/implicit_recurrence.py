@@ -156,7 +156,8 @@ for title, rows in path_page.parts(frame):
 
 # %%
 if (workdir / "checkpoints").is_dir() and len(paths):
-    for view in ("", "far"):
+    seen = results.read(workdir)  # without the view, its runs were not asked
+    for view in ["", "far"] if "far" in seen else [""]:
         grids, said = path_pictures.predicted(workdir, view, count=3)
         display(path_figures.pictures(grids, said))
 else:

@@ -7,8 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ws_jax import augment, conv, data, measure, phases, results, sharing
+from ws_jax import (
+    augment,
+    checkpoint,
+    conv,
+    data,
+    measure,
+    neural_fit,
+    phases,
+    sharing,
+)
+from ws_jax.cli import files
+from ws_jax.config import ConfigError
+from ws_jax.engine import sweep
 from ws_jax.neural_fit import regression, similarity
+from ws_jax.runs import Run, Sweep
+from ws_jax.storage import results
 
 
 def plain(function):
@@ -189,6 +203,22 @@ BAD = {
         lambda: augment.rotate(np.uint8(IMAGE), 3.0),
         "got uint8: divide by 255",
     ),
+    "a ceiling of holes": (
+        lambda: neural_fit.noise_ceiling(np.where(X > 0.5, np.nan, X)[..., 0]),
+        "of 72 responses are no finite numbers",
+    ),
+    "a config of nothing": (
+        lambda: plain(files.find_config)(None),
+        "config is None, needs the name or path of a file",
+    ),
+    "a run for a sweep": (
+        lambda: plain(sweep._prepared)(Run(), None, None, "w"),
+        r"sweep is a Run, needs a Sweep; .*Sweep\('name', run\)",
+    ),
+    "a sweep in nothing": (
+        lambda: plain(sweep._prepared)(Sweep(), None, None, None),
+        "workdir is None, needs the path of a folder",
+    ),
 }
 
 
@@ -209,6 +239,17 @@ def test_one_stride_serves_both_ways():
 def test_a_sleep_takes_strides_and_padding_as_a_layer_does():
     slept = phases.hebbian_sleep(KEY, FIELD, strides=1, padding="SAME", iterations=1)
     np.testing.assert_array_equal(slept, phases.hebbian_sleep(KEY, FIELD, iterations=1))
+
+
+def test_what_is_no_folder_of_results_is_told_so(tmp_path):
+    file = tmp_path / results.RESULTS_FILE
+    file.touch()
+    with pytest.raises(results.ResultsError, match="is a file: name the folder that"):
+        results.read(file)
+    with pytest.raises(results.ResultsError, match="3 is no folder: name one, as"):
+        plain(checkpoint._locate)(3, {})
+    with pytest.raises(ConfigError, match="is a folder: it has no .py file$"):
+        files.find_config(str(tmp_path))
 
 
 def test_no_folder_has_no_results():

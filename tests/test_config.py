@@ -203,7 +203,11 @@ def test_keys_are_of_one_generator_whatever_the_environment_says():
 
 @pytest.mark.parametrize(
     "name, value",
-    [("jax_threefry_partitionable", False), ("jax_random_seed_offset", 3)],
+    [
+        ("jax_threefry_partitionable", False),
+        ("jax_random_seed_offset", 3),
+        ("jax_enable_x64", True),
+    ],
 )
 def test_other_draws_from_the_same_keys_are_refused(name, value):
     usual = getattr(jax.config, name)
@@ -390,6 +394,8 @@ def test_values_are_read_as_their_fields_have_them():
     assert parse(run, "train.optimizer.no_decay", "bias,scale") == ("bias", "scale")
     assert parse(run, "transforms", "flip+noise") == (Flip(), Noise())
     assert parse(run, "transforms", "none") == ()
+    with pytest.raises(ConfigError, match=r"transforms: names .* by \+, as in flip\+n"):
+        parse(run, "transforms", "flip, noise")
     assert split_values("(4,6),(8,12)") == ["(4,6)", "(8,12)"]
     # Another kind keeps the fields that both have.
     slow = replace_field(run, "train.optimizer.learning_rate", 0.5)

@@ -30,7 +30,7 @@ from ws_jax import engine
 from ws_jax.analysis.page.what_was_run import _made_with
 from ws_jax.checkpoint import load_run
 from ws_jax.cli import compile_cache, main
-from ws_jax.config import replace_field
+from ws_jax.config import ConfigError, replace_field
 from ws_jax.engine.living import LivingRuns
 from ws_jax.storage import ledger, results, standins
 from ws_jax.storage.checkpoint import open_chunk
@@ -190,6 +190,20 @@ def test_checks_are_passed_over_only_where_the_very_same_began(sweep, monkeypatc
     results.write_record({**record, "versions": {"jax": "0.0.1"}}, workdir)
     engine.run_sweep(CONFIG, workdir)
     assert len(checked) == 2
+
+
+@pytest.mark.parametrize("setting", ["threefry_partitionable", "enable_x64"])
+def test_a_begun_sweep_goes_on_with_the_same_draws_only(setting, sweep, tmp_path):
+    workdir = tmp_path / "copy"
+    shutil.copytree(sweep[0], workdir)
+    usual = getattr(jax.config, f"jax_{setting}")
+    with getattr(jax, setting)(not usual):
+        engine.run_sweep(CONFIG, workdir)  # finished: nothing is drawn
+        (workdir / RESULTS_FILE).unlink()
+        shutil.rmtree(workdir / "checkpoints")
+        with pytest.raises(ConfigError, match=f"jax_{setting} is {not usual}, needs"):
+            engine.run_sweep(CONFIG, workdir)
+    assert not (workdir / RESULTS_FILE).exists()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import shutil
 import threading
 from pathlib import Path
+from unittest.mock import Mock
 
 import chex
 import pandas as pd
@@ -16,7 +17,9 @@ from ws_jax.engine.extend import check_extension
 from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.study import make_record, make_study
 from ws_jax.engine.sweep import check_start
+from ws_jax.engine.table import SweepTable
 from ws_jax.optimizers import Constant, Cosine, Steps
+from ws_jax.storage import ledger
 from ws_jax.storage.records import differences
 from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE
 from ws_jax.storage.workdir import Workdir, WorkdirError
@@ -101,6 +104,38 @@ def test_more_epochs_go_on_from_where_they_were(sweep, tmp_path, epochs):
     assert epochs == [2, 3, 2, 3]
     engine.run_sweep(study(train__epochs=4), tmp_path / "at once")
     assert_same(sweep, tmp_path / "at once")
+
+
+@pytest.mark.slow
+def test_a_stop_before_the_table_knows_more_epochs_loses_nothing(
+    sweep, tmp_path, monkeypatch, epochs
+):
+    """Its rows were taken for another sweep's once a checkpoint was lost, too."""
+    for more in (3, 4):  # extended twice, each time stopped at once
+        with monkeypatch.context() as stopped:
+            stopped.setattr(SweepTable, "begin", Mock(side_effect=KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                engine.run_sweep(study(train__epochs=more), sweep, extend=True)
+    lost = sorted(sweep.glob("checkpoints/*/chunk_*"))[0]
+    shutil.rmtree(lost)
+    engine.run_sweep(study(train__epochs=4), sweep)
+    assert sorted(epochs) == [0, 1, 2, 2, 3, 3]  # anew, and on
+    engine.run_sweep(study(train__epochs=4), tmp_path / "at once")
+    assert_same(sweep, tmp_path / "at once")
+
+
+def test_rows_of_before_more_epochs_are_of_runs_that_were_begun(tmp_path, monkeypatch):
+    row = {"status": "finished", "epoch": 1}
+    rows = [{**row, "run": name, "digest": f"{name} once"} for name in "abc"]
+    (tmp_path / RESULTS_FILE).touch()
+    monkeypatch.setattr(ledger, "read_table", lambda path: pd.DataFrame(rows))
+    (tmp_path / "checkpoints" / "group").mkdir(parents=True)
+    lost, digests = {("g", 0): ["a"], ("g", 1): ["b"]}, {n: {f"{n} now"} for n in "abc"}
+    asked = tmp_path, lost, {"c": False}, digests
+    kept = ledger.rows_to_keep(*asked, {n: {f"{n} once"} for n in "abc"})
+    assert kept == ledger.Kept({}, {}, ["a", "b"])
+    with pytest.raises(WorkdirError, match="of another sweep.* as of b:"):
+        ledger.rows_to_keep(*asked, {"a": {"a once", "a twice"}})
 
 
 @pytest.mark.slow

@@ -135,7 +135,7 @@ def test_a_table_that_a_kill_left_unwritten_is_written(trained, tmp_path):
     fold_run(workdir, name, tmp_path, [Rule(0.0)])
     assert results.same(results.read_table(table), before)
     # And what was folded alone is not taken for trained.
-    with pytest.raises(WorkdirError, match="small_folded -> small_folded_trained"):
+    with pytest.raises(WorkdirError, match="epochs: 0 -> 1.*with --output"):
         fold_run(workdir, name, tmp_path, [Rule(0.0)], epochs=1)
     with pytest.raises(ResultsError, match="folded and not trained"):
         fold_module.last_row(tmp_path / "threshold_0")
@@ -376,6 +376,44 @@ def test_one_way_to_fold_stands_at_a_threshold(tmp_path):
         add_folding(tmp_path, ABOUT, other, entry(0.5, "complete"), False)
     new = add_folding(tmp_path, ABOUT, other, entry(0.5, "complete"), True)
     assert new["foldings"] == [entry(0.5, "complete"), entry(0.9)]
+
+
+def test_other_epochs_at_a_threshold_are_refused_by_what_a_fold_can_do(tmp_path):
+    how = {"epochs": 2, "learning_rate": 0.1}
+    add_folding(tmp_path, ABOUT, Rule(0.5), entry(0.5, **how), False)
+    check_report(tmp_path, ABOUT, [Rule(0.5)], how)
+    check_report(tmp_path, ABOUT, [Rule(0.9)], {**how, "epochs": 4})
+    for changed, message in (
+        (
+            {"epochs": 4},
+            r"threshold 0.5 .*\(epochs: 2 -> 4\): name another folder with --o",
+        ),
+        ({"learning_rate": 0.2}, r"\(learning_rate: 0.1 -> 0.2\).* by --overwrite$"),
+    ):
+        with pytest.raises(WorkdirError, match=message):
+            check_report(tmp_path, ABOUT, [Rule(0.5)], how | changed)
+        with pytest.raises(WorkdirError, match=message):
+            again = entry(0.5, **(how | changed))
+            add_folding(tmp_path, ABOUT, Rule(0.5), again, False)
+    # Older reports do not say how it was trained on.
+    old = tmp_path / "old"
+    old.mkdir()
+    add_folding(old, ABOUT, Rule(0.5), entry(0.5), False)
+    check_report(old, ABOUT, [Rule(0.5)], how)
+
+
+def test_a_fold_with_other_epochs_is_refused_before_it_is_scored(
+    trained, tmp_path, monkeypatch
+):
+    fold_run(*trained, tmp_path, [Rule(0.0)])
+    same = fold_run(*trained, tmp_path, [Rule(0.0)])["foldings"][0]
+    rate = same["learning_rate"]
+    assert fold_run(*trained, tmp_path, [Rule(0.0)], learning_rate=rate)
+    monkeypatch.setattr(fold_module, "score", None)
+    with pytest.raises(
+        WorkdirError, match=r"epochs: 0 -> 2\): name another folder with"
+    ):
+        fold_run(*trained, tmp_path, [Rule(0.0)], epochs=2)
 
 
 def test_reports_of_before_are_added_to_and_damaged_ones_are_named(tmp_path):

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     "host own_files own_imports config keys free_fields grids storage results data "
     "augment sharing winograd lowerings conv initializers schemes banks normalization "
-    "layers transforms measure optimizers phases models tasks metrics runs names "
-    "checkpoint engine folding neural_fit search_record search cluster analysis "
-    "single_layer papers cli"
+    "layers transforms measure optimizers phases models tasks metrics runs columns "
+    "names checkpoint engine folding neural_fit search_record search_sweeps search "
+    "cluster analysis single_layer papers cli"
 ).split()
 # The same within folders, whose `__init__` is what others see of them. In the engine:
 # from one run to many, and to the host's loop.

@@ -24,7 +24,7 @@ from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.progress import Progress
 from ws_jax.storage import locks, results, stored
 from ws_jax.storage.locks import Interrupted, Lock, part_lock
-from ws_jax.storage.results import RESULTS_FILE
+from ws_jax.storage.results import RECORD_FILE, RESULTS_FILE
 from ws_jax.storage.workdir import Workdir, WorkdirError
 
 ROOT = Path(__file__).parents[1]
@@ -319,6 +319,27 @@ def test_a_workdir_that_is_moved_during_an_epoch_is_not_made_anew(
     with pytest.raises(WorkdirError, match="was moved or removed"):
         engine.run_sweep(CONFIG, workdir)
     assert not workdir.exists()
+
+
+@pytest.mark.parametrize("gone", ["all", "record", "lock"])
+def test_a_workdir_says_what_of_it_is_gone(tmp_path, gone):
+    said = {"lock": r"\.lock was removed while .* start the same command again"}
+    with Workdir(tmp_path / "new") as workdir, workdir.planning(threading.Event()):
+        record = workdir.path / RECORD_FILE
+        workdir.check_there()  # also before there is a record
+        record.touch()
+        workdir.check_there()
+        if gone == "all":
+            workdir.path.rename(tmp_path / "moved")
+        else:
+            (workdir.path / ".lock").unlink()
+        if gone == "record":
+            record.unlink()
+        with pytest.raises(WorkdirError, match=said.get(gone, "moved or removed")):
+            workdir.check_there()
+    # Who starts again makes the file anew.
+    with Workdir(tmp_path / "new") as workdir, workdir.planning(threading.Event()):
+        workdir.check_there()
 
 
 @pytest.mark.slow

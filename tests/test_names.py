@@ -1,11 +1,13 @@
 """Columns and names say what a run is, whatever kinds it is made of."""
 
+import numpy as np
 import pytest
 
 from ws_jax import checkpoint
+from ws_jax.columns import column_of
 from ws_jax.config import config, data, replace_field, static
 from ws_jax.models import ConvNet, Network
-from ws_jax.names import column_of, group_names, run_columns
+from ws_jax.names import group_names, run_columns
 from ws_jax.optimizers import SGD, Adam, AdamW
 from ws_jax.phases import Couple, GroupMean, NoPhase, Phase
 from ws_jax.runs import Run, Sweep, Train
@@ -133,6 +135,58 @@ def test_a_run_is_found_by_its_fields_and_by_its_columns(which):
     chunks = [{"group": "a", "index": i, "runs": [run]} for i, run in enumerate(runs)]
     chunk, index = checkpoint.match_run(chunks, dict([which]))
     assert (chunk["index"], index) == (0, 0)
+
+
+def chunks_of(sweep):
+    return [
+        {"group": "a", "index": i, "runs": [run]}
+        for i, run in enumerate(columns_of(sweep))
+    ]
+
+
+@pytest.mark.parametrize(
+    "views", [(Translation(level=0.1),), (Noise(level=0.3), Translation(level=0.1))]
+)
+@pytest.mark.parametrize(
+    "transforms", [(Translation(),), (Translation(), Noise(level=0.1))]
+)
+def test_a_level_is_that_of_all_transforms(views, transforms):
+    """Where a view or a single transform has one, too, it was an unknown field."""
+    base = replace_field(FREE, "evaluation.views", views)
+    base = replace_field(base, "transforms", transforms)
+    chunks = chunks_of(Sweep("s", base, {"transforms.level": (0.2, 0.4)}))
+    run = chunks[0]["runs"][0]
+    assert len([name for name in run if name.endswith(".level")]) >= len(views)
+    for place, level in enumerate((0.2, 0.4)):
+        chunk, _ = checkpoint.match_run(chunks, {"level": level})
+        assert chunk["index"] == place
+    chunk, _ = checkpoint.match_run(chunks, {"transforms.level": np.float64(0.4)})
+    assert chunk["index"] == 1
+    one = {"evaluation.views.translation.level": 0.1, "level": 0.2}
+    assert checkpoint.match_run(chunks, one)[0]["index"] == 0
+
+
+def test_a_name_that_may_mean_two_fields_is_to_be_named_in_full():
+    runs = [{"run": "a", "coupling": 0.5, "task.terms.similarity.strength": 0.1}]
+    chunks = [{"group": "a", "index": 0, "runs": runs}]
+    message = (
+        "'strength' may be train.phase.strength or task.terms.similarity.strength: name"
+    )
+    with pytest.raises(ResultsError, match=message):
+        checkpoint.match_run(chunks, {"strength": 0.5})
+    for which in ({"train.phase.strength": 0.5}, {"similarity.strength": 0.1}):
+        assert checkpoint.match_run(chunks, which) == (chunks[0], 0)
+
+
+def test_several_values_are_no_run():
+    runs = [{"run": str(n), "fold": n, "network.features": "(4, 6)"} for n in (0, 1)]
+    chunks = [{"group": "a", "index": 0, "runs": runs}]
+    for folds in ([0, 1], np.arange(2)):
+        with pytest.raises(ResultsError, match=r"no run has fold \(0, 1\): .* 0, 1"):
+            checkpoint.match_run(chunks, {"fold": folds})
+    with pytest.raises(ResultsError, match="no run has fold {0: 1}"):
+        checkpoint.match_run(chunks, {"fold": {0: 1}})
+    assert checkpoint.match_run(chunks, {"features": [4, 6], "fold": np.int64(1)})
 
 
 def test_the_part_of_a_base_that_no_run_has_brings_no_column():

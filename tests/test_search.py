@@ -11,14 +11,15 @@ import pytest
 from studies import tiny
 
 from ws_jax import search as search_module
-from ws_jax.config import ConfigError, replace_field
+from ws_jax.config import ConfigError, get_field, replace_field
 from ws_jax.engine import training
 from ws_jax.engine.study import make_groups
 from ws_jax.names import run_columns
+from ws_jax.optimizers import SGD, Adam
 from ws_jax.phases import Couple
 from ws_jax.runs import Sweep
 from ws_jax.search import read_space, search, train_points
-from ws_jax.search_record import SEARCH_FILE
+from ws_jax.search_record import SEARCH_FILE, asked_for, held
 from ws_jax.storage import results
 from ws_jax.storage.integrity import WorkdirError
 
@@ -123,6 +124,100 @@ def test_words_and_kinds_are_searched(trained, tmp_path):
     assert train_points(sweep, [{free: "full"}, {free: "free"}], tmp_path / "b", None)
 
 
+@pytest.fixture
+def asked_of(monkeypatch):
+    """Stands in for training: the sweep of each folder that was asked for."""
+    asked = {}
+
+    def run_sweep(sweep, place, data_dir):
+        asked[place] = sweep
+
+    monkeypatch.setattr(search_module, "run_sweep", run_sweep)
+    monkeypatch.setattr(results, "read", lambda place: None)
+    monkeypatch.setattr(search_module, "_best", lambda part, frame: {})
+    monkeypatch.setattr(search_module, "_mean", lambda *asked: 0.0)
+    return asked
+
+
+OPTIMIZER, RATE = "train.optimizer", "train.optimizer.learning_rate"
+
+
+@pytest.mark.parametrize("kinds", [(Adam(), SGD()), (Adam(), Adam())])
+@pytest.mark.parametrize("rates", [(0.05, 0.05), (0.05, 0.02)])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_part_and_a_field_of_it_are_both_searched(
+    kinds, rates, swapped, asked_of, tmp_path
+):
+    sweep = dataclasses.replace(CONFIG.checked(), axes={"seed": (0, 1)})
+    points = [
+        {RATE: rate, "network.hidden": 6, OPTIMIZER: kind}
+        for rate, kind in zip(rates, kinds, strict=True)
+    ]
+    points = [dict(reversed(point.items())) if swapped else point for point in points]
+    train_points(sweep, points, tmp_path, None)
+    runs = [run for part in asked_of.values() for run in part.runs()]
+    found = {tuple(get_field(run, p) for p in (RATE, "network.hidden")) for run in runs}
+    assert found == {(rate, 6) for rate in rates}
+    assert {type(run.train.optimizer) for run in runs} == set(map(type, kinds))
+
+
+def test_a_searched_field_that_a_part_does_not_have_is_left_out(asked_of, tmp_path):
+    momentum = f"{OPTIMIZER}.momentum"
+    base = replace_field(CONFIG.checked().base, OPTIMIZER, SGD())
+    sweep = Sweep("some", base, {"seed": (0, 1)}).checked()
+    points = [
+        {momentum: value, OPTIMIZER: kind}
+        for kind in (Adam(), SGD())
+        for value in (0.5, 0.9)
+    ]
+    train_points(sweep, points, tmp_path, None)
+    adam, sgd = (
+        asked_of[tmp_path / "optimizeradam"],
+        asked_of[tmp_path / "optimizersgd"],
+    )
+    assert len(adam.runs()) == 2 and len(sgd.runs()) == 4
+    assert {run.train.optimizer.momentum for run in sgd.runs()} == {0.5, 0.9}
+
+
+def test_results_tell_a_searched_value_that_is_the_default(asked_of, tmp_path):
+    sweep = dataclasses.replace(CONFIG.checked(), axes={"seed": (0,)})
+    default = sweep.base.network.hidden
+    widths = (default, default + 1)
+    points = [{RATE: rate, "network.hidden": w} for w in widths for rate in (0.1, 0.2)]
+    train_points(sweep, points, tmp_path, None)
+    told = [
+        columns["network.hidden"]
+        for part in asked_of.values()
+        for columns in run_columns(part, part.runs()).values()
+    ]
+    assert sorted(told) == [default, default, default + 1, default + 1]
+
+
+def test_a_sweep_that_an_older_version_began_goes_on(asked_of, tmp_path):
+    sweep = dataclasses.replace(CONFIG.checked(), axes={"seed": (0, 1)})
+    points = [{RATE: rate, "network.hidden": 6} for rate in (0.1, 0.2)]
+    place = tmp_path / "hidden6"
+    place.mkdir()
+    base = replace_field(sweep.base, "network.hidden", 6)
+    begun = Sweep(sweep.name, base, {**sweep.axes, RATE: (0.1, 0.2)}).checked()
+    record = {"config": begun.values(), "data": {}, "chunks": []}
+    results.write_record(json.loads(json.dumps(record)), place)
+    train_points(sweep, points, tmp_path, None)
+    assert asked_of[place].values() == begun.values()
+
+
+@pytest.mark.filterwarnings("error")
+def test_optuna_and_people_are_told_the_kinds_of_parts(trained, tmp_path):
+    pytest.importorskip("optuna")
+    kinds = [SGD(), Adam(), Adam(learning_rate=0.3)]
+    sweep = dataclasses.replace(CONFIG.checked(), axes={})
+    asked = {"num_batches": 1, "batch_size": 9, "space": {OPTIMIZER: kinds}}
+    study = search(sweep, tmp_path, **asked)
+    words = {trial.params[OPTIMIZER] for trial in study.trials}
+    assert words == {"sgd", "adam", "adam-no2"}
+    assert all(search_module.point_text(t).split()[-1] in words for t in study.trials)
+
+
 def test_runs_of_one_name_are_told_apart(trained, tmp_path):
     phases = (Couple(strength=0.1), Couple(strength=0.9))
     base = replace_field(CONFIG.checked().base, "network.sharing", "free")
@@ -185,6 +280,22 @@ def test_another_search_in_a_folder_is_refused(other, message, tmp_path, trained
     assert not trained
 
 
+def test_a_search_keeps_its_folder_before_its_first_batch(tmp_path):
+    config = CONFIG.checked().values()
+    asked = [asked_for(config, {"hidden": [4, 8]}, seed, 2) for seed in range(3)]
+    with held(tmp_path, asked[0]) as recorded:
+        assert recorded
+        with pytest.raises(WorkdirError, match="another search .*--seed: 0 -> 1. Name"):
+            held(tmp_path, asked[1]).__enter__()
+        with held(tmp_path, asked[0]) as again:
+            assert again
+    # Neither has trained anything: the folder is free again.
+    with held(tmp_path, asked[1]) as recorded:
+        assert recorded
+    with held(tmp_path, asked[2]):
+        assert '"--seed": 2' in (tmp_path / SEARCH_FILE).read_text()
+
+
 @pytest.fixture
 def kept(trained, monkeypatch):
     """The same stand-in for training, which leaves the records of its sweeps."""
@@ -230,6 +341,22 @@ def test_a_folder_without_record_is_taken_by_its_own_search(
     assert [t.params for t in again.trials] == [t.params for t in before.trials]
     with pytest.raises(WorkdirError, match="--seed: 0 -> 1"):
         search(sweep, tmp_path, **asked, seed=1)
+
+
+def test_a_batch_of_another_search_is_refused_by_what_a_search_can_do(tmp_path, kept):
+    pytest.importorskip("optuna")
+    asked = {"num_batches": 1, "batch_size": 2, "space": {"hidden": [4, 8]}}
+    sweep = dataclasses.replace(CONFIG.checked(), axes={})
+    search(sweep, tmp_path, **asked)
+    record = (tmp_path / SEARCH_FILE).read_bytes()
+    base = replace_field(sweep.base, "train.epochs", 2)
+    other = dataclasses.replace(sweep, base=base)
+    search(other, tmp_path / "other", **asked)
+    (tmp_path / "other" / SEARCH_FILE).write_bytes(record)
+    kept.clear()
+    with pytest.raises(WorkdirError, match="batch_000 is of another.* 2 -> 1") as told:
+        search(sweep, tmp_path / "other", **asked)
+    assert "--overwrite" not in str(told.value) and not kept
 
 
 def test_a_folder_without_record_is_its_searchs_before_more_is_trained(tmp_path, kept):

@@ -1,6 +1,7 @@
 """A table that would take far more memory than its file says is not read."""
 
 import io
+import json
 import logging
 
 import numpy as np
@@ -9,8 +10,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from ws_jax.neural_fit import table as fit_table
+from ws_jax.single_layer import study
 from ws_jax.storage import ledger, results, unpacked
-from ws_jax.storage.integrity import Damage
+from ws_jax.storage.integrity import Damage, seal
 
 NUM_ROWS = 4
 ZEROS = 100_000  # for each row
@@ -35,11 +38,27 @@ def repeated_text(length, times):
     return packed({"train.note": texts})
 
 
+def fixed_texts(length, times):
+    values = [b"x" * length] * times
+    return packed({"train.note": pa.array(values, pa.binary(length))})
+
+
+def texts_below_the_limit(length, times, columns):
+    """Each column of them could hold no more than is allowed."""
+    texts = pa.array(["x" * length] * times)
+    buffer = io.BytesIO()
+    table = pa.table({f"note{i}": texts for i in range(columns)})
+    parquet.write_table(table, buffer, compression="zstd", write_statistics=False)
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     "make, least",
     [
         (zeros, 8 * NUM_ROWS * ZEROS),
         (lambda: repeated_text(10_000, 4_000), 40_000_000),
+        (lambda: fixed_texts(1_000, 20_000), 20_000_000),
+        (lambda: texts_below_the_limit(400, 1_000, 20), 2**20),
     ],
 )
 def test_a_small_table_that_unpacks_to_a_lot_is_refused(
@@ -48,7 +67,7 @@ def test_a_small_table_that_unpacks_to_a_lot_is_refused(
     monkeypatch.setattr(unpacked, "ALWAYS_BYTES", 2**20)
     monkeypatch.setattr(pd, "read_parquet", None)
     content = make()
-    assert len(content) < 3_000
+    assert len(content) < 5_000
     assert unpacked.unpacked_bytes(content, 2**20) >= least
     (tmp_path / results.RESULTS_FILE).write_bytes(content)
     with pytest.raises(results.ResultsError, match="would unpack to .* are allowed"):
@@ -71,6 +90,36 @@ def test_what_a_table_takes_is_what_its_values_take():
     most = told * 50 - 1
     want = max(8 * 50, told) + loss + sum(map(len, names))
     assert unpacked.unpacked_bytes(content, most) == want
+
+
+def test_tables_of_other_studies_are_checked_before_they_are_read(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(unpacked, "ALWAYS_BYTES", 2**20)
+    monkeypatch.setattr(pd, "read_parquet", None)
+    content = zeros()
+    (tmp_path / study.TABLE).write_bytes(content)
+    (tmp_path / fit_table.TABLE).write_bytes(content)
+    (tmp_path / fit_table.RECORD).write_text(json.dumps(seal({"table": None})))
+    for read in (study.read, fit_table.read):
+        with pytest.raises(results.ResultsError, match="would unpack to .* make it"):
+            read(tmp_path)
+        with monkeypatch.context() as free:
+            free.setattr(unpacked, "MOST_PACKED", 10**6)
+            free.setattr(unpacked, "host_free", lambda: 2_000)
+            with pytest.raises(MemoryError, match="parquet cannot be read: .* free"):
+                read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "drop, message", [([], "a row is there twice"), (["trial"], "it lacks trial")]
+)
+def test_rows_of_single_layers_are_there_once(drop, message, tmp_path):
+    row = {"rule": "instant", "window": 3, "gamma": 0.1, "trial": 0, "input": 1}
+    frame = pd.DataFrame([row, row]).drop(columns=drop)
+    (tmp_path / study.TABLE).write_bytes(results.to_bytes(frame))
+    with pytest.raises(results.ResultsError, match=f"{message}.*launch.single_layer"):
+        study.read(tmp_path)
 
 
 def test_a_table_that_does_not_fit_the_memory_is_refused_and_stays(

@@ -5,15 +5,17 @@ How it is kept is in `ws_jax.storage`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from absl import logging
 
+from ws_jax.columns import COLUMN_OF, as_shown, column_of, fields_of
 from ws_jax.config import nearest
-from ws_jax.names import COLUMN_OF, as_shown, column_of
 from ws_jax.storage.integrity import Damage, WorkdirError
 from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
 from ws_jax.storage.stored import (
@@ -96,6 +98,8 @@ def _locate(
     workdir: str | Path, which: Mapping[str, Any]
 ) -> tuple[Path, str, int, str]:
     """Returns a run's chunk: its folder and digest; its place in it, and its name."""
+    if not isinstance(workdir, str | os.PathLike):
+        raise ResultsError(f"{workdir!r} is no folder: name one, as results/smoke")
     path = Path(workdir) / RECORD_FILE
     if not path.exists():
         raise ResultsError(f"no sweep in {workdir}: it has no {RECORD_FILE}")
@@ -134,6 +138,11 @@ def _in_order(value: Any) -> tuple[bool, float, str]:
     return (not number, value if number else 0, str(value))
 
 
+def _as_tuple(value: Any) -> Any:
+    """Returns lists, and lists in them, as tuples; a number as it is."""
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+
+
 def match_run(
     chunks: list[Mapping[str, Any]], which: Mapping[str, Any]
 ) -> tuple[Mapping[str, Any], int]:
@@ -151,8 +160,14 @@ def match_run(
     for name, value in which.items():
         column = column_of(name, columns)
         if column not in columns:
+            if meant := list(fields_of(name, columns)):
+                raise ResultsError(
+                    f"{name!r} may be {' or '.join(meant)}: name it in full"
+                )
             known = [*columns, *(end.rpartition(".")[2] for end in COLUMN_OF)]
             raise ResultsError(f"unknown field {name!r}: {nearest(name, known)}")
+        if isinstance(value, list | np.ndarray):
+            value = _as_tuple(np.asarray(value).tolist())
         values = {run.get(column) for *_, run in runs}
         told = (value, as_shown(column, value))
         runs = [entry for entry in runs if entry[2].get(column) in told]

@@ -15,8 +15,13 @@ from jaxtyping import Array, Key
 from ws_jax.config import ConfigError
 
 GENERATOR = "threefry2x32"
-# How it draws, and what it starts from: what a run is told by assumes JAX's own values.
-_SETTINGS = {"jax_threefry_partitionable": True, "jax_random_seed_offset": 0}
+# How it draws, what it starts from, and of how many bits: what a run is told by assumes
+# JAX's own values.
+_SETTINGS = {
+    "jax_threefry_partitionable": True,
+    "jax_random_seed_offset": 0,
+    "jax_enable_x64": False,
+}
 
 
 def make_key(seed: Any) -> Key[Array, ""]:

@@ -10,6 +10,7 @@ import collections
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ws_jax.columns import COLUMN_OF, FANS, SEVERING
 from ws_jax.config import (
     Config,
     axis_bases,
@@ -28,68 +29,11 @@ from ws_jax.tasks import Task
 from ws_jax.transforms import Leveled, Transform
 
 MODEL_NAMES = {"full": "cnn", "free": "fcn"}  # as in the first paper's tables
-_FANS = {"kernel": "paper", "stored": "released"}
-_SEVERING = {"none": "none", "connections": "paper", "units": "released"}
-# Columns that are called otherwise than the field that they show.
-COLUMN_OF = {
-    "data.name": "data",
-    "network.sharing": "sharing",
-    "network.fans": "init",
-    "network.severing": "severing",
-    "network.vcp": "vcp",
-    "network.num_layers": "num_conv_layers",
-    "transforms": "aug_type",
-    "transforms.level": "aug",
-    "data.num_folds": "num_folds",
-    "fold": "fold",
-    "seed": "seed",
-    "semantics": "semantics",
-    "train.epochs": "epochs",
-    "train.optimizer": "optimizer",
-    "train.optimizer.learning_rate": "learning_rate",
-    "train.phase": "phase",
-    "train.phase.strength": "coupling",
-}
-
-
 _LOOKED_AT = (
     "evaluation.views",
     "evaluation.measures",
     "evaluation.measures.distances.radii",  # in the names of its columns
 )
-
-
-def column_of(name: str, columns: Sequence[str] = ()) -> str:
-    """Returns the column of a field, which goes by its dotted name or the end of it.
-
-    Args:
-      name: of a column or a field.
-      columns: that there are.
-
-    Example:
-      >>> column_of("level"), column_of("network.sharing"), column_of("train.momentum")
-      ('aug', 'sharing', 'train.momentum')
-      >>> column_of("hidden", ["run", "network.hidden"])
-      'network.hidden'
-    """
-    if name in columns:
-        return name
-    fields = {**COLUMN_OF, **{column: column for column in columns}}
-    found = {c for path, c in fields.items() if f".{path}".endswith(f".{name}")}
-    return found.pop() if len(found) == 1 else name
-
-
-def as_shown(column: str, value: Any) -> Any:
-    """Returns how a column shows a field's value.
-
-    Example:
-      >>> as_shown("init", "stored"), as_shown("network.features", (4, 6))
-      ('released', '(4, 6)')
-    """
-    known = {"init": _FANS, "severing": _SEVERING}.get(column, {})
-    return str(value) if isinstance(value, tuple) else known.get(value, value)
-
-
 OWN_CODE = "own.code"  # a digest of a user's own code in a run, if there is any
 
 
@@ -177,12 +121,12 @@ def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:
         "sweep": sweep.name,
         "data": _data_name(run.data.name),
         "semantics": run.semantics,
-        "init": _reading(_FANS, getattr(network, "fans", "kernel")),
+        "init": _reading(FANS, getattr(network, "fans", "kernel")),
         "model": MODEL_NAMES.get(sharing, sharing),
         "sharing": sharing,
         "aug_type": kind,
         "aug": level,
-        "severing": _reading(_SEVERING, getattr(network, "severing", "none")),
+        "severing": _reading(SEVERING, getattr(network, "severing", "none")),
         "vcp": getattr(network, "vcp", 0.0),
         "num_conv_layers": getattr(network, "num_layers", 0),
         "learning_rate": run.train.optimizer.learning_rate,
@@ -297,7 +241,7 @@ def group_names(sweep: Sweep, runs: Sequence[Run]) -> list[str]:
     found: list[str] = []
     for run in runs:
         kinds = "+".join(t.kind for t in run.transforms if t.draws) or "none"
-        severing = _reading(_SEVERING, getattr(run.network, "severing", "none"))
+        severing = _reading(SEVERING, getattr(run.network, "severing", "none"))
         severed = [] if severing == "none" else [f"severed_{_slug(severing)}"]
         static = {p for p, rule in paths(run).items() if rule.role != "data"}
         known = {*_IN_NAMES, *(set(sweep.axes) - static)}
@@ -319,7 +263,7 @@ def _network_parts(run: Run) -> list[str]:
     parts = [] if network.kind == "convnet" else [network.kind]
     parts += [_slug(scheme)] if scheme is not None else []
     if hasattr(network, "fans"):
-        parts.append(_slug(_reading(_FANS, network.fans)))
+        parts.append(_slug(_reading(FANS, network.fans)))
     if hasattr(network, "num_layers"):
         parts.append(f"{network.num_layers}layers")
     return parts

@@ -23,7 +23,6 @@ from ws_jax.config import (
     get_field,
     has_field,
     parse,
-    replace_field,
     split_values,
 )
 from ws_jax.engine import run_sweep
@@ -34,9 +33,10 @@ from ws_jax.search_record import (
     SEARCH_FILE,
     asked_for,
     differing,
-    is_recorded,
+    held,
     write_record,
 )
+from ws_jax.search_sweeps import Point, line_field, sweeps_of
 from ws_jax.storage import results
 from ws_jax.storage.integrity import WorkdirError
 from ws_jax.storage.results import RECORD_FILE
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 # From a field, by its dotted name or the end of it, to (low, high) or (low, high,
 # "log"), or to a list of choices.
 Space = Mapping[str, tuple | list]
-Point = dict[str, Any]  # from whole dotted names to values
 RATES = (1e-6, 1e-1, "log")
 
 
@@ -76,8 +75,9 @@ def search(
       data_dir: folder with prepared or raw data.
       seed: of the search.
     Returns:
-      The Optuna study, every point told; its parameters have the names of `space`. A
-      point of which a run diverged has failed, and has no value.
+      The Optuna study, every point told; its parameters have the names of `space`, and
+      values that are parts (optimisers, say) are told by their kind. A point of which a
+      run diverged has failed, and has no value.
     Raises:
       ConfigError: if Optuna is missing (the extra `search`) or a number makes no sense.
       WorkdirError: if the folder holds a search of another seed, batch size, space or
@@ -97,38 +97,49 @@ def search(
     _check(space)
     distributions = _distributions(space)
     asked = asked_for(sweep.values(), space, seed, batch_size)
-    adopting = not is_recorded(Path(workdir), asked)
     kept = {p: v for p, v in sweep.axes.items() if p not in paths.values()}
     sweep = dataclasses.replace(sweep, axes=kept)
-    import optuna
+    with held(Path(workdir), asked) as recorded:
+        import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=2 * batch_size)
-    direction = "maximize" if sweep.base.task.maximized else "minimize"
-    study = optuna.create_study(direction=direction, sampler=sampler)
-    for batch in range(num_batches):
-        trials = [study.ask(distributions) for _ in range(batch_size)]
-        folder = Path(workdir) / f"batch_{batch:03d}"
-        points = [{paths[n]: v for n, v in t.params.items()} for t in trials]
-        if adopting and folder.exists():
-            last = not folder.with_name(f"batch_{batch + 1:03d}").exists()
-            _check_batch(sweep, points, folder, last)
-        elif adopting:  # all that is there is this search's own
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=2 * batch_size)
+        direction = "maximize" if sweep.base.task.maximized else "minimize"
+        study = optuna.create_study(direction=direction, sampler=sampler)
+        for batch in range(num_batches):
+            trials = [study.ask(distributions) for _ in range(batch_size)]
+            folder = Path(workdir) / f"batch_{batch:03d}"
+            points = [
+                {paths[n]: _meant(space[n], v) for n, v in t.params.items()}
+                for t in trials
+            ]
+            if folder.exists():
+                last = not folder.with_name(f"batch_{batch + 1:03d}").exists()
+                _check_batch(sweep, points, folder, recorded, last)
+            elif not recorded:  # all that is there is this search's own
+                write_record(Path(workdir), asked)
+                recorded = True
+            _tell(study, trials, train_points(sweep, points, folder, data_dir))
+        if not recorded:
             write_record(Path(workdir), asked)
-            adopting = False
-        values = train_points(sweep, points, folder, data_dir)
-        for trial, value in zip(trials, values, strict=True):
-            if math.isfinite(value):
-                study.tell(trial, value)
-            else:
-                study.tell(trial, state=optuna.trial.TrialState.FAIL)
-    if adopting:
-        write_record(Path(workdir), asked)
     return study
 
 
+def _tell(
+    study: optuna.Study, trials: Sequence[optuna.trial.Trial], values: Sequence[float]
+) -> None:
+    """Tells the values of a batch; a point of which a run diverged has failed."""
+    from optuna.trial import TrialState
+
+    for trial, value in zip(trials, values, strict=True):
+        if math.isfinite(value):
+            study.tell(trial, value)
+        else:
+            study.tell(trial, state=TrialState.FAIL)
+
+
 def _check_batch(
-    sweep: Sweep, points: Sequence[Point], folder: Path, last: bool
+    sweep: Sweep, points: Sequence[Point], folder: Path, recorded: bool, last: bool
 ) -> None:
     """Checks that what there is of a batch is of these points; nothing is trained.
 
@@ -136,22 +147,26 @@ def _check_batch(
       sweep: without the fields that are searched.
       points: of the batch, as the search that is asked for has them.
       folder: of the batch.
+      recorded: whether the search's own record says that the folder is this one's;
+        then only sweeps of the same name are compared.
       last: whether it may lack sweeps, since no later one has begun.
     Raises:
       WorkdirError: if it is of others.
     """
-    parts = {place.name: part for _, part, place in _lines(sweep, points, folder)}
+    parts = {place.name: part for _, part, place in sweeps_of(sweep, points, folder)}
     begun = {path.parent.name: path for path in folder.glob(f"*/{RECORD_FILE}")}
     wrong = begun.keys() - parts.keys() if last else begun.keys() ^ parts.keys()
+    wrong = set() if recorded else wrong
     changed = [f"{name} is in one of them only" for name in sorted(wrong)]
     for name in sorted(begun.keys() & parts.keys()):
         there = results.read_record(begun[name])["config"]
         asked = json.loads(json.dumps(parts[name].values()))  # tuples are lists
         changed += [f"{name} {field}" for field in differing(there, asked)]
     if changed:
+        lacks = "" if recorded else f", of which there is no {SEARCH_FILE}"
         raise WorkdirError(
-            f"{folder} is of another search, of which there is no {SEARCH_FILE} (there "
-            f"-> asked): {'; '.join(changed)}. Ask for what that one asked for, or "
+            f"{folder} is of another search{lacks} (there -> asked): "
+            f"{'; '.join(changed)}. Ask for what that one asked for, or "
             "name another folder with --workdir"
         )
 
@@ -250,7 +265,7 @@ def _distributions(space: Space) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, values in space.items():
         if isinstance(values, list):
-            found[name] = distributions.CategoricalDistribution(values)
+            found[name] = distributions.CategoricalDistribution(_words(values))
             continue
         low, high, *log = values
         whole = isinstance(low, int) and isinstance(high, int)
@@ -260,6 +275,22 @@ def _distributions(space: Space) -> dict[str, Any]:
     return found
 
 
+def _words(values: Sequence[Any]) -> list[Any]:
+    """Returns choices as Optuna keeps them: a part or a tuple as a word, each once."""
+    found: list[Any] = []
+    for value in values:
+        plain = value is None or isinstance(value, str | int | float)
+        word = value if plain else in_name(value)
+        again = sum(str(one).partition("-no")[0] == word for one in found)
+        found.append(f"{word}-no{again + 1}" if again and not plain else word)
+    return found
+
+
+def _meant(values: tuple | list, word: Any) -> Any:
+    """Returns the value that Optuna chose; a number of a range is itself."""
+    return values[_words(values).index(word)] if isinstance(values, list) else word
+
+
 def train_points(
     sweep: Sweep, points: Sequence[Point], folder: Path, data_dir: str | None
 ) -> list[float]:
@@ -267,49 +298,17 @@ def train_points(
 
     Points that differ in nothing but the field of most values are one sweep.
     """
-    path = _line_field(points)
-    found: dict[tuple, float] = {}
-    for rest, part, place in _lines(sweep, points, folder):
+    path = line_field(points)
+    found: dict[tuple, tuple[Sweep, Mapping[str, float]]] = {}
+    for rest, part, place in sweeps_of(sweep, points, folder):
         run_sweep(part, place, data_dir=data_dir)
-        best = _best(part, results.read(place))
-        values = part.axes[path]
-        found |= {(rest, value): _mean(part, path, value, best) for value in values}
-    return [
-        found[tuple((p, v) for p, v in point.items() if p != path), point[path]]
-        for point in points
-    ]
-
-
-def _line_field(points: Sequence[Point]) -> str:
-    """Returns the field of most values, in which points of one sweep differ."""
-    return max(points[0], key=lambda p: len({point[p] for point in points}))
-
-
-def _lines(
-    sweep: Sweep, points: Sequence[Point], folder: Path
-) -> list[tuple[tuple, Sweep, Path]]:
-    """Returns the sweeps of a batch: what their points share, and their folders."""
-    path = _line_field(points)
-    lines: dict[tuple, list[Point]] = {}
+        found[rest] = part, _best(part, results.read(place))
+    values = []
     for point in points:
         rest = tuple((p, v) for p, v in point.items() if p != path)
-        lines.setdefault(rest, []).append(point)
-    found = []
-    for rest, line in sorted(lines.items(), key=repr):
-        base = sweep.base
-        for name, value in rest:
-            base = replace_field(base, name, value)
-        axes = {**sweep.axes, path: _in_order([point[path] for point in line])}
-        part = dataclasses.replace(sweep, base=base, axes=axes).checked()
-        named = [f"{p.rpartition('.')[2]}{in_name(v)}" for p, v in rest]
-        found.append((rest, part, folder / ("-".join(named) or "points")))
-    return found
-
-
-def _in_order(values: Sequence[Any]) -> tuple:
-    """Returns values in an order that does not hang on when they were asked for."""
-    numbers = all(isinstance(value, int | float) for value in values)
-    return tuple(sorted(dict.fromkeys(values), key=None if numbers else repr))
+        part, best = found[rest]
+        values.append(_mean(part, path, point[path], best))
+    return values
 
 
 def _best(sweep: Sweep, frame: pd.DataFrame) -> Mapping[str, float]:

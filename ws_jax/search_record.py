@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from ws_jax.storage.integrity import (
     unseal,
     write_atomically,
 )
+from ws_jax.storage.locks import part_lock
 from ws_jax.storage.records import differences
 
 SEARCH_FILE = "search.json"
@@ -44,19 +47,39 @@ def asked_for(
     return json.loads(json.dumps(asked, default=str))  # tuples are lists
 
 
-def is_recorded(workdir: Path, asked: Mapping[str, Any]) -> bool:
-    """Checks that a folder's record asks for the same search, and returns if so.
+@contextlib.contextmanager
+def held(workdir: Path, asked: Mapping[str, Any]) -> Iterator[bool]:
+    """Keeps a folder for one search during the block; made if missing.
 
-    A folder without batches is taken. One that has some, but no record, is not yet:
-    each of them is to agree before.
+    Other processes may work on the same search meanwhile.
 
+    Yields:
+      Whether the folder's record asks for this search. A folder without batches is
+      taken, unless another search is at work there. One that has some, but no record,
+      is not yet: each of them is to agree before.
     Raises:
-      WorkdirError: if it asks for another one, or cannot be read.
+      WorkdirError: if it asks for another search, or cannot be read or written.
     """
+    make_folder(workdir, "workdir")
+    here = part_lock(workdir, "search")
+    try:
+        with _planning(workdir):
+            recorded = _is_recorded(workdir, asked, alone=here.take())
+            here.take(shared=True)  # nobody takes it alone without planning
+        yield recorded
+    finally:
+        here.release()
+
+
+def _planning(workdir: Path) -> contextlib.AbstractContextManager[None]:
+    return part_lock(workdir, "plan").held(threading.Event(), lambda holder: None)
+
+
+def _is_recorded(workdir: Path, asked: Mapping[str, Any], alone: bool) -> bool:
     path = workdir / SEARCH_FILE
     # One that was refused before it trained binds nobody.
-    if not any(workdir.glob("batch_*")):
-        write_record(workdir, asked)
+    if not any(workdir.glob("batch_*")) and (alone or not path.exists()):
+        _write(workdir, asked)
         return True
     if not path.exists():
         return False
@@ -82,12 +105,16 @@ def is_recorded(workdir: Path, asked: Mapping[str, Any]) -> bool:
 
 
 def write_record(workdir: Path, asked: Mapping[str, Any]) -> None:
-    """Writes what a folder's search asks for; the folder is made if missing.
+    """Writes what a folder's search asks for.
 
     Raises:
       WorkdirError, OSError: if it cannot be written.
     """
-    make_folder(workdir, "workdir")
+    with _planning(workdir):  # its temporary file has a fixed name
+        _write(workdir, asked)
+
+
+def _write(workdir: Path, asked: Mapping[str, Any]) -> None:
     content = json.dumps(seal(asked), indent=1).encode()
     write_atomically(workdir / SEARCH_FILE, content)
 

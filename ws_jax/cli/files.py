@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import os
 import re
 import sys
 import traceback
@@ -101,12 +102,16 @@ def find_config(name: str) -> Path:
     Raises:
       ConfigError: if there is none, or it is not clear which.
     """
+    if not isinstance(name, str | os.PathLike):
+        raise ConfigError(f"config is {name!r}, needs the name or path of a file")
+    name = str(name)
     for root in (Path(), *(root.parent for root in _roots())):
         if (root / name).is_file():
             return root / name
     if Path(name).is_dir():
         known = [str(path) for path in sorted(Path(name).rglob("*.py"))]
-        raise ConfigError(f"{name} is a folder: {nearest(name, known, most=12)}")
+        there = nearest(name, known, most=12) if known else "it has no .py file"
+        raise ConfigError(f"{name} is a folder: {there}")
     bare = not name.endswith(".py")
     wanted = Path(name).parts if bare else Path(name).parts[-1:]
     found: list[Path] = []

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 from typing import Any, get_args, get_origin
 
+from ws_jax.config.checks import require
 from ws_jax.config.fields import Config, labels, rules, type_of
 from ws_jax.config.paths import owner_of
 from ws_jax.config.read import check_value, convert, from_values
@@ -40,6 +41,12 @@ def _from_text(hint: Any, text: str, current: Any, path: str) -> Any:
         item = get_args(hint)[0]
         if isinstance(item, type) and issubclass(item, Config):
             names = [part for part in text.strip("()").split("+") if part]
+            bare = [part.strip("',\" ") for part in names]
+            require(
+                not any("," in part for part in bare),
+                f"{path}: names of parts are joined by +, as in "
+                f"{'+'.join(bare).replace(',', '+').replace(' ', '')}; got {text!r}",
+            )
             if names == ["none"]:
                 names = []
             old = dict(zip(labels(current), current, strict=True))

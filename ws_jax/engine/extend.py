@@ -163,6 +163,12 @@ def _kept_entries(
         # Its checkpoints stay those of the sweep as it was begun.
         digest = chunk_digest(here, [known["run"] for known in entry["runs"]])
         entries.append({**entry, "runs": columns, "digest": digest})
+        # A table may not be written before the next stop.
+        was = {name: list(told) for name, told in entry.get("was", {}).items()}
+        for known, now in zip(entry["runs"], columns, strict=True):
+            if known["digest"] != now["digest"]:
+                was.setdefault(known["run"], []).append(known["digest"])
+        entries[-1] |= {"was": was} if was else {}
     return entries
 
 

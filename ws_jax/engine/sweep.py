@@ -9,6 +9,7 @@ each chunk.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ from ws_jax.engine.progress import Progress, counted
 from ws_jax.engine.study import Study, check_fits, make_record, make_study, map_groups
 from ws_jax.engine.table import SweepTable
 from ws_jax.engine.training import Training
+from ws_jax.keys import check_draws
 from ws_jax.runs import Sweep
 from ws_jax.storage import results
 from ws_jax.storage.events import EVENT_FOLDER, EventFiles
@@ -66,7 +68,7 @@ def run_sweep(
     if overwrite and extend:
         raise ConfigError("--overwrite removes what --extend adds to: take one of them")
     progress = Progress()
-    study = _prepared(sweep, data_dir, progress, Path(workdir))
+    study = _prepared(sweep, data_dir, progress, workdir)
     with Workdir(workdir) as folder, stop_requests() as stop:
         mapped = map_groups(study)
         with folder.planning(stop, _waiting(progress, "plans it"), alone=overwrite):
@@ -114,7 +116,7 @@ def check_start(
     Raises:
       ConfigError, DataError, WorkdirError: as `run_sweep`.
     """
-    study = _prepared(sweep, data_dir, Progress(), Path(workdir))
+    study = _prepared(sweep, data_dir, Progress(), workdir)
     new = make_record(study.sweep, study.dataset)
     with Workdir(workdir) as folder:
         here = folder.here() if extend else None
@@ -126,13 +128,20 @@ def check_start(
 
 
 def _prepared(
-    sweep: Sweep, data_dir: str | None, progress: Progress, workdir: Path
+    sweep: Sweep, data_dir: str | None, progress: Progress, workdir: str | Path
 ) -> Study:
     """Makes a sweep ready, and says what work it is."""
+    if not isinstance(sweep, Sweep):
+        raise ConfigError(
+            f"sweep is a {type(sweep).__name__}, needs a Sweep; one of a single run is "
+            "Sweep('name', run)"
+        )
+    if not isinstance(workdir, str | os.PathLike):
+        raise ConfigError(f"workdir is {workdir!r}, needs the path of a folder")
     progress.say(f"loading the data {sweep.base.data.name}")
     study = make_study(sweep, data_dir)
     # What is finished needs no devices, and the checks would start them.
-    if not _was_checked(study, workdir):
+    if not _was_checked(study, Path(workdir)):
         check_fits(study)
     runs, groups = counted(study.num_runs, "run"), counted(len(study.groups), "group")
     progress.say(f"planning {runs} in {groups}")
@@ -169,7 +178,12 @@ def _agreed_chunks(
 def _note_environment(
     folder: Workdir, stop: threading.Event, progress: Progress
 ) -> None:
-    """Notes what trains from here on; a sweep that is finished starts no devices."""
+    """Notes what trains from here on; a sweep that is finished starts no devices.
+
+    Raises:
+      ConfigError: if it would go on with other draws than it began with.
+    """
+    check_draws()
     with folder.planning(stop, _waiting(progress, "plans it")):
         folder.note_environment()
 

@@ -186,7 +186,9 @@ class SweepTable:
             if chunk.key in known
             for name in self._names(chunk)
         }
-        kept = ledger.rows_to_keep(self._path, unsaved, saved, self._digests())
+        kept = ledger.rows_to_keep(
+            self._path, unsaved, saved, self._digests(), self._earlier_digests()
+        )
         for chunk in self._chunks:
             if chunk.key in unsaved.keys() - kept.done.keys():
                 self._check_begins(chunk)
@@ -220,6 +222,14 @@ class SweepTable:
         for entry in self._record["chunks"]:
             for run in entry["runs"]:
                 found[run["run"]].add(run.get("digest"))
+        return found
+
+    def _earlier_digests(self) -> dict[str, set[str]]:
+        """Returns what rows of each run had as digest before epochs were added."""
+        found: dict[str, set[str]] = {}
+        for entry in self._record["chunks"]:
+            for name, digests in entry.get("was", {}).items():
+                found[name] = set(digests)
         return found
 
     def _settle(self) -> None:

@@ -26,7 +26,8 @@ from ws_jax.storage.locks import part_lock
 
 # What says of which parameters foldings are; older reports do not say all of it.
 _OF = ("run", "sweep", "network", "data", "seed", "epoch", "source")
-_HOW = ("threshold", "link", "kernel", "scale")
+_TRAINED = ("epochs", "learning_rate")
+_HOW = ("threshold", "link", "kernel", "scale", *_TRAINED)
 _INSTEAD = "name another folder with --output, or replace what is there by --overwrite"
 
 
@@ -58,13 +59,20 @@ def make_entry(
     }
 
 
-def check_report(output: Path, about: Mapping[str, Any], rules: Sequence[Rule]) -> None:
+def check_report(
+    output: Path,
+    about: Mapping[str, Any],
+    rules: Sequence[Rule],
+    trained: Mapping[str, float] | None = None,
+) -> None:
     """Checks that foldings may be added to those that a folder holds, if it does.
 
     Args:
       output: the folder.
       about: what a report would say of the run.
       rules: by which it would be folded.
+      trained: how each would be trained on, if it is known: its `epochs` and
+        `learning_rate`.
     Raises:
       WorkdirError: if they are of another run or of other parameters, one was made
         otherwise at the same threshold, or their report is damaged.
@@ -77,7 +85,8 @@ def check_report(output: Path, about: Mapping[str, Any], rules: Sequence[Rule]) 
         )
     for rule in rules:
         there = _entries(old).get(folder_of(rule.threshold), {})
-        if changed := _first_difference(_HOW, there, dataclasses.asdict(rule)):
+        asked = {**dataclasses.asdict(rule), **(trained or {})}
+        if changed := _first_difference(_HOW, there, asked):
             raise WorkdirError(
                 f"{output} holds a folding at threshold {rule.threshold:g} that was "
                 f"made otherwise ({changed}): {_INSTEAD}"
@@ -103,7 +112,8 @@ def add_folding(
     """
     with held_lock(part_lock(output, "report")):  # another process may fold beside
         if not overwrite:
-            check_report(output, about, [rule])
+            trained = {name: entry[name] for name in _TRAINED if name in entry}
+            check_report(output, about, [rule], trained)
         entries = _kept(output, about)
         name = folder_of(rule.threshold)
         # What an earlier start has trained on is still so.

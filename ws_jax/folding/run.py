@@ -80,8 +80,12 @@ def fold_run(
     _check_rules(rules)
     whole = _load(workdir, run, data_dir)
     about = _about(whole, run)
+    trained = {
+        "epochs": epochs,
+        "learning_rate": learning_rate or _last_learning_rate(whole),
+    }
     if not overwrite:
-        check_report(Path(output), about, rules)
+        check_report(Path(output), about, rules, trained)
     about["parameters"] = size = num_parameters(whole.variables)
     about["before"] = before = whole.score()
     known: dict[Any, dict[str, float]] = {}
@@ -90,12 +94,13 @@ def fold_run(
         folded = whole.fold(rule)
         about["similarity"] = [bank.similarity.tolist() for bank in folded.banks]
         folder = Path(output) / folder_of(rule.threshold)
-        new = _folded_study(whole, folded, epochs, learning_rate)
+        new = _folded_study(whole, folded, **trained)
         if folded.network not in known:
             known[folded.network] = whole.score(folded)
         after = known[folded.network]
         write_begun(new, folded, after, folder, done=not epochs, overwrite=overwrite)
-        entry = make_entry(rule, folded, after, num_parameters(folded.variables), size)
+        left = num_parameters(folded.variables)
+        entry = make_entry(rule, folded, after, left, size) | trained
         report = add_folding(Path(output), about, rule, entry, overwrite)
         logging.info("%s", entry_text(entry, before))
         if epochs:
@@ -183,17 +188,11 @@ def _folded_study(
       whole: the run that was folded.
       folded: what it became.
       epochs: for which it is trained on.
-      learning_rate: of these; 0: that with which the run ended.
+      learning_rate: of these.
     """
     study, run = whole.study, whole.run
-    optimizer = run.train.optimizer
-    if not learning_rate:
-        program = make_program(run, study.dataset, study.splits)
-        steps, last = program.steps_per_epoch, program.num_steps - 1
-        schedule = optimizer.schedule.make(program.num_steps, steps)
-        learning_rate = optimizer.learning_rate * float(schedule(jnp.float32(last)))
     optimizer = dataclasses.replace(
-        optimizer, learning_rate=learning_rate, schedule=Constant()
+        run.train.optimizer, learning_rate=learning_rate, schedule=Constant()
     )
     count = max(epochs, 1)
     train = dataclasses.replace(
@@ -208,6 +207,15 @@ def _folded_study(
     name = f"{study.sweep.name}_folded" + ("_trained" if epochs else "")
     sweep = Sweep(name, base, {}).checked()
     return Study(sweep, study.dataset, study.splits, make_groups(sweep))
+
+
+def _last_learning_rate(whole: _Whole) -> float:
+    """Returns the rate with which a run ended."""
+    study, optimizer = whole.study, whole.run.train.optimizer
+    program = make_program(whole.run, study.dataset, study.splits)
+    steps, last = program.steps_per_epoch, program.num_steps - 1
+    schedule = optimizer.schedule.make(program.num_steps, steps)
+    return optimizer.learning_rate * float(schedule(jnp.float32(last)))
 
 
 def _folded_run(run: Run, folded: Folded) -> Run:

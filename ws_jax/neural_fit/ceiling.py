@@ -20,7 +20,7 @@ def reliability(repeats: np.ndarray) -> np.ndarray:
     Returns:
       [neurons], at most 1.
     Raises:
-      ConfigError: for other shapes.
+      ConfigError: for other shapes, or responses that are no finite numbers.
     Source: the intraclass correlation ICC(1, k) of Shrout & Fleiss 1979.
     """
     repeats = np.asarray(repeats, np.float64)
@@ -29,6 +29,8 @@ def reliability(repeats: np.ndarray) -> np.ndarray:
             "a ceiling needs responses [repeats, images, neurons] with two repetitions "
             f"and two images or more, got {repeats.shape}"
         )
+    if bad := int((~np.isfinite(repeats)).sum()):
+        raise ConfigError(f"{bad} of {repeats.size} responses are no finite numbers")
     count, images, _ = repeats.shape
     means = repeats.mean(axis=0)
     between = count * ((means - means.mean(axis=0)) ** 2).sum(axis=0) / (images - 1)

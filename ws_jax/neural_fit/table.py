@@ -15,13 +15,13 @@ import pandas as pd
 
 from ws_jax.storage.integrity import (
     Damage,
-    check_parquet,
     seal,
     seal_parquet,
     unseal,
     write_atomically,
 )
 from ws_jax.storage.results import ResultsError
+from ws_jax.storage.unpacked import read_sealed_parquet
 
 TABLE, RECORD = "neural_fit.parquet", "neural_fit.json"
 ACTIVATIONS = "activations.npz"
@@ -48,16 +48,18 @@ def read(output: str | os.PathLike) -> pd.DataFrame:
 
     Raises:
       ResultsError: if one of the two is not there, or is damaged.
+      MemoryError: if the table needs more memory than is free.
     """
     path = Path(output, RECORD)
     try:
         want = unseal(path.read_bytes()).get("table")
         path = Path(output, TABLE)
         content = path.read_bytes()
-        check_parquet(content)
         if want not in (None, _checksum(content)):  # older records do not say
             raise Damage(f"it is not the table of {RECORD}")
-        return pd.read_parquet(io.BytesIO(content))
+        return read_sealed_parquet(content)
+    except MemoryError as error:
+        raise MemoryError(f"{path} cannot be read: {error}") from error
     except (OSError, Damage, ValueError) as error:
         raise ResultsError(
             f"{path} cannot be read ({error}): make it anew by launch.neural_fit"

@@ -41,7 +41,6 @@ from ws_jax.single_layer.rules import Circuit, Instant
 from ws_jax.storage.integrity import (
     Damage,
     WorkdirError,
-    check_parquet,
     make_folder,
     seal,
     seal_parquet,
@@ -49,9 +48,11 @@ from ws_jax.storage.integrity import (
     write_atomically,
 )
 from ws_jax.storage.results import ResultsError
+from ws_jax.storage.unpacked import read_sealed_parquet
 from ws_jax.storage.workdir import environment
 
 TABLE, RECORD, PICTURE = (f"single_layer.{end}" for end in ("parquet", "json", "png"))
+_KEYS = ["rule", "window", "gamma", "trial", "input"]  # a row of each
 POOLS: dict[str, type[Pool]] = {"instant": Instant, "circuit": Circuit}
 TITLES = {"instant": "Instant rule", "circuit": "Circuit"}
 
@@ -331,16 +332,23 @@ def read(workdir: str | os.PathLike) -> pd.DataFrame:
 
     Raises:
       ResultsError: if there is none, or it is damaged.
+      MemoryError: if it needs more memory than is free.
     """
     path, record = Path(workdir) / TABLE, Path(workdir) / RECORD
     try:
         content = path.read_bytes()
-        check_parquet(content)
         # A table alone may be read; older records do not say which theirs is.
         want = read_record(workdir).get("table") if record.exists() else None
         if want not in (None, hashlib.sha256(content).hexdigest()):
             raise Damage(f"it is not the table of {RECORD}")
-        return pd.read_parquet(io.BytesIO(content))
+        frame = read_sealed_parquet(content)
+        if lacks := [name for name in _KEYS if name not in frame]:
+            raise Damage(f"it lacks {', '.join(lacks)}")
+        if frame.duplicated(_KEYS).any():
+            raise Damage("a row is there twice")
+        return frame
+    except MemoryError as error:
+        raise MemoryError(f"{path} cannot be read: {error}") from error
     except (OSError, Damage, ValueError) as error:
         raise ResultsError(
             f"{path} cannot be read ({error}): make it anew by "

@@ -40,6 +40,7 @@ def rows_to_keep(
     unsaved: Mapping[Key, Sequence[str]],
     saved: Mapping[str, bool],
     digests: Mapping[str, Set[str]],
+    earlier: Mapping[str, Set[str]] | None = None,
 ) -> Kept:
     """Returns the rows that are in the table of a sweep, but in no checkpoint.
 
@@ -53,6 +54,8 @@ def rows_to_keep(
       unsaved: names of the runs of each chunk without a checkpoint.
       saved: of all other runs, by name, whether their chunk is done.
       digests: by run, those that its rows may have.
+      earlier: by run, those that they had before the sweep was to train for more
+        epochs. The runs of such rows were begun, however they had ended.
     Raises:
       WorkdirError: if the table holds rows of another sweep, or of a version before
         digests that would be lost; if runs had begun and there are no checkpoints of
@@ -63,15 +66,15 @@ def rows_to_keep(
     kept = Kept({}, {}, [])
     if frame is None:
         return kept
-    _check_own(frame, workdir, unsaved, saved, digests)
-    told = zip(frame["run"], frame["digest"], strict=True)
-    own = np.array([digest in digests.get(name, ()) for name, digest in told], bool)
+    past = _are_of(frame, earlier or {})
+    _check_own(frame[~past], workdir, unsaved, saved, digests)
+    own = _are_of(frame, digests)
     training = {name for name, done in saved.items() if not done}
     for key, names in unsaved.items():
         chosen = frame["run"].isin(list(names)).to_numpy()
-        if chosen.any() and _all_done(frame[chosen], names):
+        if chosen.any() and not past[chosen].any() and _all_done(frame[chosen], names):
             kept.done[key] = _to_rows(frame[chosen])
-        elif not own[chosen].all():
+        elif not (own | past)[chosen].all():
             raise _refusal(workdir, names[0])
         elif chosen.any():
             kept.anew.extend(names)
@@ -82,6 +85,12 @@ def rows_to_keep(
     for name, part in ended.groupby("run"):
         kept.ended[str(name)] = _to_rows(part)
     return kept
+
+
+def _are_of(frame: pd.DataFrame, digests: Mapping[str, Set[str]]) -> np.ndarray:
+    """Returns for each row, bool [rows], whether it has one of its run's digests."""
+    told = zip(frame["run"], frame["digest"], strict=True)
+    return np.array([digest in digests.get(name, ()) for name, digest in told], bool)
 
 
 def _any_folder(folder: Path) -> bool:

@@ -21,7 +21,7 @@ from ws_jax.storage.integrity import (
     unseal,
     write_atomically,
 )
-from ws_jax.storage.unpacked import check_unpacked
+from ws_jax.storage.unpacked import check_unpacked, read_sealed_parquet
 
 # Pandas takes half a second, which a sweep that is finished does not wait for: it is
 # imported where a table is made of rows, or rows of a table.
@@ -198,6 +198,8 @@ def read(
     if not folders:
         raise ResultsError("no folder to read results from: name one, as results/smoke")
     for folder in folders:
+        if Path(folder).is_file():
+            raise ResultsError(f"{folder} is a file: name the folder that it is in")
         found = _find(folder, RESULTS_FILE)
         if not found:
             raise ResultsError(
@@ -241,13 +243,9 @@ def read_table(path: Path) -> pd.DataFrame:
       ResultsError: if it is damaged.
       MemoryError: if it needs more memory than is free.
     """
-    import pandas as pd
-
     content = path.read_bytes()
     try:
-        check_parquet(content)
-        check_unpacked(content)
-        frame = pd.read_parquet(io.BytesIO(content))
+        frame = read_sealed_parquet(content)
     except MemoryError as error:
         raise MemoryError(f"{path} cannot be read: {error}") from error
     except Exception as error:  # what a table of an older version may raise is open

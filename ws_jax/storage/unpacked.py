@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import collections
 import io
+from typing import TYPE_CHECKING
 
 from ws_jax.host import host_free
-from ws_jax.storage.integrity import Damage
+from ws_jax.storage.integrity import Damage, check_parquet
+
+if TYPE_CHECKING:  # it takes half a second, and most that is checked is not read
+    import pandas as pd
 
 # Tables of sweeps hold 0.2 to 3 times their file, as docs/results; sparse matrices and
 # texts that repeat, a hundred times and more.
@@ -46,24 +51,43 @@ def unpacked_bytes(content: bytes, most: int) -> int:
     from pyarrow import parquet  # only where there is a table
 
     footer = parquet.read_metadata(io.BytesIO(content))
-    total, texts = 0, set()
+    total, at_most = 0, collections.Counter[str]()  # texts by their column
+    lists = set()
     for group in range(footer.num_row_groups):
         for place in range(footer.num_columns):
-            column = footer.row_group(group).column(place)
+            column, kind = (
+                footer.row_group(group).column(place),
+                footer.schema.column(place),
+            )
             told = column.total_uncompressed_size
-            total += max(8 * column.num_values, told)
-            at_most = told * column.num_values
-            if column.physical_type != "BYTE_ARRAY" or at_most <= most:
-                continue
-            if footer.schema.column(place).max_repetition_level:  # in lists
-                total += at_most
-            else:
-                texts.add(column.path_in_schema)
-    for name in sorted(texts):
-        if total > most:
+            of_each = kind.length if kind.physical_type == "FIXED_LEN_BYTE_ARRAY" else 8
+            total += max(of_each * column.num_values, told)
+            if kind.physical_type == "BYTE_ARRAY":
+                at_most[column.path_in_schema] += told * column.num_values
+            if kind.max_repetition_level:
+                lists.add(column.path_in_schema)
+    left = at_most.total()
+    for name, most_of_it in at_most.most_common():
+        if total > most or total + left <= most:
             break
-        total += _text_bytes(content, name)
+        total += most_of_it if name in lists else _text_bytes(content, name)
+        left -= most_of_it
     return total
+
+
+def read_sealed_parquet(content: bytes) -> pd.DataFrame:
+    """Reads a table from the bytes of its file, checked as far as can be before.
+
+    Raises:
+      Damage: if it is cut off, not what was written, or unpacks to far too much.
+      MemoryError: if it needs more memory than is free.
+      Exception: what pandas raises of tables of other writers is open.
+    """
+    import pandas as pd
+
+    check_parquet(content)
+    check_unpacked(content)
+    return pd.read_parquet(io.BytesIO(content))
 
 
 def _text_bytes(content: bytes, name: str) -> int:

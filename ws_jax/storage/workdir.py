@@ -121,12 +121,13 @@ class Workdir:
         """Checks that the folder is still where it was when it was opened.
 
         Raises:
-          WorkdirError: if it was moved or removed.
+          WorkdirError: if it was moved or removed, or its lock file was.
         """
-        if not self._lock.in_place():
+        if (self.path / RECORD_FILE).exists():
+            self._lock.check_in_place()
+        elif not self._lock.in_place():
             # A save may have made it anew, as far as it needed.
-            remains = self.path.is_dir() and not (self.path / RECORD_FILE).exists()
-            raise moved(self.path, remains)
+            raise moved(self.path, remains=self.path.is_dir())
 
     def be_alone(self) -> None:
         """Makes sure, while planning, that no other process works here.
