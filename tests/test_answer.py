@@ -163,9 +163,9 @@ def test_one_split_is_answered_by_its_seeds(small):
     assert f"{EARLY} (one {unit} gives no interval)" in text
 
 
-def concluded(frame):
-    """What an answer concludes; nothing if it is too early."""
-    text = " ".join(answer.answer(frame))
+def concluded(frame, first=0):
+    """What an answer concludes from its first study on; nothing if it is too early."""
+    text = " ".join(answer.answer(frame)[first : first + 2])
     return "" if EARLY in text else text.partition("sharing alone")[2]
 
 
@@ -223,7 +223,8 @@ def test_what_lacks_never_turns_an_answer_into_another(small):
             found = concluded(left)
             assert found in ("", told)
             if found:
-                assert concluded(pd.concat([beside, left])) == found
+                both = pd.concat([beside, left])
+                assert concluded(both) == "" and concluded(both, 2) == found
             kept.append(bool(found))
     assert 4 < sum(kept) < 16
 
@@ -251,7 +252,25 @@ def test_a_study_that_cannot_answer_hides_none_that_can(beside):
     both = pd.concat([other, good], ignore_index=True)
     told = answer.answer(good)
     assert "makes up for part of it" in told[1]
+    first, early, another, second = answer.answer(study_frames.identified(both))
+    assert "MNIST" in first and "too early" in early
+    assert another == f"Another study here answers: t{told[0][1:]}"
+    assert second == told[1]
+    # One that answers needs no other.
+    more = study_frames.study("mnist_5k", epochs=9, kept=(0, 9))
+    both = pd.concat([more, good], ignore_index=True)
     assert answer.answer(study_frames.identified(both)) == told
+
+
+def test_a_study_that_answers_takes_not_the_place_of_one_that_lost_folds():
+    good = study_frames.study("cifar10", epochs=120, kept=(0, 120))
+    other = study_frames.study("mnist_5k", epochs=9, kept=(0, 9))
+    both = study_frames.identified(pd.concat([good, other], ignore_index=True))
+    assert "CIFAR-10" in answer.answer(both)[0]
+    lost = (both["data"] == "cifar10") & (both["model"] == "fcn") & (both["fold"] > 2)
+    first, early, another, _ = answer.answer(both[~lost])
+    assert "CIFAR-10" in first and "too early" in early
+    assert another.startswith("Another study here answers: trained on images of MNIST")
 
 
 def test_of_several_settings_the_answer_says_which():

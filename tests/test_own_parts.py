@@ -57,7 +57,7 @@ def get_config():
     return sweep(task=Mine())
 """
 BATCH = """
-Mine.batch = lambda self, key, images, targets: made(images, targets)
+Mine.batch = lambda self, keys, images, targets: made(images, targets)
 Mine.num_outputs = lambda self, num_classes, shape: three()
 
 def made(images, targets):
@@ -165,8 +165,13 @@ MISTAKES = [
     (TASK, '"loss": losses, ', '"loss": outputs, ', CLASS,
      "^task mine has no total 'loss' of one number an image"),
     (TASK + BATCH, "return images, targets", "return images[:1], targets", CLASS,
-     r"^task mine: {at}: batch\(\) makes of images \(2, 10, 10, 1\), float32, .* "
-     r"must return images of that shape and type, and targets \[2, \.\.\.\]"),
+     r"^task mine: {at}: batch\(\) makes of images \(16, 10, 10, 1\), float32, .* "
+     r"must return images of that shape and type, and targets \[16, \.\.\.\]"),
+    (TASK + BATCH, "return images, targets", "return images, targets[:2]", CLASS,
+     r"^task mine: {at}: batch\(\) makes of images \(16, 10, 10, 1\)"),
+    (TASK + BATCH, "return images, targets",
+     "return images.reshape(-1, 3, 10, 10, 1)[:, 0], targets", "return images",
+     r"^task mine: {at}: TypeError: cannot reshape array of shape \(16, 10, 10, 1\)"),
     (TASK + BATCH, "return images, targets", "return images", CLASS,
      r"^task mine: {at}: batch\(\) makes"),
     (TASK + BATCH, "return images, targets", "return images, targets.lost", "return im",

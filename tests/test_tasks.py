@@ -239,9 +239,9 @@ def test_a_task_of_ones_own_needs_no_terms():
 class ToldByNoise(Classification):
     """The label is drawn, and written into every pixel."""
 
-    def batch(self, key, images, targets):
+    def batch(self, keys, images, targets):
         """Images of one value each, which is the target."""
-        drawn = jax.random.randint(key, targets.shape, 0, 10)
+        drawn = jax.vmap(lambda key: jax.random.randint(key, (), 0, 10))(keys)
         pixels = drawn[:, None, None, None].astype(jnp.float32) / 10
         return jnp.broadcast_to(pixels, images.shape), drawn
 
@@ -261,21 +261,18 @@ def test_a_task_makes_the_batch_of_a_training_step():
 
 
 def test_a_task_makes_the_batches_of_evaluation_equal_for_runs_of_a_seed(tmp_path):
-    task, rates = ToldByNoise(confusion=True), (1e-3, 1e-2)
-    sweep = one_scheme(
-        {"train.optimizer.learning_rate": rates}, task=task, evaluation__views=()
-    )
+    """Whatever their rates and the sizes of their batches are."""
+    rates, sizes = (1e-3, 1e-2), (16, 12)
+    axes = {"train.optimizer.learning_rate": rates, "train.batch_size": sizes}
+    task = ToldByNoise(confusion=True)
+    sweep = one_scheme(axes, task=task, evaluation__views=())
     frame = results.read(engine.run_sweep(sweep, tmp_path).parent)
     frame = frame[frame["epoch"] > 0]
-    drawn = {  # how often each class was the target
-        row.epoch: np.sum(np.stack(row.val_confusion), axis=1)
-        for row in frame.itertuples()
-        if row.learning_rate == rates[0]
-    }
-    others = frame[frame["learning_rate"] == rates[1]]
-    assert len(drawn) == len(others) == 2
-    for row in others.itertuples():
-        found = np.stack(row.val_confusion)
-        np.testing.assert_array_equal(found.sum(axis=1), drawn[row.epoch])
-        assert found.sum() == 20
-    assert np.any(drawn[1] != drawn[2])
+    drawn = []
+    for _, rows in frame.groupby("epoch"):
+        counts = [np.stack(found).sum(axis=1) for found in rows["val_confusion"]]
+        assert len(counts) == 4 and counts[0].sum() == 20
+        for other in counts[1:]:  # how often each class was the target
+            np.testing.assert_array_equal(other, counts[0])
+        drawn.append(counts[0])
+    assert np.any(drawn[0] != drawn[1])

@@ -79,6 +79,23 @@ def to_targets(config: Run, labels: Array) -> Array:
     return labels.astype(jnp.float32) if config.task.dense else labels
 
 
+def task_batch(
+    config: Run, key: Array, images: Array, targets: Array, start: Array | int = 0
+) -> Any:  # whatever the task gives: it may be a user's own, and is checked elsewhere
+    """Returns the images and targets that the task makes, with a key for each image.
+
+    Args:
+      config: of the run.
+      key: of the set; its images' keys are folded with their places.
+      images: [n, h, w, c].
+      targets: of the images, [n, ...].
+      start: place of the first image in the set.
+    """
+    places = start + jnp.arange(images.shape[0])
+    keys = jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, places)
+    return config.task.batch(keys, images, targets)
+
+
 def _changed(config, views, key, x, targets, start, epoch) -> list[tuple[Array, Array]]:
     """Returns the plain set and each view of it: images and targets."""
     targets = to_targets(config, targets)
@@ -99,8 +116,7 @@ def _changed(config, views, key, x, targets, start, epoch) -> list[tuple[Array, 
             epoch=epoch,
         )
         task_key = jax.random.fold_in(draw_key, stream_of("task"))
-        batch_key = jax.random.fold_in(task_key, start)
-        sets.append(config.task.batch(batch_key, *changed))
+        sets.append(task_batch(config, task_key, *changed, start=start))
     return sets
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ws_jax.config import ConfigError, require
 from ws_jax.data import Dataset, Split
-from ws_jax.engine.evaluate import to_targets
+from ws_jax.engine.evaluate import task_batch, to_targets
 from ws_jax.engine.own_parts import (
     as_arguments,
     check_metrics,
@@ -29,7 +29,8 @@ from ws_jax.runs import Run
 from ws_jax.schemes import is_full
 from ws_jax.storage.results import RUN_COLUMNS
 from ws_jax.storage.standins import IDENTITY_COLUMNS
-from ws_jax.transforms import check_transforms, output_shape
+from ws_jax.tasks import Task
+from ws_jax.transforms import check_transforms, num_copies, output_shape
 
 # Columns that the loop itself fills in, and that reading and a page add.
 _OWN = ("epoch", "seconds", "status", *IDENTITY_COLUMNS)
@@ -87,9 +88,10 @@ def _check_sharing(run: Run, layers: Sequence[Layer]) -> None:
 
 def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str, Any]]:
     """Checks the way from images to totals; returns shapes of parameters and totals."""
-    run, task, count = program.run, program.run.task, 2
+    run, task = program.run, program.run.task
     config = as_arguments(run)
-    images, targets = _batch_shapes(program, config, labels, count)
+    images, targets = _batch_shapes(program, config, labels)
+    count = images.shape[0]
     state = dict(program.variables)
     masks, params = state.pop(MASKS, {}), state.pop("params")
 
@@ -128,19 +130,31 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
 
 
 def _batch_shapes(
+    program: Program, config: Run, labels: np.ndarray
+) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
+    """Checks what the task makes of batches; returns shapes of images and targets.
+
+    They are those of two images, but where a task makes them: as many as a batch has.
+    """
+    run = program.run
+    if type(run.task).batch is Task.batch:
+        return _made(program, config, labels, 2)
+    size = run.train.batch_size
+    _made(program, config, labels, size * num_copies(run.transforms))
+    return _made(program, config, labels, size)
+
+
+def _made(
     program: Program, config: Run, labels: np.ndarray, count: int
 ) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
-    """Checks what the task makes of a batch; returns shapes of images and targets."""
-    task, shape = program.run.task, (count, *program.image_shape)
+    """Checks what the task makes of so many images; returns the shapes."""
+    shape = (count, *program.image_shape)
     images = jax.ShapeDtypeStruct(shape, jnp.float32)
     some = jax.ShapeDtypeStruct((count, *labels.shape[1:]), jnp.int32)
     targets = jax.eval_shape(lambda labels: to_targets(program.run, labels), some)
 
-    def batch(config, *args):
-        return config.task.batch(*args)
-
-    with told(task, f"task {task.kind}"):
-        made = jax.eval_shape(batch, config, key_shape(), images, targets)
+    with told(program.run.task, f"task {program.run.task.kind}"):
+        made = jax.eval_shape(task_batch, config, key_shape(), images, targets)
         fits = isinstance(made, tuple) and len(made) == 2
         fits = fits and (made[0].shape, made[0].dtype) == (shape, images.dtype)
         need(

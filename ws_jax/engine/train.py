@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Int
 
-from ws_jax.engine.evaluate import evaluate, to_targets
+from ws_jax.engine.evaluate import evaluate, task_batch, to_targets
 from ws_jax.engine.program import (
     Examples,
     Program,
@@ -186,7 +186,7 @@ def make_batch(
         dense=config.task.dense,
         epoch=epoch,
     )
-    x, targets = config.task.batch(task_key, x, targets)
+    x, targets = task_batch(config, task_key, x, targets)
     return Batch(x, targets, jnp.repeat(counted, num_copies(config.transforms)))
 
 

@@ -82,20 +82,20 @@ class Task(Config):
         """Returns how many outputs a network needs for images of shape [h, w, c]."""
         return num_classes
 
-    def batch(self, key: Array, images: Array, targets: Array) -> tuple[Array, Array]:
+    def batch(self, keys: Array, images: Array, targets: Array) -> tuple[Array, Array]:
         """Makes a batch of what is learned; here it is the images and their labels.
 
         It comes after all transforms, at every step of training and in evaluation,
-        where all runs of one seed and fold get the same.
+        where all runs of one seed and fold get the same keys, whatever their batches.
 
         Args:
-          key: of the batch, for what it draws.
+          keys: [n], one an image, for what it draws.
           images: [n, h, w, c], as the transforms left them.
           targets: labels [n, ...]; of a `dense` task as floats, moved as the images.
         Returns:
-          The network's images, and the targets that its outputs are scored by.
+          Images for the network, and targets [n, ...] that its outputs are scored by.
         """
-        del key
+        del keys
         return images, targets
 
     def check_data(self, labels: Any, num_classes: int) -> None:

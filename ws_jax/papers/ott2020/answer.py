@@ -52,23 +52,32 @@ _CLAIMS = {
 
 
 def answer(frame: pd.DataFrame) -> list[str]:
-    """Answers the question by the study that has most to say.
+    """Answers the question by the study that should have most to say.
 
-    That is one with CNN and FCN at level 0 and above: one that answers before others;
-    then on the paper's data sets, of the longest trainings, with the most runs.
+    That is one with CNN and FCN at level 0 and above: on the paper's data sets before
+    others, of the longest trainings, on the most folds. Where that says nothing yet,
+    the first of the others that does is given besides, and never in its place.
 
     Args:
       frame: results, tidy or not; with what was planned (`aggregate.with_plan`), folds
         that have not begun are asked for, too.
 
     Returns:
-      Two sentences; none where there is no such study (`TAKES` says what it takes).
+      Two sentences, or two of each of two studies; none where there is no study
+      (`TAKES` says what it takes).
       Runs that are under way, short or near chance, folds that lack a value (more than
       one of a cell, or one on which it hangs what follows), or a gap that is not
       clearly above 0, are given with their numbers, and nothing is concluded from them.
     """
-    found = list(_cases(aggregate.tidy(frame)))
-    return _sentences(min(found, key=_rank)) if found else []
+    found = sorted(_cases(aggregate.tidy(frame)), key=_rank)
+    if not found:
+        return []
+    told = _sentences(found[0])
+    others = (case for case in found[1:] if not case.cells.early)
+    if found[0].cells.early and (other := next(others, None)):
+        first, second = _sentences(other)
+        told += [f"Another study here answers: t{first.removeprefix('T')}", second]
+    return told
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,10 +114,10 @@ def _cases(rows: pd.DataFrame):
 
 
 def _rank(case: _Case) -> tuple:
-    """Sorts studies by what they have to say; the first says most."""
-    count = case.cells.used["training"].nunique()
+    """Sorts studies by what they were made to say, whatever has come of it."""
     place = _PAPER_FIRST.get(case.data, 2)
-    return bool(case.cells.early), place, -case.epochs, -count, case.semantics
+    planned = int(case.cells.used["epochs"].max())
+    return place, -planned, -case.cells.asked, case.semantics, case.setting
 
 
 def _sentences(case: _Case) -> list[str]:
