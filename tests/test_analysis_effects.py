@@ -7,6 +7,7 @@ import study_frames
 from test_analysis_own_study import runs
 
 from ws_jax.analysis import aggregate, effects, question, swept
+from ws_jax.analysis.page import sweep_page
 
 RATES = (0.001, 0.003, 0.01)
 
@@ -354,12 +355,69 @@ def test_fields_that_change_apart_stay_fields_of_their_own():
     assert [field.name for field in fields] == ["network", "cadence", "factor"]
 
 
-def test_numbers_of_a_search_that_differ_in_each_setting_stay_apart():
-    frame = in_pairs((10, 0.9), (2, 0.5), (3, 0.6), (4, 0.7), (5, 0.8))
-    frame = frame[frame["model"] == "cnn"]
+PAIRS = [(16 * 2**i, 0.9 - i / 10) for i in range(6)]
+
+
+def one_network(*pairs):
+    return in_pairs(*pairs).query("model == 'cnn'")
+
+
+def test_numbers_of_a_search_whose_points_have_tables_of_their_own_stay_apart():
+    frame = one_network(*PAIRS)
+    frame = frame.assign(folder="cadence-" + frame["train.phase.cadence"].astype(str))
     fields = swept.collect(aggregate.tidy(frame)).fields
     assert [field.name for field in fields] == ["cadence", "factor"]
     assert all(field.numbers is not None for field in fields)
-    assert (
-        len(swept.collect(aggregate.tidy(in_pairs((1, 1), (2, 2), (3, 3)))).fields) == 2
-    )
+
+
+@pytest.mark.parametrize("count", [2, 4, 5, 6])
+def test_any_number_of_values_that_change_together_is_compared(count):
+    frame = one_network(*PAIRS[:count])
+    fields = swept.collect(aggregate.tidy(frame)).fields
+    assert [field.name for field in fields] == ["cadence with factor"]
+    text = answer_to(frame, "cadence with factor")
+    assert "is ahead of" in text and "of cadence 16 with factor 0.9" in text
+
+
+def test_numbers_that_change_together_are_each_drawn_against():
+    found = swept.collect(aggregate.tidy(in_pairs(*PAIRS[:3])))
+    items = sweep_page.figures(found)
+    against = ["“cadence”", "“factor”"]
+    assert [item.title.split(" against ")[1][: len(a)]
+            for item, a in zip(items, against, strict=True)] == against  # fmt: skip
+    assert "With it changes “factor”." in items[0].caption
+    for item, numbers in zip(items, zip(*PAIRS[:3], strict=True), strict=True):
+        lines = [line.get_xdata() for line in item.draw().axes[0].get_lines()]
+        assert lines and all(sorted(line) == sorted(numbers) for line in lines)
+
+
+def test_a_name_that_changes_with_a_number_has_no_line_along_it():
+    cases = [{"model": "cnn", "learning_rate": 0.1}, {"model": "fcn"}]
+    found = swept.collect(aggregate.tidy(runs(*cases, seeds=(0, 1))))
+    assert [field.name for field in found.fields] == ["network with learning rate"]
+    assert sweep_page.figures(found) == []
+
+
+def test_fields_go_together_only_if_the_runs_that_are_planned_do_so_too():
+    cases = [
+        {"model": model, "learning_rate": rate}
+        for model in ("cnn", "fcn")
+        for rate in RATES[:2]
+    ]
+    whole = runs(*cases, seeds=(0, 1))
+    first = (whole["model"] == "fcn") == (whole["learning_rate"] == RATES[1])
+    frame = study_frames.planned(whole, whole[first])
+    fields = swept.collect(aggregate.tidy(frame)).fields
+    assert [field.name for field in fields] == ["network", "learning rate"]
+    assert "no two values stand beside each other" in answer_to(frame, "network")
+    # As they are where the plan was no more than these.
+    frame = study_frames.planned(whole[first], whole[first])
+    assert len(swept.collect(aggregate.tidy(frame)).fields) == 1
+
+
+def test_a_best_median_that_is_shown_alike_is_not_told():
+    frame = runs({"model": "cnn"}, {"model": "fcn"}, seeds=(0, 1, 2), epochs=6)
+    values = {"cnn": (0.9871, 0.9873, 0.989), "fcn": (0.985, 0.9874, 0.9876)}
+    scores = [values[m][s] for m, s in zip(frame["model"], frame["seed"], strict=True)]
+    text = question.answers(swept.collect(aggregate.tidy(frame.assign(val_acc=scores))))
+    assert "CNN, 98.8 %" in text[1] and "median" not in text[1]

@@ -80,10 +80,12 @@ def _by_median(found: Swept, ranked: pd.DataFrame) -> str:
     if medians.iloc[0] == medians.max():
         return ""
     best = medians.idxmax()
+    shown = [found.show(ranked["median"][best]), found.show(ranked["median"].iloc[0])]
+    if shown[0] == shown[1]:  # a difference that no number would show
+        return ""
     return (
         f" The best median is another’s: {named(found.fields, best)}, "
-        f"{found.show(ranked['median'][best])} against "
-        f"{found.show(ranked['median'].iloc[0])}."
+        f"{shown[0]} against {shown[1]}."
     )
 
 
@@ -151,8 +153,8 @@ def _best_epochs(rows: pd.DataFrame) -> pd.Series:
 
 
 def _ranked(found: Swept, runs: pd.DataFrame) -> pd.DataFrame:
-    keys = [key(i) for i in range(len(found.fields))]
     """Returns the numbers of each setting, the best first."""
+    keys = [key(i) for i in range(len(found.fields))]
     table = runs.groupby(keys)["value"].agg(["mean", "median", "min", "max", "size"])
     table["mean"] = table["mean"].round(effects.ROUNDED)
     return table.sort_values(_ORDER, ascending=found.sign < 0, kind="stable")

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings, wording
+from ws_jax.analysis import aggregate, copies, labels, planned, settings, wording
 
 # Names of the usual columns, in the order in which a table has them.
 NAMES = {
@@ -30,7 +30,7 @@ NAMES = {
 }
 _SPLIT, _KINDS = "data.split", "transforms.kinds"  # which usual columns tell, too
 CODE = "own.code"  # a user's own code, which changes and is not swept
-_FEW = 4  # values of fields that change together, where there is nothing else
+_FEW = 4  # values of fields that change together, though each has its own table
 _MOST_JOINED = 4  # fields; studies that differ in more are no axis of one
 _REST = re.compile(r"(?:^|, )((?:sweep|cell) .*)$")
 
@@ -45,12 +45,24 @@ class Field:
         always change together, all columns, joined by a plus.
       words: its value for each row; empty where the run has no such field.
       numbers: the same as numbers, NaN where it is none; None if it is no number.
+      parts: the fields that always change together, if this is several.
     """
 
     name: str
     column: str
     words: pd.Series
     numbers: pd.Series | None
+    parts: tuple[Field, ...] = ()
+
+    @property
+    def axes(self) -> tuple[Field, ...]:
+        """The fields of numbers against which runs can be drawn.
+
+        Of fields that always change together these are all, if all are numbers: a line
+        against one of them would hide that another, the network say, changes along it.
+        """
+        own = self.parts or (self,)
+        return () if any(field.numbers is None for field in own) else own
 
     @property
     def values(self) -> list[str]:
@@ -65,7 +77,7 @@ class Field:
     @property
     def is_joined(self) -> bool:
         """Whether these are fields that always change together."""
-        return "+" in self.column
+        return bool(self.parts)
 
     def said(self, value: str) -> str:
         """Says a value with the field's name, where it does not tell by itself."""
@@ -78,25 +90,52 @@ def fields(rows: pd.DataFrame) -> list[Field]:
 
     Fields that always change together, as those of a part that is swept as a whole, are
     one field: "cadence with factor", of value "cadence 3 with factor 0.9". Apart, no
-    two of their values would stand beside each other, all else equal.
+    two of their values would stand beside each other, all else equal. Whether they
+    always do is asked of the runs that records plan, too, where these tell.
     """
     first = ~rows["training"].duplicated()
-    training = rows["training"]
-    return [
-        dataclasses.replace(
-            field,
-            words=_of_rows(field.words, training),
-            numbers=None
-            if field.numbers is None
-            else _of_rows(field.numbers, training),
-        )
-        for field in _joined(_fields(rows[first].set_index("training", drop=False)))
-    ]
+    own = rows[first].set_index("training", drop=False)
+    found = _joined(_fields(own), _of_plan(rows), _tables(own))
+    return [_of_rows(field, rows["training"]) for field in found]
 
 
-def _of_rows(values: pd.Series, training: pd.Series) -> pd.Series:
-    """Returns for each row what is told of its run."""
-    return values.reindex(training).set_axis(training.index)
+def _of_rows(field: Field, training: pd.Series) -> Field:
+    """Returns a field that tells for each row what it tells of its run."""
+
+    def told(values: pd.Series) -> pd.Series:
+        return values.reindex(training).set_axis(training.index)
+
+    return dataclasses.replace(
+        field,
+        words=told(field.words),
+        numbers=None if field.numbers is None else told(field.numbers),
+        parts=tuple(_of_rows(part, training) for part in field.parts),
+    )
+
+
+def _of_plan(rows: pd.DataFrame) -> dict[str, Field]:
+    """Returns the fields of all runs, those that have not begun with them, by column.
+
+    Returns:
+      None of them where no record tells of such runs.
+    """
+    whole = planned.joined(rows, aggregate.tidy)
+    if len(whole) == len(rows):
+        return {}
+    whole = whole[whole["data"].isin(rows["data"])]
+    whole = whole[~whole["training"].duplicated()]
+    return {f.column: f for f in _fields(whole.set_index("training", drop=False))}
+
+
+def _tables(rows: pd.DataFrame) -> tuple[int, ...]:
+    """Returns a number for the table that each row comes from."""
+    places = pd.Series(list(zip(rows["sweep"], copies.folders(rows), strict=True)))
+    return _codes(places)
+
+
+def _codes(values: pd.Series) -> tuple[int, ...]:
+    """Numbers values by when they first come: equal where the same rows are alike."""
+    return tuple(pd.factorize(values)[0].tolist())
 
 
 def _fields(rows: pd.DataFrame) -> list[Field]:
@@ -115,22 +154,30 @@ def _fields(rows: pd.DataFrame) -> list[Field]:
     return found
 
 
-def _joined(found: list[Field]) -> list[Field]:
+def _joined(
+    found: list[Field], plan: Mapping[str, Field], tables: tuple[int, ...]
+) -> list[Field]:
     """Makes one field of those that tell the same runs apart, in the first's place.
 
     Code and what only a sweep's name tells stay by themselves. So do the numbers of a
-    search, which differ in every setting, and what differs between unlike studies.
+    search, each point of which has a table of its own, and what differs between unlike
+    studies.
+
+    Args:
+      found: the fields, of one row of each run.
+      plan: those of all planned runs, by column, as far as they are known.
+      tables: a number for the table of each run.
     """
     together: dict[tuple, list[Field]] = {}
     for field in found:
-        codes = tuple(pd.factorize(field.words)[0].tolist())
+        codes = _codes(plan.get(field.column, field).words)
         alone = field.column in ("", CODE)
         together.setdefault((field.column if alone else "", codes), []).append(field)
-    settings_of_all = len(set(zip(*(field.words for field in found), strict=True)))
     lists = []
-    for (_, codes), own in together.items():
+    for own in together.values():
         numbers = all(field.numbers is not None for field in own)
-        searched = numbers and _FEW < len(set(codes)) == settings_of_all
+        codes = _codes(own[0].words)
+        searched = numbers and len(set(codes)) > _FEW and codes == tables
         apart = searched or len(own) > _MOST_JOINED
         lists += [[field] for field in own] if apart else [own]
     return [own[0] if len(own) == 1 else _as_one(own) for own in lists]
@@ -148,6 +195,7 @@ def _as_one(own: list[Field]) -> Field:
         "+".join(field.column for field in own),
         pd.Series(words, own[0].words.index),
         None,
+        tuple(own),
     )
 
 

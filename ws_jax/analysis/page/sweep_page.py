@@ -119,10 +119,11 @@ def note(found: swept.Swept) -> str:
 def figures(found: swept.Swept) -> list[gallery.Item]:
     """Lists figures of the watched metric against each numeric field."""
     items = []
-    for place, field in enumerate(found.fields):
+    axes = [(i, axis) for i, field in enumerate(found.fields) for axis in field.axes]
+    for place, field in axes:
         if field.numbers is None or field.numbers.nunique() < 2:
             continue
-        lines = _lines(found, place)
+        lines = _lines(found, place, field)
         if all(runs.empty for runs in lines.values()):
             continue
         other = _colouring(found, place)
@@ -139,16 +140,33 @@ def figures(found: swept.Swept) -> list[gallery.Item]:
                 f"{name}, {labels.data(found.rows['data'].iloc[0])}",
                 f"Each run at its {found.epoch}. Lines are medians over folds and "
                 f"seeds, bars their whole range ({varying.repeats(found.rows)}). "
+                f"{_along(found.fields[place], field)}"
                 f"{told if len(lines) > 1 else ''}".strip(),
-                functools.partial(_against, found, place),
+                functools.partial(_against, found, place, field),
             )
         )
     return items
 
 
-def _lines(found: swept.Swept, place: int) -> dict[str, pd.DataFrame]:
-    """Returns the runs of each setting of the other fields, by its words."""
-    field = found.fields[place]
+def _along(whole: varying.Field, field: varying.Field) -> str:
+    """Says what changes along a field."""
+    others = [f"“{part.name}”" for part in whole.parts if part.column != field.column]
+    if not others:
+        return ""
+    verb = "changes" if len(others) == 1 else "change"
+    return f"With it {verb} {' and '.join(others)}. "
+
+
+def _lines(
+    found: swept.Swept, place: int, field: varying.Field
+) -> dict[str, pd.DataFrame]:
+    """Returns the runs of each setting of the other fields, by its words.
+
+    Args:
+      found: the study.
+      place: of the field along which lines run.
+      field: this field, or the one of its parts that tells where.
+    """
     assert field.numbers is not None
     numbers = field.numbers.groupby(found.rows["training"]).first()
     runs = found.runs.assign(x=numbers).dropna(subset=["x", "value"])
@@ -171,8 +189,8 @@ def _colouring(found: swept.Swept, place: int) -> int:
     return max(others, key=spread, default=-1)
 
 
-def _against(found: swept.Swept, place: int) -> Figure:
-    lines = _lines(found, place)
+def _against(found: swept.Swept, place: int, field: varying.Field) -> Figure:
+    lines = _lines(found, place, field)
     many = len(lines) > _MOST_NAMED
     other = _colouring(found, place)
     figure, axes = style.make_axes(1, 1, height=2.6)
@@ -194,7 +212,7 @@ def _against(found: swept.Swept, place: int) -> Figure:
                 alpha=0.7 if many else 1,
             )  # fmt: skip
             handles.setdefault(told, Line2D([], [], color=colour, label=told))
-        _scale(panel, found.fields[place])
+        _scale(panel, field)
         panel.set_ylabel(labels.metric(found.metric))
         if watched.is_share(found.rows, found.metric):
             style.in_percent(panel)
