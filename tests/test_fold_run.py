@@ -1,6 +1,7 @@
 """Folding a trained run: its report, its folders, and training on."""
 
 import dataclasses
+import json
 import shutil
 import threading
 from pathlib import Path
@@ -28,7 +29,13 @@ from ws_jax.optimizers import SGD
 from ws_jax.papers.savarese2019 import foldings
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.storage import results
-from ws_jax.storage.integrity import WorkdirError, array_sums, digest_of, unseal
+from ws_jax.storage.integrity import (
+    WorkdirError,
+    array_sums,
+    digest_of,
+    seal,
+    unseal,
+)
 from ws_jax.storage.locks import part_lock
 from ws_jax.storage.results import ResultsError
 from ws_jax.storage.workdir import Workdir
@@ -414,6 +421,31 @@ def test_a_fold_with_other_epochs_is_refused_before_it_is_scored(
         WorkdirError, match=r"epochs: 0 -> 2\): name another folder with"
     ):
         fold_run(*trained, tmp_path, [Rule(0.0)], epochs=2)
+
+
+@pytest.mark.parametrize("report", [True, False])
+def test_an_older_folding_with_other_epochs_is_refused_as_a_newer_one_is(
+    report, trained, tmp_path, monkeypatch
+):
+    """Older reports do not say for how many; a fold may be killed before its own."""
+    made = fold_run(*trained, tmp_path, [Rule(0.0)])
+    path = tmp_path / "fold.json"
+    if report:
+        (first,) = made["foldings"]
+        older = [{k: first[k] for k in first.keys() - {"epochs", "learning_rate"}}]
+        path.write_text(json.dumps(seal({**made, "foldings": older})))
+    else:
+        path.unlink()
+    monkeypatch.setattr(fold_module, "score", None)
+    for asked, changed in (
+        ({"epochs": 2}, "epochs: 0 -> 2"),
+        ({"learning_rate": 0.5}, "learning_rate: .* -> 0.5"),
+    ):
+        message = rf"at threshold 0 .*\({changed}\): name another folder with --output"
+        with pytest.raises(WorkdirError, match=message):
+            fold_run(*trained, tmp_path, [Rule(0.0)], **asked)
+    monkeypatch.undo()
+    assert fold_run(*trained, tmp_path, [Rule(0.0)]) == made
 
 
 def test_reports_of_before_are_added_to_and_damaged_ones_are_named(tmp_path):

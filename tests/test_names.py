@@ -1,5 +1,7 @@
 """Columns and names say what a run is, whatever kinds it is made of."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -160,8 +162,9 @@ def test_a_level_is_that_of_all_transforms(views, transforms):
     for place, level in enumerate((0.2, 0.4)):
         chunk, _ = checkpoint.match_run(chunks, {"level": level})
         assert chunk["index"] == place
-    chunk, _ = checkpoint.match_run(chunks, {"transforms.level": np.float64(0.4)})
-    assert chunk["index"] == 1
+    for number in (np.float64(0.4), np.float32(0.4)):
+        chunk, _ = checkpoint.match_run(chunks, {"transforms.level": number})
+        assert chunk["index"] == 1
     one = {"evaluation.views.translation.level": 0.1, "level": 0.2}
     assert checkpoint.match_run(chunks, one)[0]["index"] == 0
 
@@ -186,7 +189,25 @@ def test_several_values_are_no_run():
             checkpoint.match_run(chunks, {"fold": folds})
     with pytest.raises(ResultsError, match="no run has fold {0: 1}"):
         checkpoint.match_run(chunks, {"fold": {0: 1}})
-    assert checkpoint.match_run(chunks, {"features": [4, 6], "fold": np.int64(1)})
+    one, two = np.array([4, 6])
+    for features in ([4, 6], (one, 6), [one, two], [np.array(4), 6], np.array([4, 6])):
+        which = {"features": features, "fold": np.int64(1)}
+        assert checkpoint.match_run(chunks, which) == (chunks[0], 1)
+
+
+@pytest.mark.parametrize(
+    "features, told",
+    [
+        ([1, [2, 3]], "(1, (2, 3))"),
+        ([(4,), (4, 6)], "((4,), (4, 6))"),
+        ([4, 6.0], "(4, 6.0)"),
+    ],
+)
+def test_values_of_several_kinds_or_lengths_are_told_as_they_are(features, told):
+    runs = [{"run": "a", "network.features": "(4, 6)"}]
+    chunks = [{"group": "a", "index": 0, "runs": runs}]
+    with pytest.raises(ResultsError, match=re.escape(f"no run has features {told}: ")):
+        checkpoint.match_run(chunks, {"features": features})
 
 
 def test_the_part_of_a_base_that_no_run_has_brings_no_column():

@@ -268,6 +268,17 @@ def test_what_a_config_beside_sets_for_itself_and_for_others_counts(files, taken
         ("cls, seed = OwnTask, 0; cls.factor = 1", True),
         ("cls = OwnTask if Run else None; cls.factor = 1", True),
         ("for cls in (OwnTask, Run): setattr(cls, 'factor', 1)", True),
+        ("one = TABLE; one |= {'one': 1}", True),
+        ("one = [TABLE]; one[0]['one'] = 1", True),
+        ("one = [TABLE]; one[0].update(one=1)", True),
+        ("one = []; one.append(TABLE); one[0].update(one=1)", True),
+        ("one = {}; one['two'] = TABLE; one['two'] |= {'one': 1}", True),
+        ("one = [*(TABLE, TABLE)]; two, *three = one; three[0].update(one=1)", True),
+        ("two = [t for t in (TABLE,)][0]; two['one'] = 1", True),
+        ("for one in list((TABLE,)): one['one'] = 1", True),
+        ("for one in {'a': TABLE}.values(): one['one'] = 1", True),
+        ("for _, one in {'a': TABLE}.items(): one['one'] = 1", True),
+        ("for _, (one, _) in enumerate(((TABLE, 0),)): one['one'] = 1", True),
         ("scaled(1)", True),
         ("[scaled(factor) for factor in (1, 2)]", True),
         ("import own_scale; own_scale.scaled(1)", True),
@@ -278,10 +289,23 @@ def test_what_a_config_beside_sets_for_itself_and_for_others_counts(files, taken
         ("print('seed', 1); import logging; logging.info('%s', 1)", False),
         ("factor = scaled(1)", False),
         ("for axes in ({}, {}): axes['seed'] = 1", False),
+        ("one = {'one': TABLE}; one['seed'] = 1", False),
+        ("one = {'one': {'two': TABLE}}; one['one']['seed'] = 1", False),
+        ("one = [*TABLE]; one += [1]; one.append(1)", False),
+        ("one, *two = TABLE, 0; two.append(1)", False),
+        ("seeds = SEEDS; seeds += (1,)", False),
+        ("for seed in SEEDS: seed += 1", False),
+        ("from own_scale import SCALE; one = SCALE; one *= 1", True),
+        ("axes = {'seed': SEEDS}; axes['seed'] += (1,)", False),
+        ("for one, k in zip(({}, {}), SEEDS): one['seed'] = k + 1", False),
+        ("for one in sorted(({}, {}), key=len): one['seed'] = 1", False),
+        ("for one in [{'a': TABLE} for _ in SEEDS]: one['seed'] = 1", False),
+        ("one = scaled(FACTOR); one *= 1", False),
         ("import types; more = types.SimpleNamespace(); more.seed = 1", False),
     ],
 )
 def test_get_config_counts_if_it_does_more_than_to_build_values(files, line, counts):
+    edit(files / "mine.py", "FACTOR = 1.0", "FACTOR = 1.0; TABLE = {'two': None}")
     edit(files / "mine.py", "    base = Run", f"    {line}\n    base = Run")
     before = own_code.digests(load(files))
     edit(files / "mine.py", line, line.replace("1", "9"))

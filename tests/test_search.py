@@ -22,6 +22,7 @@ from ws_jax.search import read_space, search, train_points
 from ws_jax.search_record import SEARCH_FILE, asked_for, held
 from ws_jax.storage import results
 from ws_jax.storage.integrity import WorkdirError
+from ws_jax.transforms import Noise, Rotation
 
 CONFIG = tiny(
     train__epochs=1,
@@ -216,6 +217,16 @@ def test_optuna_and_people_are_told_the_kinds_of_parts(trained, tmp_path):
     words = {trial.params[OPTIMIZER] for trial in study.trials}
     assert words == {"sgd", "adam", "adam-no2"}
     assert all(search_module.point_text(t).split()[-1] in words for t in study.trials)
+
+
+def test_choices_of_several_parts_are_told_by_their_kinds():
+    pytest.importorskip("optuna")
+    noises = (Noise(level=0.1),), (Noise(level=0.2),), (Noise(), Rotation())
+    values = [(), *noises, (4, 6)]
+    words = ["none", "noise", "noise-no2", "noise+rotation", "4x6"]
+    made = search_module._distributions({"transforms": values})["transforms"]
+    assert list(made.choices) == words
+    assert [search_module._meant(values, word) for word in words] == values
 
 
 def test_runs_of_one_name_are_told_apart(trained, tmp_path):

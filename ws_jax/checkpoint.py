@@ -139,8 +139,13 @@ def _in_order(value: Any) -> tuple[bool, float, str]:
 
 
 def _as_tuple(value: Any) -> Any:
-    """Returns lists, and lists in them, as tuples; a number as it is."""
-    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
+    """Returns lists and arrays as tuples, whatever is in them, too; else the value.
+
+    Numbers of NumPy in them are those of Python, as columns show them.
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    return tuple(map(_as_tuple, value)) if isinstance(value, list | tuple) else value
 
 
 def match_run(
@@ -166,8 +171,8 @@ def match_run(
                 )
             known = [*columns, *(end.rpartition(".")[2] for end in COLUMN_OF)]
             raise ResultsError(f"unknown field {name!r}: {nearest(name, known)}")
-        if isinstance(value, list | np.ndarray):
-            value = _as_tuple(np.asarray(value).tolist())
+        if isinstance(value, list | tuple | np.ndarray):
+            value = _as_tuple(value)
         values = {run.get(column) for *_, run in runs}
         told = (value, as_shown(column, value))
         runs = [entry for entry in runs if entry[2].get(column) in told]

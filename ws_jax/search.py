@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ws_jax.config import (
+    Config,
     ConfigError,
     find_field,
     get_field,
@@ -76,7 +77,8 @@ def search(
       seed: of the search.
     Returns:
       The Optuna study, every point told; its parameters have the names of `space`, and
-      values that are parts (optimisers, say) are told by their kind. A point of which a
+      values that are parts (optimisers, say) are told by their kind, several parts as
+      `noise+rotation`, and without any as `none`. A point of which a
       run diverged has failed, and has no value.
     Raises:
       ConfigError: if Optuna is missing (the extra `search`) or a number makes no sense.
@@ -280,10 +282,17 @@ def _words(values: Sequence[Any]) -> list[Any]:
     found: list[Any] = []
     for value in values:
         plain = value is None or isinstance(value, str | int | float)
-        word = value if plain else in_name(value)
+        word = value if plain else _word(value)
         again = sum(str(one).partition("-no")[0] == word for one in found)
         found.append(f"{word}-no{again + 1}" if again and not plain else word)
     return found
+
+
+def _word(value: Any) -> str:
+    """Returns the word of a part, of several (their kinds), or of a tuple."""
+    if isinstance(value, tuple) and all(isinstance(one, Config) for one in value):
+        return "+".join(map(in_name, value)) or "none"
+    return in_name(value)
 
 
 def _meant(values: tuple | list, word: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
+
+from ws_jax.engine.newness import Newness
 
 _MAKER = "get_config"  # what it says stands in the config
 _TELLERS = ("print", "logging", "warnings")  # calls that change nothing
@@ -19,7 +21,9 @@ def counting(body: list[ast.stmt], taken: frozenset[str]) -> list[ast.stmt]:
       taken: the names that other files import from it; `*` are all.
     """
     makers = [
-        node for node in body if getattr(node, "name", "") == _MAKER and not _acts(node)
+        node
+        for node in body
+        if getattr(node, "name", "") == _MAKER and not _acts(node, body)
     ]
     others = [node for node in body if node not in makers]
     used = _names(makers, ast.Load)
@@ -35,88 +39,46 @@ def counting(body: list[ast.stmt], taken: frozenset[str]) -> list[ast.stmt]:
     ]
 
 
-def _acts(maker: ast.stmt) -> bool:
+def _acts(maker: ast.stmt, body: list[ast.stmt]) -> bool:
     """Returns whether a function does more than to build values.
 
-    That is if it defines a class, sets a part of something that it did not make, or
-    calls what it did not make for the effect alone: nothing takes the result.
+    That is if it defines a class, sets a part of something that it did not make or
+    changes it in place (`+=`), or calls what it did not make for the effect alone:
+    nothing takes the result. What it did not make stays so in a list that it makes.
     """
-    made = _made(maker)
+    new = Newness(maker, body)
     for node in ast.walk(maker):
         if isinstance(node, ast.ClassDef | ast.Global):
             return True
         if isinstance(node, ast.Attribute | ast.Subscript):
-            own = _root(node) in made
-            if isinstance(node.ctx, ast.Store | ast.Del) and not own:
+            set_ = isinstance(node.ctx, ast.Store | ast.Del)
+            if set_ and not _is_made(node.value, new):
                 return True
+        if isinstance(node, ast.AugAssign) and not _is_made(node.target, new):
+            return True
         if isinstance(node, ast.Expr) and not _is_remark(node):
-            if not _is_own_call(node.value, made):
+            if not _is_own_call(node.value, new):
                 return True
     return False
 
 
-def _is_own_call(node: ast.expr, made: set[str]) -> bool:
+def _is_made(node: ast.expr, new: Newness) -> bool:
+    """Returns whether a function made an expression's value, or what it is part of."""
+    return new.depths.get(_root(node), 0) >= 1 and new.of(node) >= 1
+
+
+def _is_own_call(node: ast.expr, new: Newness) -> bool:
     """Returns whether a statement calls what its function made, or only tells."""
     if not isinstance(node, ast.Call):
         return False
     root = _root(node)
     if root in _SETTERS and isinstance(node.func, ast.Name):
-        return bool(node.args) and _root(node.args[0]) in made
-    return root in _TELLERS or (root in made and not isinstance(node.func, ast.Name))
-
-
-def _made(maker: ast.stmt) -> set[str]:
-    """Returns the names of what a function makes itself, by calls or as literals.
-
-    A name given to something that is there already is none of them.
-    """
-    given: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(maker):
-        for target, value in _bindings(node):
-            if isinstance(target, ast.Name):
-                given.setdefault(target.id, []).append(value)
-    made = _names([maker], ast.Store)
-    while others := {
-        n for n in made if not all(_is_new(v, made) for v in given.get(n, ()))
-    }:
-        made -= others
-    return made
-
-
-def _bindings(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """Yields what a statement binds, and each value that it may bind it to."""
-    if isinstance(node, ast.Assign):
-        pairs = [(target, node.value) for target in node.targets]
-    elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
-        pairs = [(node.target, node.value)]
-    elif isinstance(node, ast.For):
-        pairs = [(node.target, value) for value in _entries(node.iter) or [node.iter]]
-    else:
-        return
-    for target, value in pairs:
-        targets = _entries(target)
-        if not targets:
-            yield target, value
-            continue
-        values = _entries(value)
-        fits = len(values) == len(targets)
-        yield from zip(targets, values if fits else [value] * len(targets), strict=True)
-
-
-def _entries(node: ast.expr) -> list[ast.expr]:
-    """Returns what a tuple or a list that is written out has in it; else nothing."""
-    return node.elts if isinstance(node, ast.Tuple | ast.List) else []
-
-
-def _is_new(value: ast.expr, made: set[str]) -> bool:
-    """Returns whether a value is none that was there before its function ran."""
-    if isinstance(value, ast.IfExp):
-        return _is_new(value.body, made) and _is_new(value.orelse, made)
-    if isinstance(value, ast.BoolOp):
-        return all(_is_new(one, made) for one in value.values)
-    if isinstance(value, ast.Name | ast.Attribute | ast.Subscript):
-        return _root(value) in made
-    return True
+        return bool(node.args) and _is_made(node.args[0], new)
+    if root in _TELLERS:
+        return True
+    if isinstance(node.func, ast.Attribute):
+        return _is_made(node.func.value, new)
+    return not isinstance(node.func, ast.Name) and _is_made(node.func, new)
 
 
 def _root(node: ast.AST) -> str:

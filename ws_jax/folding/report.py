@@ -23,11 +23,13 @@ from ws_jax.storage.integrity import (
     write_atomically,
 )
 from ws_jax.storage.locks import part_lock
+from ws_jax.storage.results import RECORD_FILE, ResultsError, read_record
 
 # What says of which parameters foldings are; older reports do not say all of it.
 _OF = ("run", "sweep", "network", "data", "seed", "epoch", "source")
 _TRAINED = ("epochs", "learning_rate")
 _HOW = ("threshold", "link", "kernel", "scale", *_TRAINED)
+UNTRAINED, TRAINED = "_folded", "_folded_trained"  # ends of names of their sweeps
 _INSTEAD = "name another folder with --output, or replace what is there by --overwrite"
 
 
@@ -77,14 +79,14 @@ def check_report(
       WorkdirError: if they are of another run or of other parameters, one was made
         otherwise at the same threshold, or their report is damaged.
     """
-    if (old := _read(output)) is None:
-        return
+    old = _read(output) or {"foldings": []}
     if changed := _first_difference(_OF, old, about):
         raise WorkdirError(
             f"{output} holds foldings of other parameters ({changed}): {_INSTEAD}"
         )
     for rule in rules:
-        there = _entries(old).get(folder_of(rule.threshold), {})
+        folder = folder_of(rule.threshold)
+        there = {**_as_begun(output / folder), **_entries(old).get(folder, {})}
         asked = {**dataclasses.asdict(rule), **(trained or {})}
         if changed := _first_difference(_HOW, there, asked):
             raise WorkdirError(
@@ -141,6 +143,21 @@ def _read(output: Path) -> dict[str, Any] | None:
 def _entries(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Returns the foldings of a report by their folders."""
     return {folder_of(float(entry["threshold"])): entry for entry in report["foldings"]}
+
+
+def _as_begun(folder: Path) -> dict[str, float]:
+    """Returns how a folding is trained on by the record of its sweep, if it has one.
+
+    Older reports do not say so, nor does one that a killed fold did not write.
+    """
+    try:
+        config = read_record(folder / RECORD_FILE)["config"]
+        train = config["base"]["train"]
+        rate = train["optimizer"]["learning_rate"]
+        epochs = 0 if config["name"].endswith(UNTRAINED) else train["epochs"]
+    except (OSError, ResultsError, LookupError, TypeError):  # told where it goes on
+        return {}
+    return {"epochs": epochs, "learning_rate": rate}
 
 
 def _kept(output: Path, about: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

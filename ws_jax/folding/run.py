@@ -28,6 +28,8 @@ from ws_jax.folding.begun import score, write_begun
 from ws_jax.folding.layout import called, check_foldable
 from ws_jax.folding.loops import Folded, Rule, fold
 from ws_jax.folding.report import (
+    TRAINED,
+    UNTRAINED,
     add_folding,
     check_report,
     entry_text,
@@ -204,7 +206,7 @@ def _folded_study(
         train=train,
     )
     # One that is not trained has an epoch in its config, too: none is not allowed.
-    name = f"{study.sweep.name}_folded" + ("_trained" if epochs else "")
+    name = study.sweep.name + (TRAINED if epochs else UNTRAINED)
     sweep = Sweep(name, base, {}).checked()
     return Study(sweep, study.dataset, study.splits, make_groups(sweep))
 
