@@ -229,6 +229,29 @@ def test_what_lacks_never_turns_an_answer_into_another(small):
     assert 4 < sum(kept) < 16
 
 
+@pytest.mark.slow
+def test_seeds_that_a_fold_lacks_do_not_turn_the_answer():
+    rows = [study_frames.study("mnist_5k", epochs=5, kept=(0, 5), seed=seed)
+            for seed in range(3)]  # fmt: skip
+    whole = study_frames.identified(pd.concat(rows, ignore_index=True))
+    own = (whole["model"] == "fcn") & (whole["aug"] == 0.2)
+    put(whole, {"translation": 0.4}, model="fcn", aug=0.2)
+    whole.loc[own & (whole["seed"] == 0), "translation"] = 0.97
+    first, second = answer.answer(study_frames.planned(whole, whole))
+    assert "medians over 5 folds of 3 seeds" in first
+    assert "does not make up for it" in second
+    for folds in (3, 5):  # deleted, or not begun
+        gone = own & (whole["seed"] > 0) & (whole["fold"] < folds)
+        told = answer.answer(study_frames.planned(whole, whole[~gone]))[1]
+        count = f"{5 - folds} of 5 folds with a value of each seed"
+        assert f"{EARLY} (FCN at level .2: {count})" in told
+    alone = study_frames.planned(whole, whole[whole["seed"] == 0])
+    assert EARLY in answer.answer(alone)[1]
+    # Seeds of one fold may lack: the median is bounded by all of them.
+    one = own & (whole["seed"] > 0) & (whole["fold"] == 0)
+    assert concluded(study_frames.planned(whole, whole[~one])) in ("", concluded(whole))
+
+
 def test_folds_of_other_levels_do_not_turn_the_answer():
     """A verdict on all levels may come and go; what is said of one level stays."""
     frame = study_frames.study(levels=(0.0, 0.2, 0.3), kept=(0, 60))

@@ -153,7 +153,8 @@ def _how(case: _Case) -> str:
         for status, word in (("diverged", "diverged"), ("running", "under way"))
         if (ended["status"] == status).any()
     ]
-    how = f"medians over {count}" if most > 1 else f"one {unit}"
+    how = f"one {unit}" if most == 1 else f"medians over {count}"
+    how += f" of {case.cells.seeds} seeds" if case.cells.seeds > 1 else ""
     how += f" after the last of {labels.epochs(case.epochs)}"
     how += f", {case.semantics} semantics"
     how += f", {case.init} init" if case.init != case.semantics else ""
