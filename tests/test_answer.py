@@ -311,6 +311,31 @@ def test_of_several_settings_the_answer_says_which():
     assert "batch" not in answer.answer(other)[0]
 
 
+@pytest.mark.slow
+def test_an_initialisation_that_is_begun_does_not_silence_another():
+    own = study(kept=(0, 50))
+    paper = own.assign(init="paper", run=own["run"].str.replace("released", "paper"))
+    cnn, fcn = own[own["model"] == "cnn"], own[own["model"] == "fcn"]
+    paper = paper[paper["model"] == "fcn"]
+
+    def told(*rows):
+        both = pd.concat(rows, ignore_index=True)
+        return answer.answer(study_frames.identified(both))
+
+    alone = told(cnn, paper)
+    assert EARLY not in alone[1] and "paper init" in alone[0]
+    # One that lacks a cell wholly is none.
+    assert told(cnn, paper, fcn[fcn["aug"] == 0]) == alone
+    begun = (fcn["aug"] == 0) | (fcn["fold"] < 2)
+    first, early, another, second = told(cnn, paper, fcn[begun])
+    assert "released init" in first and EARLY in early
+    assert another == f"Another study here answers: t{alone[0][1:]}"
+    assert second == alone[1]
+    # The bundle's own leads where both answer.
+    first, second = told(cnn, paper, fcn)
+    assert "released init" in first and EARLY not in second
+
+
 def grid(sweep="mnist_grid", **fields):
     return [
         study_frames.run_rows(
