@@ -336,6 +336,19 @@ def test_an_initialisation_that_is_begun_does_not_silence_another():
     assert "released init" in first and EARLY not in second
 
 
+def test_a_level_that_one_network_was_never_planned_at_is_not_waited_for():
+    whole = study_frames.study(levels=(0.0, 0.1, 0.2), epochs=50, kept=(0, 50))
+    less = whole[(whole["model"] == "cnn") | (whole["aug"] != 0.2)]
+    first, second = answer.answer(study_frames.planned(less, less))
+    assert "the CNN was trained at level .2, too" in first
+    assert "trained with translation .1" in second and EARLY not in second
+    # It was planned and has not begun, or no record tells.
+    for frame in (study_frames.planned(whole, less), less):
+        first, second = answer.answer(frame)
+        assert "too)" not in first
+        assert f"{EARLY} (FCN at level .2: 0 of 5 folds with a value)" in second
+
+
 def grid(sweep="mnist_grid", **fields):
     return [
         study_frames.run_rows(

@@ -7,7 +7,7 @@ import itertools
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings
+from ws_jax.analysis import aggregate, labels, planned, settings
 from ws_jax.analysis.claims.checks import FAILS, HOLDS
 from ws_jax.analysis.claims.verdicts import Verdict
 from ws_jax.papers.ott2020 import cells, published, runs
@@ -103,28 +103,37 @@ class _Case:
 
 def _cases(rows: pd.DataFrame):
     for data in rows["data"].unique():
-        chosen = aggregate.of_kind(runs.select(rows, data).rows, "translation")
-        chosen = chosen[chosen["vcp"] == 0]
+        chosen = _translated(rows, data)
+        plans = planned.joined(
+            chosen, lambda frame, data=data: _translated(frame, data)
+        )
         for semantics, own in chosen.groupby("semantics"):
             for words, part in settings.parts(own):
                 inits = sorted(set(part.loc[part["model"] == "fcn", "init"]))
                 for init in inits:
                     kept = (part["model"] == "cnn") | (part["init"] == init)
-                    found = cells.find(part[kept])
+                    told = (plans["model"] == "cnn") | (plans["init"] == init)
+                    told &= plans["semantics"] == semantics
+                    found = cells.find(part[kept], plans[told])
                     if found:
                         alone = len(inits) == 1
                         names = (str(data), str(semantics), str(init), words)
                         yield _Case(found, *names, alone)
 
 
+def _translated(frame: pd.DataFrame, data: str) -> pd.DataFrame:
+    rows = aggregate.of_kind(runs.select(frame, data).rows, "translation")
+    return rows[rows["vcp"] == 0]
+
+
 def _rank(case: _Case) -> tuple:
     """Sorts studies by what they were made to say, whatever has come of it."""
     place = _PAPER_FIRST.get(case.data, 2)
-    planned = int(case.cells.used["epochs"].max())
+    length = int(case.cells.used["epochs"].max())
     # The bundle's own reading leads, though another may have more folds.
     other = case.init != case.semantics
     names = (case.semantics, case.setting, case.init)
-    return place, -planned, other, -case.cells.asked, *names
+    return place, -length, other, -case.cells.asked, *names
 
 
 def _sentences(case: _Case) -> list[str]:
@@ -169,6 +178,10 @@ def _how(case: _Case) -> str:
     length = labels.epochs(int(case.cells.used["epochs"].max()))
     told = [text for text in case.setting.split(", ") if text not in ("", length)]
     how += "".join(f", {text}" for text in told)
+    if case.cells.aside:
+        model, level = case.cells.aside
+        where = f"level {labels.level(level)}, too"
+        how += f"; the {labels.model(model)} was trained at {where}"
     return how + (f"; of {len(ended)} runs {' and '.join(amiss)}" if amiss else "")
 
 

@@ -63,13 +63,15 @@ class Cells:
     Attributes:
       rows: tidy rows of both networks at all levels.
       level: the one above 0 that is looked at, at which both have values.
-      nearest: that which would be looked at, if both had values at each level that
-        either was trained at; else `level`.
+      nearest: that which will be looked at, once both have values at each level that
+        either was trained at and the other may be; else `level`.
+      aside: a network and a level nearer still, at which the other is not planned.
     """
 
     rows: pd.DataFrame
     level: float
     nearest: float
+    aside: tuple[str, float] | None = None
 
     @functools.cached_property
     def used(self) -> pd.DataFrame:
@@ -263,11 +265,14 @@ class Cells:
             yield f"it hangs on {self.unit}s that lack a value; {lacking}"
 
 
-def find(rows: pd.DataFrame) -> Cells | None:
+def find(rows: pd.DataFrame, plan: pd.DataFrame | None = None) -> Cells | None:
     """Returns the four cells of rows in one setting; None if any has no values.
 
     Args:
       rows: tidy rows of networks in one setting, with translation or without.
+      plan: the same and others, with `model` and `aug` of runs that have not begun. A
+        level that it lacks for one network is not waited for; without it any is, and so
+        is where no record tells of some of the rows.
     """
     rows = rows[rows["model"].isin(MODELS)]
     known = [
@@ -280,11 +285,23 @@ def find(rows: pd.DataFrame) -> Cells | None:
     raised = levels - {0.0}
     if 0.0 not in levels or not raised:
         return None
-    level, nearest = (
-        min(own, key=lambda x: abs(x - _USUAL))
-        for own in (raised, set(rows["aug"]) - {0.0})
+    trained = set(rows["aug"]) - {0.0}
+    awaited = trained
+    if (
+        plan is not None
+        and "planned_folds" in rows
+        and rows["planned_folds"].notna().all()
+    ):
+        of = [set(plan.loc[plan["model"] == model, "aug"]) for model in MODELS]
+        awaited = raised | trained.intersection(*of)
+    level, nearest, first = (
+        min(own, key=lambda x: (abs(x - _USUAL), x))
+        for own in (raised, awaited, trained)
     )
-    return Cells(rows, level, nearest)
+    if first == nearest:
+        return Cells(rows, level, nearest)
+    (alone,) = rows.loc[rows["aug"] == first, "model"].unique()
+    return Cells(rows, level, nearest, (str(alone), first))
 
 
 def percent(value: float) -> str:
