@@ -229,6 +229,29 @@ def test_what_lacks_never_turns_an_answer_into_another(small):
     assert 4 < sum(kept) < 16
 
 
+@pytest.mark.slow
+def test_seeds_that_a_fold_lacks_do_not_turn_the_answer():
+    rows = [study_frames.study("mnist_5k", epochs=5, kept=(0, 5), seed=seed)
+            for seed in range(3)]  # fmt: skip
+    whole = study_frames.identified(pd.concat(rows, ignore_index=True))
+    own = (whole["model"] == "fcn") & (whole["aug"] == 0.2)
+    put(whole, {"translation": 0.4}, model="fcn", aug=0.2)
+    whole.loc[own & (whole["seed"] == 0), "translation"] = 0.97
+    first, second = answer.answer(study_frames.planned(whole, whole))
+    assert "medians over 5 folds of 3 seeds" in first
+    assert "does not make up for it" in second
+    for folds in (3, 5):  # deleted, or not begun
+        gone = own & (whole["seed"] > 0) & (whole["fold"] < folds)
+        told = answer.answer(study_frames.planned(whole, whole[~gone]))[1]
+        count = f"{5 - folds} of 5 folds with a value of each seed"
+        assert f"{EARLY} (FCN at level .2: {count})" in told
+    alone = study_frames.planned(whole, whole[whole["seed"] == 0])
+    assert EARLY in answer.answer(alone)[1]
+    # Seeds of one fold may lack: the median is bounded by all of them.
+    one = own & (whole["seed"] > 0) & (whole["fold"] == 0)
+    assert concluded(study_frames.planned(whole, whole[~one])) in ("", concluded(whole))
+
+
 def test_folds_of_other_levels_do_not_turn_the_answer():
     """A verdict on all levels may come and go; what is said of one level stays."""
     frame = study_frames.study(levels=(0.0, 0.2, 0.3), kept=(0, 60))
@@ -286,6 +309,44 @@ def test_of_several_settings_the_answer_says_which():
     )
     assert first.endswith(", train.batch_size 64).")
     assert "batch" not in answer.answer(other)[0]
+
+
+@pytest.mark.slow
+def test_an_initialisation_that_is_begun_does_not_silence_another():
+    own = study(kept=(0, 50))
+    paper = own.assign(init="paper", run=own["run"].str.replace("released", "paper"))
+    cnn, fcn = own[own["model"] == "cnn"], own[own["model"] == "fcn"]
+    paper = paper[paper["model"] == "fcn"]
+
+    def told(*rows):
+        both = pd.concat(rows, ignore_index=True)
+        return answer.answer(study_frames.identified(both))
+
+    alone = told(cnn, paper)
+    assert EARLY not in alone[1] and "paper init" in alone[0]
+    # One that lacks a cell wholly is none.
+    assert told(cnn, paper, fcn[fcn["aug"] == 0]) == alone
+    begun = (fcn["aug"] == 0) | (fcn["fold"] < 2)
+    first, early, another, second = told(cnn, paper, fcn[begun])
+    assert "released init" in first and EARLY in early
+    assert another == f"Another study here answers: t{alone[0][1:]}"
+    assert second == alone[1]
+    # The bundle's own leads where both answer.
+    first, second = told(cnn, paper, fcn)
+    assert "released init" in first and EARLY not in second
+
+
+def test_a_level_that_one_network_was_never_planned_at_is_not_waited_for():
+    whole = study_frames.study(levels=(0.0, 0.1, 0.2), epochs=50, kept=(0, 50))
+    less = whole[(whole["model"] == "cnn") | (whole["aug"] != 0.2)]
+    first, second = answer.answer(study_frames.planned(less, less))
+    assert "the CNN was trained at level .2, too" in first
+    assert "trained with translation .1" in second and EARLY not in second
+    # It was planned and has not begun, or no record tells.
+    for frame in (study_frames.planned(whole, less), less):
+        first, second = answer.answer(frame)
+        assert "too)" not in first
+        assert f"{EARLY} (FCN at level .2: 0 of 5 folds with a value)" in second
 
 
 def grid(sweep="mnist_grid", **fields):

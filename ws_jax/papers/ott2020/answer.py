@@ -7,7 +7,7 @@ import itertools
 
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, settings
+from ws_jax.analysis import aggregate, labels, planned, settings
 from ws_jax.analysis.claims.checks import FAILS, HOLDS
 from ws_jax.analysis.claims.verdicts import Verdict
 from ws_jax.papers.ott2020 import cells, published, runs
@@ -55,7 +55,8 @@ def answer(frame: pd.DataFrame) -> list[str]:
     """Answers the question by the study that should have most to say.
 
     That is one with CNN and FCN at level 0 and above: on the paper's data sets before
-    others, of the longest trainings, on the most folds. Where that says nothing yet,
+    others, of the longest trainings, with the bundle's own initialisation before
+    others, on the most folds. Where that says nothing yet,
     the first of the others that does is given besides, and never in its place.
 
     Args:
@@ -84,7 +85,8 @@ def answer(frame: pd.DataFrame) -> list[str]:
 class _Case:
     """One study: its cells, on which data, by whose word, with which initialisation.
 
-    `setting` is what tells it from other studies on these data, in words.
+    `setting` is what tells it from other studies on these data, in words; `alone` says
+    that its FCN has no other initialisation there.
     """
 
     cells: Cells
@@ -92,6 +94,7 @@ class _Case:
     semantics: str
     init: str
     setting: str
+    alone: bool
 
     @property
     def epochs(self) -> int:
@@ -100,24 +103,37 @@ class _Case:
 
 def _cases(rows: pd.DataFrame):
     for data in rows["data"].unique():
-        chosen = aggregate.of_kind(runs.select(rows, data).rows, "translation")
-        chosen = chosen[chosen["vcp"] == 0]
+        chosen = _translated(rows, data)
+        plans = planned.joined(
+            chosen, lambda frame, data=data: _translated(frame, data)
+        )
         for semantics, own in chosen.groupby("semantics"):
             for words, part in settings.parts(own):
-                # Several readings may have been trained; the bundle's own is shown.
-                inits = set(part.loc[part["model"] == "fcn", "init"])
-                init = semantics if semantics in inits else min(inits, default="")
-                kept = (part["model"] == "cnn") | (part["init"] == init)
-                found = cells.find(part[kept])
-                if found:
-                    yield _Case(found, str(data), str(semantics), init, words)
+                inits = sorted(set(part.loc[part["model"] == "fcn", "init"]))
+                for init in inits:
+                    kept = (part["model"] == "cnn") | (part["init"] == init)
+                    told = (plans["model"] == "cnn") | (plans["init"] == init)
+                    told &= plans["semantics"] == semantics
+                    found = cells.find(part[kept], plans[told])
+                    if found:
+                        alone = len(inits) == 1
+                        names = (str(data), str(semantics), str(init), words)
+                        yield _Case(found, *names, alone)
+
+
+def _translated(frame: pd.DataFrame, data: str) -> pd.DataFrame:
+    rows = aggregate.of_kind(runs.select(frame, data).rows, "translation")
+    return rows[rows["vcp"] == 0]
 
 
 def _rank(case: _Case) -> tuple:
     """Sorts studies by what they were made to say, whatever has come of it."""
     place = _PAPER_FIRST.get(case.data, 2)
-    planned = int(case.cells.used["epochs"].max())
-    return place, -planned, -case.cells.asked, case.semantics, case.setting
+    length = int(case.cells.used["epochs"].max())
+    # The bundle's own reading leads, though another may have more folds.
+    other = case.init != case.semantics
+    names = (case.semantics, case.setting, case.init)
+    return place, -length, other, -case.cells.asked, *names
 
 
 def _sentences(case: _Case) -> list[str]:
@@ -153,13 +169,19 @@ def _how(case: _Case) -> str:
         for status, word in (("diverged", "diverged"), ("running", "under way"))
         if (ended["status"] == status).any()
     ]
-    how = f"medians over {count}" if most > 1 else f"one {unit}"
+    how = f"one {unit}" if most == 1 else f"medians over {count}"
+    how += f" of {case.cells.seeds} seeds" if case.cells.seeds > 1 else ""
     how += f" after the last of {labels.epochs(case.epochs)}"
     how += f", {case.semantics} semantics"
-    how += f", {case.init} init" if case.init != case.semantics else ""
+    named = case.init != case.semantics or not case.alone
+    how += f", {case.init} init" if named else ""
     length = labels.epochs(int(case.cells.used["epochs"].max()))
     told = [text for text in case.setting.split(", ") if text not in ("", length)]
     how += "".join(f", {text}" for text in told)
+    if case.cells.aside:
+        model, level = case.cells.aside
+        where = f"level {labels.level(level)}, too"
+        how += f"; the {labels.model(model)} was trained at {where}"
     return how + (f"; of {len(ended)} runs {' and '.join(amiss)}" if amiss else "")
 
 

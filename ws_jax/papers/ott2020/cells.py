@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ws_jax.analysis import aggregate, labels, statistics
+from ws_jax.analysis import aggregate, labels, planned, statistics
 from ws_jax.analysis.claims.samples import Amiss, said
 from ws_jax.papers.ott2020 import published
 
@@ -63,13 +63,15 @@ class Cells:
     Attributes:
       rows: tidy rows of both networks at all levels.
       level: the one above 0 that is looked at, at which both have values.
-      nearest: that which would be looked at, if both had values at each level that
-        either was trained at; else `level`.
+      nearest: that which will be looked at, once both have values at each level that
+        either was trained at and the other may be; else `level`.
+      aside: a network and a level nearer still, at which the other is not planned.
     """
 
     rows: pd.DataFrame
     level: float
     nearest: float
+    aside: tuple[str, float] | None = None
 
     @functools.cached_property
     def used(self) -> pd.DataFrame:
@@ -94,7 +96,7 @@ class Cells:
         near = self.rows[self.rows["aug"].isin([0.0, self.level, self.nearest])]
         plain, moved = (
             aggregate.run_values(near, metric, "last_epoch")[
-                ["model", "aug", self.unit, "status", "value"]
+                ["model", "aug", "fold", "seed", "status", "value"]
             ]
             for metric in (PLAIN, MOVED)
         )
@@ -108,16 +110,45 @@ class Cells:
     @functools.cached_property
     def asked(self) -> int:
         """Folds that each cell should have: as many as any has, or were planned."""
-        planned = self.used.get(f"planned_{self.unit}s", pd.Series([0.0]))
         there = self.used[self.unit].nunique()
-        return max(there, int(planned.fillna(0).max()))
+        return max(there, self._planned(f"{self.unit}s"))
+
+    def _planned(self, what: str) -> int:
+        told = self.used.get(f"planned_{what}", pd.Series([0.0]))
+        return int(told.fillna(0).max())
+
+    @functools.cached_property
+    def _seeds(self) -> dict[int, set[int]]:
+        """Seeds of each fold: those that any cell has there, or that records plan."""
+        none = pd.Series(dtype="str")
+        return {
+            int(fold): {
+                *own["seed"],
+                *planned.numbers(own.get(planned.FOLD_SEEDS, none)),
+            }
+            for fold, own in self.used.groupby("fold")
+        }
+
+    @functools.cached_property
+    def seeds(self) -> int:
+        """The most seeds that a fold should have; 1 where medians are over seeds."""
+        if self.unit == "seed":
+            return 1
+        return max(self._planned("seeds"), *map(len, self._seeds.values()))
 
     def known(self, model: str, level: float) -> int:
-        """Counts a cell's folds that have both values; a run that diverged has none."""
+        """Counts folds whose runs all have both values; one that diverged has none."""
         return self._count(self._runs.get((BOTH, model, level), _NO_RUNS))
 
     def _count(self, runs: pd.DataFrame) -> int:
-        return runs.loc[runs["value"].notna(), self.unit].nunique()
+        """Counts the folds that have a value of each of their seeds."""
+        known = runs[runs["value"].notna()]
+        if self.unit == "seed":
+            return known["seed"].nunique()
+        have = known.groupby("fold")["seed"].agg(set)
+        return sum(
+            seeds <= have.get(fold, set()) for fold, seeds in self._seeds.items()
+        )
 
     @functools.cached_property
     def folds(self) -> tuple[int, int]:
@@ -138,11 +169,19 @@ class Cells:
         }
 
     def _median(self, own: pd.DataFrame) -> Median:
-        each = own[self.unit].value_counts().max()  # runs of a fold
-        lacking = (self.asked - self._count(own)) * int(each)
+        there = own[own["value"].notna()].drop_duplicates(["fold", "seed"])
+        lacking = max(self._num_runs - len(there), 0)
         known = own["value"].dropna().to_numpy()
         low, high = (np.append(known, [bound] * lacking) for bound in (0.0, 1.0))
         return Median(*(float(np.median(values)) for values in (low, known, high)))
+
+    @property
+    def _num_runs(self) -> int:
+        """Runs that each cell should have."""
+        if self.unit == "seed":
+            return self.asked
+        begun = sum(map(len, self._seeds.values()))
+        return begun + (self.asked - len(self._seeds)) * self.seeds
 
     @property
     def _four(self) -> list[tuple[str, float]]:
@@ -187,8 +226,9 @@ class Cells:
     def _lacking(self, least: int) -> list[Amiss]:
         """Names the cells that have values of fewer folds."""
         asked = labels.count(self.asked, self.unit)
+        what = "with a value of each seed" if self.seeds > 1 else "with a value"
         return [
-            Amiss(_where(m), x, f"{self.known(m, x)} of {asked} with a value")
+            Amiss(_where(m), x, f"{self.known(m, x)} of {asked} {what}")
             for m, x in self._places()
             if self.known(m, x) < least
         ]
@@ -225,11 +265,14 @@ class Cells:
             yield f"it hangs on {self.unit}s that lack a value; {lacking}"
 
 
-def find(rows: pd.DataFrame) -> Cells | None:
+def find(rows: pd.DataFrame, plan: pd.DataFrame | None = None) -> Cells | None:
     """Returns the four cells of rows in one setting; None if any has no values.
 
     Args:
       rows: tidy rows of networks in one setting, with translation or without.
+      plan: the same and others, with `model` and `aug` of runs that have not begun. A
+        level that it lacks for one network is not waited for; without it any is, and so
+        is where no record tells of some of the rows.
     """
     rows = rows[rows["model"].isin(MODELS)]
     known = [
@@ -242,11 +285,23 @@ def find(rows: pd.DataFrame) -> Cells | None:
     raised = levels - {0.0}
     if 0.0 not in levels or not raised:
         return None
-    level, nearest = (
-        min(own, key=lambda x: abs(x - _USUAL))
-        for own in (raised, set(rows["aug"]) - {0.0})
+    trained = set(rows["aug"]) - {0.0}
+    awaited = trained
+    if (
+        plan is not None
+        and "planned_folds" in rows
+        and rows["planned_folds"].notna().all()
+    ):
+        of = [set(plan.loc[plan["model"] == model, "aug"]) for model in MODELS]
+        awaited = raised | trained.intersection(*of)
+    level, nearest, first = (
+        min(own, key=lambda x: (abs(x - _USUAL), x))
+        for own in (raised, awaited, trained)
     )
-    return Cells(rows, level, nearest)
+    if first == nearest:
+        return Cells(rows, level, nearest)
+    (alone,) = rows.loc[rows["aug"] == first, "model"].unique()
+    return Cells(rows, level, nearest, (str(alone), first))
 
 
 def percent(value: float) -> str:
