@@ -78,8 +78,8 @@ def search(
     Returns:
       The Optuna study, every point told; its parameters have the names of `space`, and
       values that are parts (optimisers, say) are told by their kind, several parts as
-      `noise+rotation`, and without any as `none`. A point of which a
-      run diverged has failed, and has no value.
+      `noise+rotation`, and without any as `none`. A point of which a run diverged has
+      failed, and has no value.
     Raises:
       ConfigError: if Optuna is missing (the extra `search`) or a number makes no sense.
       WorkdirError: if the folder holds a search of another seed, batch size, space or
@@ -102,12 +102,7 @@ def search(
     kept = {p: v for p, v in sweep.axes.items() if p not in paths.values()}
     sweep = dataclasses.replace(sweep, axes=kept)
     with held(Path(workdir), asked) as recorded:
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=2 * batch_size)
-        direction = "maximize" if sweep.base.task.maximized else "minimize"
-        study = optuna.create_study(direction=direction, sampler=sampler)
+        study = _new_study(sweep, batch_size, seed)
         for batch in range(num_batches):
             trials = [study.ask(distributions) for _ in range(batch_size)]
             folder = Path(workdir) / f"batch_{batch:03d}"
@@ -125,6 +120,16 @@ def search(
         if not recorded:
             write_record(Path(workdir), asked)
     return study
+
+
+def _new_study(sweep: Sweep, batch_size: int, seed: int) -> optuna.Study:
+    """Returns a study of Optuna's that draws its first two batches at random."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=2 * batch_size)
+    direction = "maximize" if sweep.base.task.maximized else "minimize"
+    return optuna.create_study(direction=direction, sampler=sampler)
 
 
 def _tell(
