@@ -1,5 +1,7 @@
 """The recipe of the third paper: images, rates, decay, splits, and its configs."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from ws_jax.cli import load_studies, load_sweep
 from ws_jax.config import replace_field
 from ws_jax.data import make_splits, make_synthetic
+from ws_jax.models import WideBottleneck
 from ws_jax.optimizers import make_optimizer
 from ws_jax.papers.savarese2019.presets import cifar, optimizer, transforms
 from ws_jax.runs import Data
@@ -88,6 +91,21 @@ def test_every_study_of_the_paper_is_a_sweep():
         for run in sweep.runs():
             assert run.train.optimizer.decays
             assert run.train.optimizer.no_decay == ("coefficients",)
+
+
+def test_imagenet_trains_the_bottleneck_network_and_its_twins_with_banks():
+    path = Path(__file__).parents[1] / "configs" / "savarese2019" / "imagenet.py"
+    sweep = load_sweep(str(path)).checked()
+    text = " ".join(path.read_text().split())
+    assert f"{len(sweep.runs())} runs of {sweep.base.train.epochs} epochs" in text
+    assert [run.network.templates for run in sweep.runs()] == [0, 1, 2]
+    assert sweep.base.network == WideBottleneck(dtype="bfloat16")
+    train = sweep.base.train
+    factor = train.optimizer.schedule.make(90 * 5005, 5005)
+    factors = [factor(jnp.float32(epoch * 5005)) for epoch in (29, 30, 59, 60, 89)]
+    np.testing.assert_allclose(factors, [1, 0.1, 0.1, 0.01, 0.01], rtol=1e-6)
+    chosen = (train.batch_size, train.optimizer.weight_decay, train.optimizer.no_decay)
+    assert chosen == (256, 1e-4, ("coefficients",))
 
 
 @pytest.mark.parametrize("strengths, terms", [((), 0), ((0.0, 0.01), 1)])

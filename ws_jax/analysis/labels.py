@@ -84,7 +84,16 @@ def kind(name: str) -> str:
 
 
 def data(name: str) -> str:
-    """Returns what a data set is called; one that is a file, by the file's name."""
+    """Returns what a data set is called; one that is a file, by the file's name.
+
+    A folder of images keeps its path, and how images are cut: both tell it from others.
+
+    Example:
+      >>> data("mine/leaves.npz"), data("folder:mine/imagenet@256/256")
+      ('leaves', 'mine/imagenet@256/256')
+    """
+    if name.startswith("folder:"):
+        return name.removeprefix("folder:")
     return DATA.get(name, PurePath(name).stem if "/" in name else name)
 
 

@@ -19,17 +19,27 @@ from collections.abc import Sequence
 
 from ws_jax.banks import COEFFICIENTS
 from ws_jax.measure import LayerSimilarity
-from ws_jax.models import WideResNet
+from ws_jax.models import WideBottleneck, WideResNet
 from ws_jax.optimizers import SGD, Steps
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.tasks import Classification, SimilarityTerm
-from ws_jax.transforms import Crop, Cutout, Flip, Normalize, Transform
+from ws_jax.transforms import (
+    Centre,
+    Crop,
+    Cutout,
+    Flip,
+    Normalize,
+    ResizedCut,
+    Transform,
+)
 
 # Of each channel, pixels from 0 to 255: mean, standard deviation.
 STATISTICS = {
     "cifar10": ((125.3, 123.0, 113.9), (63.0, 62.1, 66.7)),
     "cifar100": ((129.3, 124.1, 112.4), (68.2, 65.4, 70.4)),
 }
+# The same of ImageNet, as torchvision has it, pixels from 0 to 1.
+IMAGENET = Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 EPOCHS = 200
 # Epochs 60, 120 and 160 of 200; in shorter trainings the same parts of them.
 MILESTONES = (0.3, 0.6, 0.8)
@@ -129,4 +139,59 @@ def cifar(
     }
     if strengths:
         axes["task.terms.layer_similarity.strength"] = tuple(strengths)
+    return Sweep(name, base, axes)
+
+
+def imagenet(
+    name: str,
+    folder: str = "imagenet",
+    *,
+    widths: Sequence[int] = (2,),
+    templates: Sequence[int] = (0, 1, 2),
+    seeds: Sequence[int] = (0,),
+    epochs: int = 90,
+    dtype: str = "bfloat16",
+) -> Sweep:
+    """Returns a study of ImageNet: WRN-50-2 of bottleneck blocks and its SWRN twins.
+
+    No source says how the paper trained on ImageNet. The recipe is that of WRN-50-2
+    without banks: SGD with Nesterov momentum from a rate of 0.1, a tenth of it from
+    epochs 30 and 60, decay 1e-4, but of coefficients, batches of 256. All training
+    images are trained on, and those in `val` scored after every epoch. Parts are cut
+    from the middle square of every image, 256 pixels a side, which is what is held.
+
+    Source of the recipe: He et al. 2016, Section 3.4; Zagoruyko & Komodakis 2016,
+    Section 3; how parts are cut: torchvision's reference training.
+
+    Args:
+      name: of the sweep.
+      folder: of the images, see `ws_jax.data.folders`. All of them in memory take 265
+        GB, so most machines take a part of the classes.
+      widths: of the networks.
+      templates: of each stage's bank; 0 is the plain WRN. The smallest stage has two
+        layers that draw.
+      seeds: of the runs.
+      epochs: as said; the rate falls at the same parts of them.
+      dtype: of products and activations.
+    """
+    side = 224
+    falls = Steps(milestones=(1 / 3, 2 / 3), unit="training", decay=0.1)
+    base = Run(
+        data=Data(f"folder:{folder}@256/256", split="published"),
+        network=WideBottleneck(dtype=dtype),
+        task=Classification(top=(5,)),
+        transforms=(ResizedCut(size=side), Flip(), IMAGENET, Centre(size=side)),
+        train=Train(
+            epochs=epochs,
+            patience=epochs,
+            batch_size=256,
+            optimizer=optimizer(weight_decay=1e-4, schedule=falls),
+        ),
+        evaluation=Evaluation(views=(), measures=(LayerSimilarity(),)),
+    )
+    axes: dict[str, tuple] = {
+        "network.width": tuple(widths),
+        "network.templates": tuple(templates),
+        "seed": tuple(seeds),
+    }
     return Sweep(name, base, axes)
