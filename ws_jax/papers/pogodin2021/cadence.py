@@ -92,16 +92,30 @@ def known(rows: pd.DataFrame, how: str = "instant") -> dict[int, Cadence]:
     return found
 
 
+def said(rows: pd.DataFrame, how: str = "instant", usual: int = 0) -> dict[int, str]:
+    """Says of each cadence that came to another one what it came to.
+
+    Args:
+      rows: as `known` takes them.
+      how: they share, as `runs.shared` takes it.
+      usual: batches of an epoch in the paper; what it came to there, too, is not said.
+        0: all is.
+    """
+    found = {}
+    for every, one in sorted(known(rows, how).items()):
+        there = dataclasses.replace(one, batches=usual or one.batches)
+        if one.differs and not (usual and one.acted == there.acted):
+            came = f"every {one.acted:.3g}" if one.times else "never"
+            found[every] = f"every {every} batches came to {came}"
+    return found
+
+
 def note(rows: pd.DataFrame) -> str:
     """Says which cadences came to another one, as a caption needs it; else nothing."""
-    said = [
-        f"every {c.every} batches came to "
-        + (f"every {c.acted:.3g}" if c.times else "never")
-        for _, c in sorted(known(rows).items())
-        if c.differs
-    ]
-    if not said:
+    told = said(rows)
+    if not told:
         return ""
     first = next(iter(known(rows).values()))
     anew = ", counted anew in each" if first.restarts else ""
-    return f" An epoch has {first.batches} batches{anew}, so {' and '.join(said)}."
+    joined = " and ".join(told.values())
+    return f" An epoch has {first.batches} batches{anew}, so {joined}."
