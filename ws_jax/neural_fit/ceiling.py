@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ws_jax.config import ConfigError
+from ws_jax.neural_fit.similarity import real
 
 
 def reliability(repeats: np.ndarray) -> np.ndarray:
@@ -23,7 +24,7 @@ def reliability(repeats: np.ndarray) -> np.ndarray:
       ConfigError: for other shapes, or responses that are no finite numbers.
     Source: the intraclass correlation ICC(1, k) of Shrout & Fleiss 1979.
     """
-    repeats = np.asarray(repeats, np.float64)
+    repeats = real(repeats, "responses")
     if repeats.ndim != 3 or repeats.shape[0] < 2 or repeats.shape[1] < 2:
         raise ConfigError(
             "a ceiling needs responses [repeats, images, neurons] with two repetitions "

@@ -25,6 +25,7 @@ from ws_jax.neural_fit.regression import Prediction, cut, pls, ridge
 from ws_jax.neural_fit.similarity import (
     DISTANCES,
     linear_cka,
+    real,
     rsa_ceiling,
     rsa_of_repeats,
 )
@@ -93,11 +94,12 @@ def compare(
       ceiling is at least 0.3. Without repetitions
       there is no ceiling.
     Raises:
-      ConfigError: for other images, or too few.
+      ConfigError: for other images, or too few, or what is no real numbers.
     """
     settings.check()
     _check_responses(neural, settings)
     score = _scorer(neural, settings)
+    activations = {name: real(x, f"layer {name!r}") for name, x in activations.items()}
     rows = [
         {
             "layer": layer,

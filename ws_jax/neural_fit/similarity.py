@@ -11,13 +11,30 @@ DISTANCES = ("correlation", "euclidean")
 COMPARISONS = ("spearman", "pearson")
 
 
+def real(values: np.ndarray, what: str) -> np.ndarray:
+    """Returns numbers as float64.
+
+    Raises:
+      ConfigError: for text, objects, dates, complex numbers, and lists that make no
+        array.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of several lengths
+        raise ConfigError(f"{what} must be one array of numbers: {error}") from error
+    if not np.can_cast(array.dtype, np.float64):
+        raise ConfigError(f"{what} must be real numbers, got {array.dtype}")
+    return array.astype(np.float64)
+
+
 def flat(representation: np.ndarray, what: str = "a representation") -> np.ndarray:
     """Returns a representation as float64 [images, units].
 
     Raises:
-      ConfigError: if it has no images or units, or a number that is not finite.
+      ConfigError: if it has no images or units, or numbers that are not real and
+        finite.
     """
-    array = np.asarray(representation, np.float64)
+    array = real(representation, what)
     if array.ndim < 2 or array.size == 0:
         raise ConfigError(f"{what} must be [images, units, …], got {array.shape}")
     if not np.isfinite(array).all():
@@ -156,6 +173,7 @@ def rsa_of_repeats(
     Raises:
       ConfigError: as `rsa`.
     """
+    repeats = real(repeats, "responses")
     return float(np.mean([rsa(x, own, distance, comparison) for own in repeats]))
 
 
@@ -176,10 +194,10 @@ def rsa_ceiling(
       mean of the others', and of all.
     Source: Nili et al. 2014.
     """
-    tables = np.stack([dissimilarities(own, distance) for own in repeats])
-    count = len(tables)
-    if count < 2:
+    repeats = real(repeats, "responses")
+    if (count := len(repeats) if repeats.ndim else 0) < 2:
         raise ConfigError(f"a ceiling needs two repetitions, got {count}")
+    tables = np.stack([dissimilarities(own, distance) for own in repeats])
     units = np.stack([_standard(table, comparison) for table in tables])
     mean = units.mean(axis=0)
     others = (count * mean - units) / (count - 1)
