@@ -26,7 +26,7 @@ from ws_jax.data import load, make_splits, make_synthetic
 from ws_jax.engine import predict
 from ws_jax.engine.program import make_program
 from ws_jax.models import GridNet, ResNet
-from ws_jax.neural_fit import fit, regression
+from ws_jax.neural_fit import fit, regression, similarity
 from ws_jax.neural_fit import table as files
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.storage import stored
@@ -280,7 +280,7 @@ def test_reliability_at_its_ends():
         (lambda: neural_fit.linear_cka(draw(5, 2) * np.nan, draw(5, 2)), "not finite"),
         (lambda: neural_fit.linear_cka(draw(5, 2) + 1j, draw(5, 2)), "got complex128"),
         (lambda: neural_fit.ridge(draw(9, 2), np.full((9, 2), "a"), 2), "got <U1"),
-        (lambda: neural_fit.rsa_ceiling([draw(5, 2), draw(4, 2)]), "one array of num"),
+        (lambda: similarity.real([[1], [2, 3]], "rows"), "rows must be one array"),
         (lambda: neural_fit.noise_ceiling(draw(2, 5, 2) + 1j), "got complex128"),
         (lambda: fit.Settings(measures=("cca",)).check(), "did you mean 'cka'"),
         (lambda: fit.Settings(measures=("cka", "cka")).check(), "there twice"),
