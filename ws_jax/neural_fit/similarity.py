@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import stats
 
@@ -11,7 +13,7 @@ DISTANCES = ("correlation", "euclidean")
 COMPARISONS = ("spearman", "pearson")
 
 
-def real(values: np.ndarray, what: str) -> np.ndarray:
+def real(values: Any, what: str) -> np.ndarray:
     """Returns numbers as float64.
 
     Raises:
