@@ -354,6 +354,14 @@ def test_test_images_are_those_of_the_epoch_that_is_scored(some):
         assert verdict.outcome == "holds"
 
 
+def test_only_networks_behind_a_claim_are_told_from_the_papers():
+    # A plain WRN-16-10 is the twin of no network here.
+    both = pd.concat([made_up(), made_up(templates=(0,), depths=(16,))])
+    assert not any("network.depth" in v.sentence for v in claims.judge(both))
+    small = claims.judge(pd.concat([made_up(depths=(16,)), made_up(templates=(0,))]))
+    assert "network.depth 16 (the paper: 28)" in small[0].sentence
+
+
 def test_one_seed_decides_nothing():
     verdicts = claims.judge(made_up(seeds=(0,)))
     assert {verdict.outcome for verdict in verdicts} == {"not enough data"}

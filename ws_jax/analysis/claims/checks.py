@@ -58,6 +58,8 @@ class Check:
       gone: folds or seeds that are not there, or lack in one of the networks that are
         compared; more than one, or one where fewer than `LEFT` are left, and nothing
         is decided.
+      otherwise: in what the runs behind it are smaller or larger than the paper's, or
+        otherwise than its recipe because of that.
     """
 
     what: str
@@ -79,6 +81,7 @@ class Check:
     unsettled: str = ""
     steps: int = 0
     gone: int = 0
+    otherwise: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> str:

@@ -321,7 +321,7 @@ def columns_of(run: Run) -> dict[str, str]:
     return {**words, "transforms.kinds": acting_kinds(run)}
 
 
-def said(rows: pd.DataFrame) -> str:
-    """Joins what `Presets.scales` says of judged rows, each difference once."""
+def said(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Returns what `Presets.scales` says of judged rows, each difference once."""
     texts = [text for words in rows["scale"].unique() for text in words.split("; ")]
-    return ", ".join(dict.fromkeys(text for text in texts if text))
+    return tuple(dict.fromkeys(text for text in texts if text))

@@ -47,8 +47,6 @@ class Verdict:
       checks: the claim's parts.
       epochs: that its runs may take at most; 0 if there is none, or lengths are joined.
       setting: of its runs, in words, where there are several.
-      scale: in what its runs are smaller or larger than the paper's, or otherwise than
-        its recipe because of that.
     """
 
     claim: Claim
@@ -58,7 +56,6 @@ class Verdict:
     checks: tuple[Check, ...]
     epochs: int = 0
     setting: str = ""
-    scale: str = ""
 
     @property
     def outcome(self) -> str:
@@ -72,6 +69,12 @@ class Verdict:
     def missing(self) -> tuple[str, ...]:
         """The runs that the claim needs and that are not there."""
         return tuple(dict.fromkeys(m for check in self.checks for m in check.missing))
+
+    @property
+    def otherwise(self) -> str:
+        """In what the runs behind it are not as the paper's, see `Check`."""
+        told = (words for check in self.checks for words in check.otherwise)
+        return ", ".join(dict.fromkeys(told))
 
     @property
     def decisive(self) -> Check:
@@ -96,7 +99,7 @@ class Verdict:
         for check in others:
             text += f" {check.what}: {check.by_text}" if check.by_text else ""
         return text + (
-            f" Otherwise than in the paper: {self.scale}." if self.scale else ""
+            f" Otherwise than in the paper: {self.otherwise}." if self.otherwise else ""
         )
 
     @property

@@ -10,17 +10,15 @@ How long it takes is counted in the paper's training steps (docs/design/0016).
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
 from ws_jax.analysis import planned, statistics
-from ws_jax.analysis.claims import departures
 from ws_jax.analysis.claims.checks import Check
 from ws_jax.analysis.claims.verdicts import Claim, Verdict
-from ws_jax.papers.pogodin2021 import cadence, runs
-from ws_jax.papers.pogodin2021.evidence import BATCHES, WAYS, Evidence
+from ws_jax.papers.pogodin2021 import runs
+from ws_jax.papers.pogodin2021.evidence import WAYS, Evidence
 from ws_jax.papers.pogodin2021.own import DATA, known_data
 from ws_jax.papers.pogodin2021.runs import CADENCES, CONV, FREE, shared
 
@@ -206,26 +204,13 @@ def judge(frame: pd.DataFrame) -> list[Verdict]:
             data,
             "paper",
             "paper",
-            checks := tuple(claim.checks(of)),
+            tuple(claim.checks(of)),
             limit,
             words,
-            _otherwise(of, checks),
         )
         for claim in CLAIMS
         for data, limit, words, of in _ways(parts[claim.number != TRANSLATIONS], claim)
     ]
-
-
-def _otherwise(of: Evidence, checks: Sequence[Check]) -> str:
-    """Says what is not as in the paper, and cadences in checks that came to others."""
-    begun = planned.begun(of.rows) if len(of.rows) else of.rows
-    if begun.empty:
-        return ""
-    came = cadence.said(begun, of.how, BATCHES[of.data])
-    measured = " ".join(check.what for check in checks)
-    asked = (told for every, told in came.items()
-             if re.search(rf"every {every}\b", measured))  # fmt: skip
-    return ", ".join(filter(None, (departures.said(begun), *asked)))
 
 
 def _ways(

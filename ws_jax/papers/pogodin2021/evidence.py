@@ -17,7 +17,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from ws_jax.analysis import aggregate, planned, statistics, wording
-from ws_jax.analysis.claims import chance, comparable, lengths, seeds
+from ws_jax.analysis.claims import chance, comparable, departures, lengths, seeds
 from ws_jax.analysis.claims.checks import Check
 from ws_jax.analysis.claims.samples import Sample
 from ws_jax.papers.pogodin2021 import cadence, runs
@@ -92,6 +92,16 @@ class Evidence:
             runs.shared(every, how): one.acted
             for how in self.ways
             for every, one in cadence.known(planned.begun(self.rows), how).items()
+        }
+
+    @functools.cached_property
+    def _came(self) -> dict[str, str]:
+        """What cadences came to, by condition; what they do in the paper is left out."""
+        begun, usual = planned.begun(self.rows), BATCHES[self.data]
+        return {
+            runs.shared(every, how): told
+            for how in self.ways
+            for every, told in cadence.said(begun, how, usual).items()
         }
 
     def same(self, more: str, less: str) -> str:
@@ -220,7 +230,15 @@ class Evidence:
             steps=self.steps,
             unsettled="; ".join(filter(None, why)),
             gone=len(whole.gone | seeds.gone(parts)),
+            otherwise=self._otherwise(between),
         )
+
+    def _otherwise(self, between: Collection[str]) -> tuple[str, ...]:
+        """Says what is not as in the paper, and cadences that came to others."""
+        last = self.last[self.last["condition"].isin(between)]
+        begun = planned.begun(last) if len(last) else last
+        told = departures.said(begun) if len(begun) else ()
+        return (*told, *(self._came[name] for name in between if name in self._came))
 
     def _apart(self, between: Collection[str], named: Collection[str]) -> tuple:
         """Says what must be trained for conditions to be compared; nothing if they can.

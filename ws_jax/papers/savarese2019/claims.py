@@ -84,6 +84,7 @@ def _check(
         chosen=chosen,
         unsettled="; ".join(why),
         steps=steps,
+        otherwise=departures.said(planned.begun(rows)),
         **seeds.of_networks(rows, "title", valued, leader),
     )
 
@@ -306,7 +307,6 @@ def judged(
             tuple(claim.checks(own)),
             int(epochs),
             words,
-            scale=departures.said(planned.begun(own)),
         )
         for claim in claims
         for (data, epochs, words), own in groups

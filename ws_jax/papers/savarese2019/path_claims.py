@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from ws_jax.analysis import aggregate, labels, planned, statistics
-from ws_jax.analysis.claims import comparable, seeds
+from ws_jax.analysis.claims import comparable, departures, seeds
 from ws_jax.analysis.claims.checks import Check
 from ws_jax.analysis.claims.verdicts import Claim, Verdict
 from ws_jax.papers.savarese2019 import claims, path_runs
@@ -103,6 +103,7 @@ def _check(
         missing=(),
         over="seed",
         unsettled=open_since,
+        otherwise=departures.said(planned.begun(pair.rows)),
         **pair.of_seeds(measured),
     )
 
