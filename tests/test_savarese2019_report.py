@@ -355,11 +355,12 @@ def test_test_images_are_those_of_the_epoch_that_is_scored(some):
 
 
 def test_only_networks_behind_a_claim_are_told_from_the_papers():
-    # A plain WRN-16-10 is the twin of no network here.
-    both = pd.concat([made_up(), made_up(templates=(0,), depths=(16,))])
-    assert not any("network.depth" in v.sentence for v in claims.judge(both))
-    small = claims.judge(pd.concat([made_up(depths=(16,)), made_up(templates=(0,))]))
-    assert "network.depth 16 (the paper: 28)" in small[0].sentence
+    # The WRN beside them is the twin of no network here.
+    wide = pd.concat([made_up(), made_up(templates=(0,), widths=(2,))])
+    assert not any("network.width" in v.sentence for v in claims.judge(wide))
+    narrow = pd.concat([made_up(widths=(2,)), made_up(templates=(0,))])
+    told = "network.width 2 (the paper: 10)"
+    assert all(told in v.sentence for v in claims.judge(narrow))
 
 
 def test_one_seed_decides_nothing():

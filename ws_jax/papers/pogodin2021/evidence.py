@@ -96,7 +96,7 @@ class Evidence:
 
     @functools.cached_property
     def _came(self) -> dict[str, str]:
-        """What cadences came to, by condition; what they do in the paper is left out."""
+        """What cadences came to, by condition, where they do not in the paper."""
         begun, usual = planned.begun(self.rows), BATCHES[self.data]
         return {
             runs.shared(every, how): told
