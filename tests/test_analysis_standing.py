@@ -6,6 +6,7 @@ import html
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import study_frames
 from test_analysis_verdicts import make_check
@@ -167,3 +168,17 @@ def test_studies_in_one_folder_are_answered_each():
     first = section(page(frame), "answer")
     assert "have to share its kernels? Trained on images of MNIST" in first
     assert "CIFAR-10. Swept: learning rate (0.1, 0.2)." in first
+
+
+@pytest.mark.slow
+def test_a_sweep_beside_a_papers_answer_is_answered_too():
+    answered, own = (
+        results.read(STORED / f"mnist_{n}") for n in ("quick", "grid_reduced")
+    )
+    text = page(pd.concat([answered, own], ignore_index=True))
+    first, alone = section(text, "answer"), section(page(own), "answer")
+    told = alone[alone.index("Swept: network") : alone.index("Too early to say more")]
+    assert "learning rate: 0.001 is ahead of 0.01" in told and told in first
+    assert first.index("Does a network for images") < first.index("Swept:")
+    assert "All settings" in section(text, "tables")
+    assert "Swept:" not in section(page(answered), "answer")

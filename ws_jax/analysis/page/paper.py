@@ -40,6 +40,8 @@ class Paper:
       verdicts: judges its claims on tidy results.
       tables: builds its tables from tidy results, with or without values.
       figures: lists those of its figures that tidy results can fill.
+      selected: returns those of tidy rows that its tables, figures and verdicts are
+        about, by which all others are known.
       left_out: names the runs that its tables, figures and verdicts leave out, and why.
       without_figures: names the runs that have no figure among its own.
       pictures: lists pictures that it makes of one image, [h, w, c] in [0, 1].
@@ -70,6 +72,7 @@ class Paper:
     verdicts: Callable[[pd.DataFrame], list[Verdict]]
     tables: Callable[[pd.DataFrame], list[Table]]
     figures: Callable[[pd.DataFrame], list[Item]]
+    selected: Callable[[pd.DataFrame], pd.DataFrame]
     left_out: Callable[[pd.DataFrame], list[str]]
     without_figures: Callable[[pd.DataFrame], list[str]]
     pictures: Callable[[np.ndarray], list[Item]]

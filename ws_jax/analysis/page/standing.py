@@ -92,7 +92,10 @@ def _standing(rows: pd.DataFrame, paper: Paper, papers: Sequence[Paper]) -> Stan
 def own_studies(
     rows: pd.DataFrame, found: Sequence[Standing], built: Sequence[Sequence[Table]]
 ) -> list[Own]:
-    """Reads as studies the data sets that answer no paper's question.
+    """Reads as studies what answers no paper's question.
+
+    Those are data sets on which none is answered; and sweeps that are not a paper's,
+    where one is.
 
     Args:
       rows: tidy.
@@ -107,7 +110,21 @@ def own_studies(
             studies.append(Own(swept.collect(own), not asked, not asked, asked))
         elif not any(name in standing.answered for standing in found):
             studies.append(_own(own, str(name), found, built))
+        elif len(rest := _others(own, str(name), found)):
+            studies.append(Own(swept.collect(rest), True, True, False))
     return studies
+
+
+def _others(rows: pd.DataFrame, name: str, found: Sequence[Standing]) -> pd.DataFrame:
+    """Returns the sweeps on a data set that are not all of papers with numbers on it.
+
+    They are whole: the paper's runs among them are what the others are compared with.
+    """
+    rest = rows
+    for standing in found:
+        if name in {*standing.data, *standing.answered}:
+            rest = rest[~rest.index.isin(standing.paper.selected(rest).index)]
+    return rows[rows["sweep"].isin(rest["sweep"])]
 
 
 def _own(

@@ -38,6 +38,7 @@ PAPER = Paper(
     method=_METHOD,
     tables=tables.all_tables,
     figures=gallery.items,
+    selected=runs.selected,
     left_out=runs.left_out,
     without_figures=runs.without_figures,
     pictures=pictures.items,

@@ -203,6 +203,13 @@ def parts(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return settings.parts(rows)[:MOST_PARTS]
 
 
+def selected(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows of the paper's runs on all data sets."""
+    rows = aggregate.tidy(frame)
+    names = sorted(rows["data"].unique())
+    return pd.concat([rows.iloc[:0], *(select(rows, data).rows for data in names)])
+
+
 def left_out(frame: pd.DataFrame) -> list[str]:
     """Names the runs that the paper's tables, figures and verdicts leave out."""
     rows = aggregate.tidy(frame)

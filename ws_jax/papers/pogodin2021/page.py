@@ -73,6 +73,7 @@ PAPER = Paper(
     method=_METHOD,
     tables=lambda rows: [],
     figures=figures.items,
+    selected=runs.select,
     left_out=runs.left_out,
     without_figures=runs.left_out,
     pictures=lambda image: [],

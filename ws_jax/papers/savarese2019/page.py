@@ -52,6 +52,11 @@ def items(frame: pd.DataFrame) -> list[Item]:
     return found + path_page.items(frame)
 
 
+def selected(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows of the paper's runs, on images and on grids."""
+    return pd.concat([runs.select(frame), path_runs.select(frame)])
+
+
 def left_out(frame: pd.DataFrame) -> list[str]:
     """Names the runs of the paper's networks that are not its own, and why."""
     return runs.left_out(frame) + path_runs.left_out(frame)
@@ -65,6 +70,7 @@ PAPER = Paper(
     method=_METHOD,
     tables=lambda rows: [],
     figures=items,
+    selected=selected,
     left_out=left_out,
     without_figures=left_out,
     pictures=lambda image: [],
