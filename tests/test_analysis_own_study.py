@@ -24,6 +24,7 @@ from ws_jax.analysis import (
 )
 from ws_jax.analysis.page import report, sweep_page
 from ws_jax.analysis.page.gallery import sweep_curves
+from ws_jax.config import MOST
 from ws_jax.papers.pages import PAPERS
 
 DATA = "somewhere/mine.npz"
@@ -270,6 +271,41 @@ def test_a_figure_against_a_field_shows_medians_on_a_log_axis():
     np.testing.assert_allclose(x, [1e-4, 1e-3, 1e-2])
     np.testing.assert_allclose(y, 0.815 + 10 * x)
     assert "1 fold, 3 seeds" in item.caption
+
+
+def test_never_is_a_tick_and_what_lacks_the_field_a_dashed_line():
+    cases = [{"model": "fcn", "train.phase.every": n} for n in (1, 10, MOST)]
+    frame = runs({"model": "cnn"}, *cases)
+    (item,) = sweep_page.figures(swept.collect(aggregate.tidy(frame)))
+    figure = item.draw()
+    (panel,) = figure.axes
+    ticks = [tick.get_text() for tick in panel.get_xticklabels()]
+    assert ticks == ["1", "10", "never"]
+    assert panel.get_xlim()[1] < 100
+    assert panel.lines[-1].get_linestyle() == "--"
+    (legend,) = figure.legends
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words == ["FCN", "CNN (has none)"]
+    assert "Dashed: medians of what has no such field." in item.caption
+
+
+def test_folded_networks_that_were_trained_on_are_not_ranked_among_others():
+    cases = [{"learning_rate": rate} for rate in (0.1, 0.2)]
+    cases.append({"learning_rate": 0.01, "network.origin": "a:b:first:kept"})
+    found = swept.collect(aggregate.tidy(runs(*cases)))
+    assert [field.column for field in found.fields] == ["learning_rate"]
+    assert len(found.runs) == 2 and found.foldings == 1
+    assert question.cautions(found)[0].startswith(
+        "Not among these: 1 run of networks that were folded"
+    )
+    alone = swept.collect(aggregate.tidy(runs(cases[2])))
+    assert len(alone.runs) == 1 and not alone.foldings
+
+
+def test_folded_networks_are_explained():
+    text = own_page(runs({"model": "grid_net_folded", "sharing": "grid_net_folded"}))
+    assert "a grid_net whose alike layers were tied, so that it loops" in text
+    assert "of this study’s own" not in text
 
 
 def test_one_is_one():

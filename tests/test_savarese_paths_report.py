@@ -424,6 +424,16 @@ def test_the_first_words_tell_what_the_network_is():
 @pytest.mark.slow
 def test_the_page_has_the_figures_and_the_verdicts():
     text = report.make_report(made_up(), papers=list(PAPERS.values()))
-    for words in ("Shared networks learn paths faster", "Beyond what was trained on",
+    for words in ("Shared networks learn paths faster", "Other distances and grids",
                   "Shortest paths while training", "no cell"):  # fmt: skip
         assert words in text
+
+
+def test_captions_say_which_views_are_beyond_training():
+    def told(**how):
+        return {item.caption for item in path_page.items(made_up(**how))[:2]}
+
+    assert all("All of them are beyond what was trained" in text for text in told())
+    words = "Not beyond what was trained on: 2 to 4 steps, 10×10 cells."
+    inside = told(beyond=((2, 4), (14, 18)), sizes=(10, 18))
+    assert all(text.endswith(words) for text in inside)

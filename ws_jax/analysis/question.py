@@ -90,7 +90,17 @@ def _by_median(found: Swept, ranked: pd.DataFrame) -> str:
 
 
 def cautions(found: Swept) -> list[str]:
-    """Says why it may be too early for an answer."""
+    """Says which runs are not compared, and why it may be too early for an answer."""
+    apart = []
+    if found.foldings:
+        apart.append(
+            f"Not among these: {labels.count(found.foldings, 'run')} of networks that "
+            "were folded and trained on, which start from what was trained before."
+        )
+    return apart + _early_for(found)
+
+
+def _early_for(found: Swept) -> list[str]:
     said = []
     runs = found.runs
     if (runs["status"] == "diverged").all():

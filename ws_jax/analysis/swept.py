@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import aggregate, varying, watched
 
 SHORT = 5  # epochs; what trained for fewer tells little
+FOLDED = "network.origin"  # of folded networks: what they were folded from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Swept:
       reading: `best_epoch` or `last_epoch`: that of each run in which it is compared.
       runs: one row per run: `fold`, `seed`, `num_folds`, `status`, `value` (in that
         epoch) and a column of words for each field, `field 0` and so on.
+      foldings: how many runs are left out since they train a folded network on.
     """
 
     rows: pd.DataFrame
@@ -36,6 +39,7 @@ class Swept:
     sign: int
     reading: str
     runs: pd.DataFrame
+    foldings: int = 0
 
     def show(self, value: float) -> str:
         """Returns a value of the metric, a share in percent."""
@@ -76,7 +80,18 @@ class Swept:
 
 
 def collect(rows: pd.DataFrame) -> Swept:
-    """Reads tidy rows of one data set as a study."""
+    """Reads tidy rows of one data set as a study.
+
+    Networks that were folded and trained on start from one that was trained before them
+    (`FOLDED`): they are compared with each other only.
+    """
+    folded = rows.get(FOLDED, pd.Series(np.nan, rows.index)).notna()
+    if folded.all():
+        return _collect(rows, 0)
+    return _collect(rows[~folded], rows.loc[folded, "training"].nunique())
+
+
+def _collect(rows: pd.DataFrame, foldings: int) -> Swept:
     metric = str(watched.names(rows).mode()[0])
     metric = metric if metric in rows.columns else "val_acc"
     sign = 1
@@ -88,7 +103,8 @@ def collect(rows: pd.DataFrame) -> Swept:
     words = pd.DataFrame({key(i): field.words for i, field in enumerate(fields)})
     first = words.groupby(rows["training"]).first()
     runs = values[["fold", "seed", "num_folds", "status", "trained", "value"]]
-    return Swept(rows, fields, metric, sign, reading, runs.join(first))
+    runs = runs.join(first)
+    return Swept(rows, fields, metric, sign, reading, runs, foldings)
 
 
 def key(place: int) -> str:

@@ -24,6 +24,12 @@ _SCHEMES = {
     "noisy": "sites share a kernel from which each strays at random while it trains",
 }
 
+_FOLDED = {
+    name: f"a {name.removesuffix('_folded')} whose alike layers were tied, so that it "
+    "loops over them"
+    for name in ("wrn_folded", "grid_net_folded")
+}
+
 
 def words(rows: pd.DataFrame, papers: Sequence[Paper], text: str) -> str:
     """Returns the definitions that a page needs, as an HTML list.
@@ -57,6 +63,8 @@ def words(rows: pd.DataFrame, papers: Sequence[Paper], text: str) -> str:
 
 
 def _scheme(name: str) -> str:
+    if name in _FOLDED:
+        return _FOLDED[name]
     parts = [part.partition(":")[0] for part in name.split("/")]
     meanings = [_SCHEMES[part] for part in parts if part in _SCHEMES]
     if not meanings:

@@ -20,10 +20,14 @@ from ws_jax.analysis import (
     tables,
     varying,
     watched,
+    wording,
 )
 from ws_jax.analysis.page import gallery, pieces, render
+from ws_jax.config import MOST
 
 _MOST_NAMED = 6  # lines that a legend names one by one
+_MOST_BESIDE = 3  # settings without a field that stand beside those that have it
+_NEVER = 4.0  # times the largest number: where `never` stands
 
 
 def answers(own: Sequence[swept.Swept], named: bool) -> str:
@@ -141,11 +145,22 @@ def figures(found: swept.Swept) -> list[gallery.Item]:
                 f"Each run at its {found.epoch}. Lines are medians over folds and "
                 f"seeds, bars their whole range ({varying.repeats(found.rows)}). "
                 f"{_along(found.fields[place], field)}"
+                f"{_beside(found, place, field)}"
                 f"{told if len(lines) > 1 else ''}".strip(),
                 functools.partial(_against, found, place, field),
             )
         )
     return items
+
+
+def _beside(found: swept.Swept, place: int, field: varying.Field) -> str:
+    """Says which runs have no such field; nothing if all have it."""
+    without = _with_numbers(found, field)["x"].isna()
+    if not without.any():
+        return ""
+    if _lacking(found, place, field):
+        return "Dashed: medians of what has no such field. "
+    return f"Not drawn, since they have no such field: {without.sum()} runs. "
 
 
 def _along(whole: varying.Field, field: varying.Field) -> str:
@@ -168,14 +183,45 @@ def _lines(
       field: this field, or the one of its parts that tells where.
     """
     assert field.numbers is not None
-    numbers = field.numbers.groupby(found.rows["training"]).first()
-    runs = found.runs.assign(x=numbers).dropna(subset=["x", "value"])
+    runs = _with_numbers(found, field).dropna(subset=["x"])
     others = [i for i in range(len(found.fields)) if i != place]
     if not others:
         return {"": runs}
     keys = [swept.key(i) for i in others]
     named = [found.fields[i] for i in others]
     return {swept.named(named, values): own for values, own in runs.groupby(keys)}
+
+
+def _with_numbers(found: swept.Swept, field: varying.Field) -> pd.DataFrame:
+    """Returns the runs that have a value, with a field's `number`, and `x`, its place.
+
+    The number of no end, which pages call never, stands behind all others.
+    """
+    assert field.numbers is not None
+    numbers = field.numbers.groupby(found.rows["training"]).first()
+    ends = numbers[numbers != MOST].dropna()
+    behind = ends.max() * _NEVER if len(ends) and ends.max() > 0 else 1.0
+    places = numbers.where(numbers != MOST, behind)
+    runs = found.runs.assign(number=numbers, x=places)
+    return runs.dropna(subset=["value"])
+
+
+def _lacking(
+    found: swept.Swept, place: int, field: varying.Field
+) -> dict[str, pd.Series]:
+    """Returns values of the runs that have no such field, by what they are called.
+
+    These are few: networks that have no part of that kind, say.
+    """
+    runs = _with_numbers(found, field)
+    runs = runs[runs["x"].isna()]
+    others = [i for i in range(len(found.fields)) if i != place]
+    keys = [swept.key(i) for i in others]
+    if not len(runs) or not keys:
+        return {}
+    named = [found.fields[i] for i in others]
+    each = {swept.named(named, v): own["value"] for v, own in runs.groupby(keys)}
+    return each if len(each) <= _MOST_BESIDE else {}
 
 
 def _colouring(found: swept.Swept, place: int) -> int:
@@ -212,7 +258,11 @@ def _against(found: swept.Swept, place: int, field: varying.Field) -> Figure:
                 alpha=0.7 if many else 1,
             )  # fmt: skip
             handles.setdefault(told, Line2D([], [], color=colour, label=told))
-        _scale(panel, field)
+        for words, values in _lacking(found, place, field).items():
+            colour, label = style.series(len(handles)), f"{words} (has none)"
+            panel.axhline(values.median(), color=colour, linestyle="--", linewidth=1)
+            handles[label] = Line2D([], [], color=colour, linestyle="--", label=label)
+        _scale(panel, field, _with_numbers(found, field))
         panel.set_ylabel(labels.metric(found.metric))
         if watched.is_share(found.rows, found.metric):
             style.in_percent(panel)
@@ -228,10 +278,16 @@ def _place_in(order: list[str]) -> Callable[[str], int]:
     return lambda told: order.index(told) if told in order else len(order)
 
 
-def _scale(panel, field: varying.Field) -> None:
-    """Gives the axis of a field its values as ticks, by powers of ten if it must."""
-    assert field.numbers is not None
-    values = sorted(field.numbers.dropna().unique())
+def _scale(panel, field: varying.Field, runs: pd.DataFrame) -> None:
+    """Gives the axis of a field its values as ticks, by powers of ten if it must.
+
+    Args:
+      panel: of the axis.
+      field: it.
+      runs: as `_with_numbers` returns them.
+    """
+    ticks = runs[["x", "number"]].dropna().drop_duplicates().sort_values("x")
+    values = ticks["x"].tolist()
     positive = [value for value in values if value > 0]
     if values[0] > 0 and values[-1] / values[0] >= 9:
         panel.set_xscale("log")
@@ -239,6 +295,6 @@ def _scale(panel, field: varying.Field) -> None:
         panel.set_xscale("symlog", linthresh=positive[0])
     panel.set_xlabel(field.name[:1].upper() + field.name[1:])
     if len(values) <= 12:
-        digits = labels.digits_apart(values, least=4)
-        panel.set_xticks(values, [f"{value:.{digits}g}" for value in values])
+        digits = labels.digits_apart(ticks["number"], least=4)
+        panel.set_xticks(values, [wording.word(n, digits) for n in ticks["number"]])
         panel.minorticks_off()

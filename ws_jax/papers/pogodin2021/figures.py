@@ -97,7 +97,10 @@ def items(frame: pd.DataFrame) -> list[gallery.Item]:
                 f"Sharing in sleep. {where}",
                 "Accuracy, and the logarithm of the weights’ "
                 "signal-to-noise ratio, averaged over layers; measured at the end of "
-                "each epoch, after the weights have drifted. "
+                "each epoch, when the weights have drifted since kernels were last "
+                "shared (not where that is after every batch). It is over all inner "
+                "sites of a layer, while sharing acts within sub-grids: it does not "
+                "tell cadences apart. "
                 f"{gallery.BANDS}{acted}",
                 functools.partial(over_epochs, own),
             )

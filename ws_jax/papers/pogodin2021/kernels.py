@@ -20,7 +20,7 @@ from ws_jax.storage.below import walk
 from ws_jax.storage.results import RESULTS_FILE, ResultsError, read_table
 
 _SITES = 9  # a side that is shown, from the upper left corner
-_MOST = 2  # conditions in a picture
+_MOST = 4  # conditions in a picture
 STEM = "stem"
 
 
@@ -137,6 +137,8 @@ def items(folders: Sequence[str | os.PathLike]) -> list[gallery.Item]:
             fields = trained(at) if RESULTS_FILE in files else {}
             if fields:
                 chosen = dict(list(fields.items())[:_MOST])
+                others = "; ".join(name for name in fields if name not in chosen)
+                rest = f" Not drawn: {others}." if others else ""
                 found.append(
                     gallery.Item(
                         "",
@@ -144,7 +146,7 @@ def items(folders: Sequence[str | os.PathLike]) -> list[gallery.Item]:
                         "The first layer’s kernels at sites from the upper left "
                         "corner, first channel and feature, as the last epoch left "
                         "them, and after a sleep more: sites a window apart come to "
-                        "one kernel; those whose window reads padding stay.",
+                        f"one kernel; those whose window reads padding stay.{rest}",
                         functools.partial(draw, chosen),
                     )
                 )

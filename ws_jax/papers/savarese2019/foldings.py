@@ -179,8 +179,8 @@ def _draw_run(axes: np.ndarray, line: pd.DataFrame, color: str) -> None:
     axes[1, 0].plot(kept["left"], kept["after"], "o-", alpha=0.8, **thin)
     axes[1, 0].plot([1], [before], "o", fillstyle="none", color=color, markersize=6)
     if line["trained"].notna().any():
-        axes[0, 0].plot(at, line["trained"], "--", alpha=0.8, **thin)
-        axes[1, 0].plot(kept["left"], kept["trained"], "--", alpha=0.8, **thin)
+        axes[0, 0].plot(at, line["trained"], "s--", alpha=0.8, **thin)
+        axes[1, 0].plot(kept["left"], kept["trained"], "s--", alpha=0.8, **thin)
 
 
 def _level(panel: Axes, at: pd.Series, value: float, color: str) -> None:
@@ -193,8 +193,9 @@ def _handles(networks: Iterable[str], trained: bool) -> list[Line2D]:
         Line2D([], [], color=style.series(index), label=network)
         for index, network in enumerate(networks)
     ]
-    words = {"before": ":", **({"trained on": "--"} if trained else {})}
+    words = {"before": ":", **({"trained on": "s--"} if trained else {})}
     return lines + [
-        Line2D([], [], color=style.INK, linestyle=dash, label=word)
-        for word, dash in words.items()
-    ]
+        Line2D([], [], color=style.INK, marker=how.rstrip("-:"), markersize=3,
+               linestyle=how.lstrip("s"), label=word)
+        for word, how in words.items()
+    ]  # fmt: skip

@@ -14,9 +14,8 @@ from ws_jax.papers.savarese2019 import path_claims, path_figures, path_runs
 
 judge = path_claims.judge
 _CURVES = """F1 in percent, means over seeds and their whole range. Validation asks for
-the distances of that epoch, the other panels for larger distances and larger grids,
-which are never trained on. Dotted: F1 of saying yes everywhere, where it was measured;
-that of saying no everywhere is 0. Every cell right: the part of the validation grids
+the distances of that epoch, the other panels for other distances or grids. Dotted: F1
+of saying yes everywhere, where it was measured; that of saying no everywhere is 0. Every cell right: the part of the validation grids
 without a wrong cell."""
 _FURTHER = """F1 in the second half of training, means over seeds with 95 % intervals.
 The first point of each panel is what was trained on. Dashes: F1 of saying yes
@@ -43,16 +42,35 @@ def items(frame: pd.DataFrame) -> list[Item]:
     for where, own in parts(frame):
         drawn = (
             ("Shortest paths while training", _CURVES, path_figures.training_curves),
-            ("Beyond what was trained on", _FURTHER, path_figures.extrapolation),
+            ("Other distances and grids", _FURTHER, path_figures.extrapolation),
         )
         if path_runs.BANK in own.columns and own[path_runs.BANK].notna().any():
             maps = ("Similarity of layers", _MAPS, path_figures.similarity_maps)
             drawn = (*drawn, maps)
         found += [
-            Item("", f"{name}. {where}", caption, functools.partial(draw, own))
+            Item(
+                "",
+                f"{name}. {where}",
+                caption + (_beyond(own) if caption != _MAPS else ""),
+                functools.partial(draw, own),
+            )
             for name, caption, draw in drawn
         ]
     return found
+
+
+def _beyond(rows: pd.DataFrame) -> str:
+    """Says which views ask for what was never trained on, and which do not."""
+    views = [view for view in path_runs.VIEWS if view in rows.columns]
+    unit = {view: "cells" for view in path_runs.LARGER}
+    inside = [
+        f"{path_runs.asked(rows, view)} {unit.get(view, 'steps')}"
+        for view in views
+        if path_runs.within(rows, view)
+    ]
+    if inside:
+        return f" Not beyond what was trained on: {', '.join(inside)}."
+    return " All of them are beyond what was trained on." if views else ""
 
 
 def comparisons(frame: pd.DataFrame) -> list[Comparison]:
