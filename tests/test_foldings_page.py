@@ -83,10 +83,12 @@ def test_training_on_is_dashed_and_f1_is_the_score_of_paths(tmp_path):
         entry["trained"] = {"test_f1": 0.8, "epoch": 2}
     write(tmp_path, content)
     (item,) = foldings.items([tmp_path])
-    assert "dashed after training on" in item.caption
+    assert "dashed after training on (on grids of its own" in item.caption
     figure = item.draw()
     assert figure.axes[0].get_ylabel() == "F1 (%)"
-    assert "--" in [line.get_linestyle() for line in figure.axes[0].lines]
+    for panel in (figure.axes[0], figure.axes[2]):  # of one threshold it is a point
+        dashed = [line for line in panel.lines if line.get_linestyle() == "--"]
+        assert dashed and all(line.get_marker() == "s" for line in dashed)
 
 
 def test_older_reports_are_read_as_far_as_they_tell(tmp_path):

@@ -64,7 +64,7 @@ def test_patterns_are_drawn_as_often_and_the_same_each_time():
 
 
 @pytest.mark.slow
-def test_the_report_shows_kernels_of_checkpoints_if_asked(tmp_path):
+def test_the_report_shows_kernels_of_checkpoints_if_asked(tmp_path, monkeypatch):
     sweep = patterns(
         tmp_path, epochs=1, num_images=45, seeds=(0,), cadences=(1, 2**31 - 1)
     )
@@ -78,5 +78,7 @@ def test_the_report_shows_kernels_of_checkpoints_if_asked(tmp_path):
     text = report.make_report(frame, papers=papers, folders=[tmp_path])
     assert "Kernels before and after a sleep. sweep" in text
     assert 'id="kernels"' not in report.make_report(frame, papers=papers)
+    monkeypatch.setattr(kernels, "_MOST", 1)
     (item,) = kernels.items([tmp_path])
+    assert item.caption.endswith(f"Not drawn: {runs.shared(1)}.")
     assert isinstance(item.draw(), Figure) and kernels.trained(tmp_path) == {}

@@ -130,6 +130,8 @@ def caption(table: pd.DataFrame) -> str:
     """Says how to read the figure of one way to fold."""
     first = table.iloc[0]
     on = ", dashed after training on" if table["trained"].notna().any() else ""
+    if on and first["metric"].endswith("_f1"):  # grids are drawn anew in every epoch
+        on += " (on grids of its own, those of its last epoch)"
     scored = "test" if first["metric"].startswith("test_") else "validation"
     how = f"Links: {first['link']}; kernel: {first['kernel']}; scale: {first['scale']}."
     text = _CAPTION.format(how if first["link"] else "", scored, on)
