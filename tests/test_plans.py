@@ -1,5 +1,8 @@
 """What a plan counts, and which field a message of a network of one's own names."""
 
+import dataclasses
+import math
+
 import flax.linen as nn
 import pytest
 
@@ -11,6 +14,7 @@ from ws_jax.engine.study import prepare
 from ws_jax.models import Network
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.schemes import layer_scheme
+from ws_jax.tasks import Task
 
 
 @pytest.fixture
@@ -68,6 +72,34 @@ def test_a_plan_of_one_small_run_has_counted_words_and_digits(own):
     assert 0 < float(flops) < 0.01 and 0 < float(need) < 10 and unit == "MiB"
     (total,) = [line for line in text.splitlines() if "TFLOP; nothing" in line]
     assert float(total.split()[4]) > 0
+
+
+@pytest.mark.slow
+def test_a_plan_takes_the_targets_that_a_task_makes(own, monkeypatch):
+    monkeypatch.setattr(Task, "kinds", dict(Task.kinds))
+
+    @config("own_autoencoding")
+    class Autoencoding(Task):
+        watched, maximized = "loss", False
+
+        def num_outputs(self, num_classes, shape):
+            return math.prod(shape)
+
+        def batch(self, keys, images, targets):
+            return images, images.reshape(len(images), -1)
+
+        def losses(self, outputs, targets):
+            return ((outputs - targets) ** 2).mean(axis=1)
+
+        def totals(self, outputs, targets, losses):
+            return {"loss": losses}
+
+        def metrics(self, totals):
+            return {name: total.total / total.count for name, total in totals.items()}
+
+    task = dataclasses.replace(own.base, task=Autoencoding())
+    text = describe.plan_text(prepare(dataclasses.replace(own, base=task)))
+    assert "TFLOP; nothing was trained" in text
 
 
 def test_small_amounts_keep_their_digits():

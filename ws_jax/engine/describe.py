@@ -10,10 +10,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from absl import logging
 
 from ws_jax.engine import memory
 from ws_jax.engine.chunk import group_need, make_chunks
+from ws_jax.engine.evaluate import task_batch, to_targets
 from ws_jax.engine.living import LivingRuns
 from ws_jax.engine.mapping import MappedProgram, over_runs, stack_inputs
 from ws_jax.engine.program import Program, RunInputs, forward
@@ -46,7 +48,9 @@ def group_cost(
     inputs = jax.eval_shape(lambda: stack_inputs(group.runs[:at_once]))
     init = over_runs(lambda i: init_run(program, i)[0], 0)
     state = jax.eval_shape(init, inputs)
-    step = jax.jit(over_runs(lambda i, s: _step(program, i, s), 0), donate_argnums=1)
+    labels = study.dataset.labels
+    one = lambda i, s: _step(program, i, s, labels)  # noqa: E731
+    step = jax.jit(over_runs(one, 0), donate_argnums=1)
     lowered = step.lower(inputs, state)
     return GroupCost(
         name=group.name,
@@ -212,16 +216,20 @@ def _one_input(program: Program) -> RunInputs:
     return jax.eval_shape(lambda i: jax.tree.map(lambda a: a[0], i), stacked)
 
 
-def _step(program: Program, inputs, state):
-    """One step on a blank batch: only its shapes matter here."""
+def _step(program: Program, inputs: RunInputs, state, labels: np.ndarray):
+    """One step on a blank batch: only its shapes and types matter here.
+
+    Args:
+      program: of the group.
+      inputs: of a run.
+      state: of the run.
+      labels: of the data.
+    """
     run, zero = program.run, jnp.int32(0)
     size = run.train.batch_size * num_copies(run.transforms)
     x = jnp.zeros((size, *program.image_shape), jnp.float32)
-    targets = (
-        jnp.zeros((size, *program.image_shape[:2]), jnp.float32)
-        if run.task.dense
-        else jnp.zeros(size, jnp.int32)
-    )
+    targets = to_targets(run, jnp.zeros((size, *labels.shape[1:]), jnp.int32))
+    x, targets = task_batch(inputs.config, inputs.key, x, targets)
     batch = Batch(x, targets, jnp.ones(size, bool))
     masks, moment = run_masks(program, inputs), Moment(inputs.key, zero, zero, zero)
     return train_step(program, inputs, masks, state, batch, moment, inputs.key)

@@ -15,8 +15,8 @@ from ws_jax.papers.savarese2019 import path_claims, path_figures, path_runs
 judge = path_claims.judge
 _CURVES = """F1 in percent, means over seeds and their whole range. Validation asks for
 the distances of that epoch, the other panels for other distances or grids. Dotted: F1
-of saying yes everywhere, where it was measured; that of saying no everywhere is 0. Every cell right: the part of the validation grids
-without a wrong cell."""
+of saying yes everywhere, where it was measured; that of saying no everywhere is 0.
+Every cell right: the part of the validation grids without a wrong cell."""
 _FURTHER = """F1 in the second half of training, means over seeds with 95 % intervals.
 The first point of each panel is what was trained on. Dashes: F1 of saying yes
 everywhere, where it was measured; that of saying no everywhere is 0."""
