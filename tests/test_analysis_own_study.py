@@ -302,6 +302,22 @@ def test_folded_networks_that_were_trained_on_are_not_ranked_among_others():
     assert len(alone.runs) == 1 and not alone.foldings
 
 
+def test_two_tasks_on_one_data_set_are_two_studies():
+    told = {"learning_rate": 0.1}, {"learning_rate": 0.2}
+    one = runs(*told, seeds=(0, 1), epochs=9)
+    other = runs(*told, seeds=(0, 1), epochs=9, sweep="other").assign(
+        **{"task.watched": "error", "task.maximized": False, "val_acc": np.nan}
+    )
+    other["val_error"] = 1 - 2 * one["val_acc"]
+    joined = pd.concat([one, other], ignore_index=True)
+    frames = (one, study_frames.identified(other), study_frames.identified(joined))
+    *alone, both = (section(own_page(frame), "answer") for frame in frames)
+    for text in alone:
+        said = text[text.index("The best of") : text.index("0.2 ")]
+        assert said in both
+    assert "(less is better)" in alone[1] and "(less is better)" not in alone[0]
+
+
 def test_folded_networks_are_explained():
     text = own_page(runs({"model": "grid_net_folded", "sharing": "grid_net_folded"}))
     assert "a grid_net whose alike layers were tied, so that it loops" in text

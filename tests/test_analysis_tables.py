@@ -70,6 +70,24 @@ def test_a_task_of_ones_own_has_its_metrics_in_tables_and_curves():
     assert "Validation error" in {place.get_ylabel() for place in item.draw().axes}
 
 
+@pytest.mark.parametrize("length", range(1, 13))
+def test_quarters_of_short_runs_are_their_last_epochs(length):
+    epochs = range(1, length + 1)
+    rows = pd.DataFrame({"training": 0, "epoch": epochs, "val_acc": epochs})
+    read = {
+        n: aggregate.READINGS[f"{n}_quarter"](rows, ["val_acc"])
+        for n in ("second", "last")
+    }
+    last = range(length - max(1, length // 4) + 1, length + 1)
+    assert read["last"]["val_acc"].tolist() == [np.mean(last)]
+    second = [
+        e
+        for e in epochs
+        if max(4, length) <= 4 * (e - 1 + max(0, 4 - length)) < 2 * max(4, length)
+    ]
+    assert read["second"]["val_acc"].tolist() == ([np.mean(second)] if second else [])
+
+
 def test_second_half_and_start():
     # Epochs 2 and 3 of three, epoch 2 of two.
     runs = aggregate.run_values(small_frame(), "val_acc", "second_half")

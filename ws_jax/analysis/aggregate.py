@@ -133,11 +133,15 @@ def _second_half(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
 
 
 def _quarter(number: int):
-    """Returns the reading of a quarter of a run's epochs, counted from 1."""
+    """Returns the reading of a quarter of a run's epochs, counted from 1.
+
+    Of a run of fewer than four epochs each is a quarter, its last one the fourth.
+    """
 
     def read(rows: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
-        length = rows.groupby("training")["epoch"].transform("max")
-        quarter = (4 * (rows["epoch"] - 1)) // length + 1
+        ends = rows.groupby("training")["epoch"].transform("max")
+        length = ends.clip(lower=4)
+        quarter = (4 * (rows["epoch"] - 1 + length - ends)) // length + 1
         return rows[quarter == number].groupby("training")[metrics].mean()
 
     return read

@@ -80,7 +80,7 @@ class Swept:
 
 
 def collect(rows: pd.DataFrame) -> Swept:
-    """Reads tidy rows of one data set as a study.
+    """Reads tidy rows of one data set and one watched metric as a study.
 
     Networks that were folded and trained on start from one that was trained before them
     (`FOLDED`): they are compared with each other only.
@@ -92,11 +92,10 @@ def collect(rows: pd.DataFrame) -> Swept:
 
 
 def _collect(rows: pd.DataFrame, foldings: int) -> Swept:
-    metric = str(watched.names(rows).mode()[0])
+    assert len(watched.by_metric(rows)) == 1
+    metric = str(watched.names(rows).iloc[0])
     metric = metric if metric in rows.columns else "val_acc"
-    sign = 1
-    if "task.maximized" in rows.columns and (rows["task.maximized"] == False).any():  # noqa: E712
-        sign = -1
+    sign = -1 if watched.less_is_better(rows).any() else 1
     reading = "last_epoch" if watched.moving(rows).any() else "best_epoch"
     fields = varying.fields(rows)
     values = aggregate.run_values(rows, metric, reading)

@@ -31,6 +31,21 @@ def names(rows: pd.DataFrame) -> pd.Series:
     return "val_" + known.where(known.notna(), USUAL).astype("str")
 
 
+def less_is_better(rows: pd.DataFrame) -> pd.Series:
+    """Marks the rows of runs whose watched metric is the better the less it is."""
+    told = rows.get("task.maximized", pd.Series(True, rows.index))
+    return told.eq(False).astype(bool)
+
+
+def by_metric(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    """Parts rows by the watched metric and which way is better: these are no one study.
+
+    The parts are in the order in which they first occur.
+    """
+    keys = [names(rows).to_numpy(), less_is_better(rows).to_numpy()]
+    return [own for _, own in rows.groupby(keys, sort=False)]
+
+
 def columns(rows: pd.DataFrame) -> list[str]:
     """Lists the columns that `scores` and `moving` read."""
     told = {"task.watched", "task.maximized", *names(rows).unique()}
@@ -44,9 +59,7 @@ def scores(rows: pd.DataFrame) -> pd.Series:
     for metric in name.unique():
         if metric in rows.columns:
             found = found.where(name != metric, rows[metric].astype("float64"))
-    if "task.maximized" not in rows.columns:
-        return found
-    return found.where(~(rows["task.maximized"] == False), -found)  # noqa: E712
+    return found.where(~less_is_better(rows), -found)
 
 
 def moving(rows: pd.DataFrame) -> pd.Series:

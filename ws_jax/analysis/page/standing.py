@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ws_jax.analysis import labels, swept
+from ws_jax.analysis import labels, swept, watched
 from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.analysis.claims.verdicts import Verdict
 from ws_jax.analysis.page import pieces, sweep_page, verdict_cards
@@ -102,24 +102,40 @@ def own_studies(
       found: what papers have to say of them.
       built: the tables of each of these papers.
     """
-    published = {data for standing in found for data in standing.paper.data}
-    studies = []
-    for name, own in rows.groupby("data"):
-        if name not in published:
-            asked = any(standing.paper.asks(own) for standing in found)
-            studies.append(Own(swept.collect(own), not asked, not asked, asked))
-        elif not any(name in standing.answered for standing in found):
-            studies.append(_own(own, str(name), found, built))
-        elif len(rest := _others(own, str(name), found)):
-            studies.append(Own(swept.collect(rest), True, True, False))
-    return studies
+    return [
+        _read(own, str(name), found, built)
+        for name, on_data in rows.groupby("data")
+        for own in watched.by_metric(_unanswered(on_data, str(name), found))
+    ]
 
 
-def _others(rows: pd.DataFrame, name: str, found: Sequence[Standing]) -> pd.DataFrame:
-    """Returns the sweeps on a data set that are not all of papers with numbers on it.
+def _read(
+    rows: pd.DataFrame,
+    name: str,
+    found: Sequence[Standing],
+    built: Sequence[Sequence[Table]],
+) -> Own:
+    """Reads rows on a data set, of one watched metric, as a study."""
+    if name not in {data for standing in found for data in standing.paper.data}:
+        asked = any(standing.paper.asks(rows) for standing in found)
+        return Own(swept.collect(rows), not asked, not asked, asked)
+    if any(name in standing.answered for standing in found):
+        return Own(swept.collect(rows), True, True, False)
+    return _own(rows, name, found, built)
 
-    They are whole: the paper's runs among them are what the others are compared with.
+
+def _unanswered(
+    rows: pd.DataFrame, name: str, found: Sequence[Standing]
+) -> pd.DataFrame:
+    """Returns what no paper's answer is on, of the rows on a data set.
+
+    Where a paper answers, these are the sweeps that are not all of papers with numbers
+    there. They are whole: what a paper's runs among them are, others are compared with.
     """
+    published = {data for standing in found for data in standing.paper.data}
+    answered = any(name in standing.answered for standing in found)
+    if name not in published or not answered:
+        return rows
     rest = rows
     for standing in found:
         if name in {*standing.data, *standing.answered}:

@@ -80,14 +80,13 @@ def _reduced(data: str, epochs: int) -> tuple[Run, ...]:
 
     if data != "cifar10":
         return ()
-    return tuple(
-        run
+    small = [
+        presets.reduced("own", copies=copies, padding=padding, epochs=epochs)
         for copies in (1, 4)
         for padding in (4, 0)
-        for run in _kinds(
-            presets.reduced("own", copies=copies, padding=padding, epochs=epochs)
-        )
-    )
+    ]
+    small.append(presets.quarter("own", epochs=epochs))
+    return tuple(run for sweep in small for run in _kinds(sweep))
 
 
 def _kinds(sweep) -> tuple[Run, ...]:
