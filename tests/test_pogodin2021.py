@@ -157,6 +157,29 @@ def test_the_stored_study_is_what_its_config_gives():
     assert other.digest(data) not in kept
 
 
+def test_the_quarter_is_the_full_study_on_a_small_network():
+    small, whole = presets.quarter("a").checked(), STUDIES["cifar10"].checked()
+    base = dataclasses.replace(small.base, network=whole.base.network)
+    train = dataclasses.replace(whole.base.train, batch_size=100)
+    factor = train.optimizer.schedule.make(200 * 500, 500)
+    short = small.base.train.optimizer.schedule.make(10 * 500, 500)
+    for part in (0, 0.49, 0.5, 0.74, 0.75, 0.99):  # of the training
+        assert short(jnp.float32(part * 5000)) == factor(jnp.float32(part * 100_000))
+    told = replace_field(
+        small.base.train.optimizer, "schedule", train.optimizer.schedule
+    )
+    train = dataclasses.replace(train, epochs=10, patience=10)
+    assert dataclasses.replace(base.train, optimizer=told) == train
+    assert dataclasses.replace(base, train=whole.base.train) == whole.base
+    assert small.axes == whole.axes
+    # It is what was stored.
+    folder = Path(__file__).parents[1] / "docs/results/pogodin_cifar10_quarter"
+    record = json.loads((folder / "sweep.json").read_text())
+    kept = {run["digest"] for part in record["chunks"] for run in part["runs"]}
+    data = record["data"]["fingerprint"]
+    assert {run.digest(data) for run in small.runs()} == kept and len(kept) == 15
+
+
 CONFIGS = Path(__file__).parents[1] / "configs" / "pogodin2021"
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from ws_jax import augment, results
+from ws_jax.analysis.claims.checks import FAILS, HOLDS, UNDECIDED
 from ws_jax.folding.grouping import similarity
 from ws_jax.papers.ott2020 import published
-from ws_jax.papers.pogodin2021 import cadence
+from ws_jax.papers.pogodin2021 import cadence, claims
 from ws_jax.papers.pogodin2021 import runs as sleep_runs
 
 ROOT = Path(__file__).parents[1]
@@ -308,6 +309,27 @@ def test_the_readmes_numbers_of_sharing_in_sleep(rows):
     (text,) = re.findall(r"\(`_translations`: .*?\) (.*?) It takes", TEXT)
     wanted = [short(found["full"]), short(found["free"])]
     assert re.findall(r"\.\d{3}", text) == wanted
+
+
+def test_the_readmes_numbers_of_a_quarter_of_the_paper(rows):
+    own = rows[rows["sweep"] == "pogodin_cifar10_quarter"]
+    every = own["train.phase.every"].fillna(0)
+    found = own[own["epoch"] > 8].groupby(every)["val_acc"].mean()
+    (text,) = re.findall(
+        r"last two of its ten epochs the (accuracy .*?) without\.", TEXT
+    )
+    assert re.findall(r"\.\d{3}", text) == [short(value) for value in found]
+    told = {v.claim.number: v for v in claims.judge(own) if v.data == "cifar10"}
+    outcomes = [told[n].outcome for n in range(1, 6)]
+    assert outcomes == [HOLDS, FAILS, FAILS, UNDECIDED, HOLDS]
+    (text,) = re.findall(r"lost without sharing \((.*?)\)", TEXT)
+    lost = told[1].decisive.found
+    ends = [f"{100 * value:.1f}" for value in (lost.mean, lost.low, lost.high)]
+    assert re.findall(r"\d\.\d", text) == ends
+    (text,) = re.findall(r"every 100 is (7.*?)\), where", TEXT)
+    worse = told[2].decisive.found
+    ends = [f"{-100 * value:.1f}" for value in (worse.mean, worse.high, worse.low)]
+    assert re.findall(r"\d\.\d", text) == ends
 
 
 def test_the_readmes_numbers_of_paths(rows):
