@@ -421,3 +421,17 @@ def test_a_best_median_that_is_shown_alike_is_not_told():
     scores = [values[m][s] for m, s in zip(frame["model"], frame["seed"], strict=True)]
     text = question.answers(swept.collect(aggregate.tidy(frame.assign(val_acc=scores))))
     assert "CNN, 98.8 %" in text[1] and "median" not in text[1]
+
+
+@pytest.mark.parametrize("strength, columns", [(0.0, ["templates"]), (0.1, None)])
+def test_a_term_of_strength_0_is_no_difference(strength, columns):
+    cases = [
+        {"network.templates": 0, "task.terms": "()"},
+        {
+            "network.templates": 2,
+            "task.terms": "layer_similarity",
+            "task.terms.layer_similarity.strength": strength,
+        },
+    ]
+    found = swept.collect(aggregate.tidy(runs(*cases))).fields
+    assert [field.name for field in found] == (columns or ["templates with terms"])

@@ -29,6 +29,7 @@ NAMES = {
     "epochs": "most epochs",
 }
 _SPLIT, _KINDS = "data.split", "transforms.kinds"  # which usual columns tell, too
+TERMS = "task.terms"
 CODE = "own.code"  # a user's own code, which changes and is not swept
 _FEW = 4  # values of fields that change together, though each has its own table
 _MOST_JOINED = 4  # fields; studies that differ in more are no axis of one
@@ -140,7 +141,7 @@ def _codes(values: pd.Series) -> tuple[int, ...]:
 
 def _fields(rows: pd.DataFrame) -> list[Field]:
     """The same for one row of each run."""
-    own = settings.differing_fields(rows)
+    own = _with_terms_that_act(settings.differing_fields(rows), rows)
     own = {c: words for c, words in own.items() if not _is_told_by_parts(words, c, own)}
     usual = _usual_fields(rows, own)
     found = list(usual.values())
@@ -152,6 +153,27 @@ def _fields(rows: pd.DataFrame) -> list[Field]:
     if rest.nunique() > 1:
         found.append(Field("of", "", rest, None))
     return found
+
+
+def _with_terms_that_act(
+    own: dict[str, pd.Series], rows: pd.DataFrame
+) -> dict[str, pd.Series]:
+    """Leaves terms of the loss out whose strength is 0 in all runs: they do nothing."""
+    if TERMS not in own:
+        return own
+
+    def acts(term: str) -> bool:
+        strength = rows.get(f"{TERMS}.{term}.strength")
+        return strength is None or bool((strength.fillna(0) != 0).any())
+
+    listed = {text: re.findall(r"\w+", text) for text in own[TERMS].unique()}
+    told = {
+        text: ", ".join(filter(acts, terms)) if not all(map(acts, terms)) else text
+        for text, terms in listed.items()
+    }
+    words = own[TERMS].map(told).replace("", "none")
+    others = {column: text for column, text in own.items() if column != TERMS}
+    return {**others, TERMS: words} if words.nunique() > 1 else others
 
 
 def _joined(
