@@ -140,10 +140,10 @@ else:
 show("Shortest paths", "No runs on shortest paths in these results.")
 
 # %% [markdown]
-# ## Beyond what was trained on
+# ## Other distances and grids
 
 # %%
-show("Beyond", "No runs on shortest paths in these results.")
+show("Other distances", "No runs on shortest paths in these results.")
 for title, rows in path_page.parts(frame):
     display(Markdown(f"**{title}**. {path_page.BESIDE}"), path_page.table(rows))
 
