@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from ws_jax import data, engine, results
 from ws_jax.data import DataError, cache, dataset, folders
@@ -248,6 +248,15 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path, spoil, message):
         data.load("folder:own", data_dir=tmp_path)
     assert "\n" not in str(caught.value)
     assert not list(cache.default_dir().glob("*"))
+
+
+def test_no_program_is_started_for_what_is_called_a_picture(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: asked.append(1))
+    Image.new("RGB", (8, 8)).save(tmp_path / "postscript.png", "EPS")
+    with pytest.raises(data.DataError, match="cannot be read as an image"):
+        folders.decode_image(tmp_path / "postscript.png", 0, 0)
+    assert not asked
 
 
 def test_a_single_class_is_refused(tmp_path):

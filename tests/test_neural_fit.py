@@ -354,10 +354,11 @@ def npy_file(shape, content=b""):
     "content, message",
     [
         (b"no array", "cannot be read"),
+        (npy_file((1,))[:-2] + b"(\n", "cannot be read"),
         (npy_file((10**6, 1000, 1000, 3)), "and there are 0"),
         (npy_file((1, 2**10, 2**10, 1), bytes(2**20)), "would unpack to 1 MiB"),
     ],
-    ids=["bytes", "lie", "bomb"],
+    ids=["bytes", "bracket", "lie", "bomb"],
 )
 def test_files_that_would_fill_the_memory_are_refused(
     content, message, tmp_path, monkeypatch

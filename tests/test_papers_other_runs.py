@@ -156,7 +156,10 @@ def test_what_makes_a_study_smaller_is_said_and_judged():
         assert said in verdict.otherwise and said in verdict.sentence
     verdict = claims.judge(wide(**{"data.num_images": 40_000}))[0]
     assert verdict.outcome == "holds" and "num_images 40000" in verdict.sentence
-    assert "rate 0.002 (the paper: 0.001)" in path_claims.judge(paths(reduced))[0].otherwise
+    assert (
+        "rate 0.002 (the paper: 0.001)"
+        in path_claims.judge(paths(reduced))[0].otherwise
+    )
 
 
 def test_lengths_that_are_joined_are_no_departure():

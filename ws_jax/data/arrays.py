@@ -2,6 +2,7 @@
 
 import lzma
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0
 # What a damaged or encrypted file can raise.
 _DAMAGE = (
     OSError, EOFError, ValueError, MemoryError, NotImplementedError, RuntimeError,
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError,
 )  # fmt: skip
 
 

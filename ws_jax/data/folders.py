@@ -19,6 +19,9 @@ from ws_jax.data.dataset import FOLDER, DataError, Dataset, check_fits
 from ws_jax.storage.below import walk
 
 SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
+# Of what such files may hold; Pillow would start a program for PostScript, whatever the
+# file is called. (GIF and TIFF under one of these names were read before.)
+_FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 _TEST_PARTS = ("val", "validation", "test")
 _ANNOTATIONS = "val_annotations.txt"  # TinyImageNet's test images lie in one folder
 _SIZE = re.compile(r"(?P<path>.+?)(@((?P<resize>\d+)/)?(?P<crop>\d+))?")
@@ -240,7 +243,7 @@ def decode_image(path: Path, resize: int, crop: int) -> np.ndarray:
     damage = (OSError, ValueError, SyntaxError, UnidentifiedImageError)
     damage += (Image.DecompressionBombError,)
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=_FORMATS) as file:
             mode = file.mode
             image = file.convert("RGB")
     except damage as error:
