@@ -20,8 +20,8 @@ ORDER = (
 # from one run to many, and to the host's loop.
 WITHIN = {
     "engine": "program evaluate own_parts fits predict train mapping memory living "
-    "newness counting own_code study recorded chunk progress describe extend table "
-    "training sweep",
+    "newness counting own_code idle study recorded chunk progress describe extend "
+    "table training sweep",
     "storage": "below integrity unpacked environments status events locks standins "
     "results records stored ledger checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",
