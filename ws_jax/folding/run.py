@@ -39,6 +39,7 @@ from ws_jax.folding.report import (
 from ws_jax.optimizers import Constant
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
+from ws_jax.storage.holds import check_holds
 from ws_jax.storage.integrity import array_sums, digest_of
 from ws_jax.storage.results import ResultsError
 from ws_jax.tasks import SimilarityTerm
@@ -77,9 +78,11 @@ def fold_run(
       ConfigError: for a run without a bank, or a rule that is not allowed.
       ResultsError: if there is no such run, it was not saved, or it diverged.
       WorkdirError: if `output` holds foldings of another run or of other parameters,
-        or made otherwise at a threshold, and may not be overwritten.
+        or made otherwise at a threshold, and may not be overwritten; or if it holds
+        something else, as a sweep.
     """
     _check_rules(rules)
+    check_holds(Path(output), "foldings", "output")
     whole = _load(workdir, run, data_dir)
     about = _about(whole, run)
     trained = {
