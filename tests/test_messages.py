@@ -313,6 +313,18 @@ def test_what_does_not_suit_the_data(override, message):
             "kind couple of train.phase has it, set by train.phase.n",
         ),
         ("nesterov=True", "kind sgd of train.optimizer has it"),
+        (
+            "strength=0.1",
+            "kind weight_norm or layer_similarity of task.terms has it, set by "
+            "task.terms=weight_norm; kind couple of train.phase has it",
+        ),
+        ("layer_similarity.strength=0.1", "layer_similarity of task.terms has it"),
+        (
+            "growth=1",
+            "'growth' here: kind draw_paths of transforms has it, set by "
+            r"transforms=translation\+draw_paths$",
+        ),
+        ("times=2", r"kind repeat of transforms has it, set by transforms=.*\+repeat$"),
         ("sharing=tiles:0", "needs a size of 1 or more, as in 'tiles:2', not '0'"),
     ],
 )
