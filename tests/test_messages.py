@@ -333,6 +333,20 @@ def test_axes_say_what_would_have_them(axis, message):
         cli.change_sweep(SMALL, {}, [axis])
 
 
+def test_a_short_axis_takes_the_place_of_that_of_the_only_part_which_has_it():
+    full = "task.terms.layer_similarity.strength"
+    known = cli.load_sweep("savarese2019/shortest_paths_reduced")
+    for name in ("strength", "terms.strength", "layer_similarity.strength", full):
+        sweep = cli.change_sweep(known, {}, [f"{name}=0.5"])
+        assert list(sweep.axes) == list(known.axes)
+        assert sweep.axes[full] == (0.5,)
+    with pytest.raises(ConfigError, match=f"the config file sweeps {full}: say"):
+        cli.change_sweep(known, {"strength": "0.5"})
+    both = {"task.terms": "weight_norm+layer_similarity"}
+    with pytest.raises(ConfigError, match=f"two axes for one field, {full}"):
+        cli.change_sweep(known, both, ["task.terms.strength=0.5"])
+
+
 def test_fields_in_the_help():
     text = helptext.fields_text(read("smoke"), "smoke")
     assert max(map(len, text.splitlines())) <= 80
