@@ -17,12 +17,13 @@ from launchers import launched
 
 from ws_jax import cli
 from ws_jax.cli import files, helptext, main
-from ws_jax.config import ConfigError, replace_field
+from ws_jax.config import MOST, ConfigError, from_values, replace_field
 from ws_jax.engine import chunk, progress, study
 from ws_jax.engine.living import LivingRuns
 from ws_jax.papers import words
 from ws_jax.papers.vocabulary import Vocabulary
-from ws_jax.runs import Data, Run, Sweep
+from ws_jax.runs import Data, Run, Sweep, Train
+from ws_jax.search import read_space
 from ws_jax.storage import results
 from ws_jax.storage.checkpoint import open_chunk
 from ws_jax.storage.integrity import seal, unseal
@@ -347,6 +348,27 @@ def test_a_short_axis_takes_the_place_of_that_of_the_only_part_which_has_it():
         cli.change_sweep(known, both, ["task.terms.strength=0.5"])
 
 
+def test_never_is_read_where_a_field_goes_up_to_it():
+    sweep = cli.change_sweep(
+        SMALL,
+        {"train.patience": "never", "train.phase": "group_mean"},
+        ["every=2,never", "network.sharing=free"],
+    )
+    assert sweep.base.train.patience == MOST
+    assert sweep.axes["train.phase.every"] == (2, MOST)
+    assert read_space(sweep, ["every=2,never"], ["patience=1,never"]) == {
+        "every": (2, MOST), "patience": [1, MOST]
+    }  # fmt: skip
+    base = replace_field(sweep.base, "train.patience", "never")
+    typed = Sweep("some", base, {"every": ("never", 2)}).checked()
+    assert typed.base.train.patience == MOST
+    assert typed.axes["train.phase.every"] == (MOST, 2)
+    assert from_values(Train, {"patience": "never"}).patience == MOST
+    for path in ("train.epochs", "train.optimizer.learning_rate"):
+        with pytest.raises(ConfigError, match=f"{path} is 'never' .str., needs"):
+            cli.change_sweep(SMALL, {path: "never"})
+
+
 def test_fields_in_the_help():
     text = helptext.fields_text(read("smoke"), "smoke")
     assert max(map(len, text.splitlines())) <= 80
@@ -354,6 +376,7 @@ def test_fields_in_the_help():
     assert "network.sharing = (full, free) (swept)" in text
     assert "transforms.translation.level = (0.0, 0.2) (swept)" in text
     assert "kinds: translation, rotation" in text
+    assert "at most 2147483647, or never, which is that" in " ".join(text.split())
 
 
 class Clock:

@@ -131,7 +131,7 @@ def check_period(kind: str, layer: Layer, periods: Size) -> None:
 def every_field() -> Any:
     """Declares how often a phase acts."""
     return data(
-        100, f"steps from one time to the next; {MOST}: never", low=1, high=MOST
+        100, "steps from one time to the next; never: it does not act", low=1, high=MOST
     )
 
 
