@@ -26,7 +26,7 @@ from ws_jax.engine.recorded import find_run
 from ws_jax.engine.study import Study, make_groups
 from ws_jax.folding.begun import score, write_begun
 from ws_jax.folding.layout import called, check_foldable
-from ws_jax.folding.loops import Folded, Rule, fold
+from ws_jax.folding.loops import Folded, Rule, as_rules, fold
 from ws_jax.folding.report import (
     TRAINED,
     UNTRAINED,
@@ -51,7 +51,7 @@ def fold_run(
     workdir: str | Path,
     run: str,
     output: str | Path,
-    rules: Sequence[Rule] = tuple(Rule(threshold) for threshold in THRESHOLDS),
+    rules: Sequence[Rule | float] = THRESHOLDS,
     *,
     epochs: int = 0,
     learning_rate: float = 0.0,
@@ -66,7 +66,7 @@ def fold_run(
       output: folder of what is written: `fold.json`, and for each threshold the folder
         of a sweep of one run, `threshold_T`. Foldings of the same parameters that are
         there at other thresholds stay.
-      rules: how to fold; no two of one threshold.
+      rules: how to fold, or the threshold alone; no two of one threshold.
       epochs: for which folded networks are trained on; 0: not at all.
       learning_rate: of these epochs, constant; 0: that with which the run ended.
       data_dir: folder with prepared or raw data.
@@ -81,7 +81,7 @@ def fold_run(
         or made otherwise at a threshold, and may not be overwritten; or if it holds
         something else, as a sweep.
     """
-    _check_rules(rules)
+    rules = _checked(rules)
     check_holds(Path(output), "foldings", "output")
     whole = _load(workdir, run, data_dir)
     about = _about(whole, run)
@@ -115,10 +115,9 @@ def fold_run(
     return report
 
 
-def _check_rules(rules: Sequence[Rule]) -> None:
-    """Raises `ConfigError` for a rule that is not allowed, or none, or one twice."""
-    for rule in rules:
-        rule.check()
+def _checked(asked: Sequence[Rule | float]) -> list[Rule]:
+    """Returns rules; `ConfigError` for what is not allowed, none, or one twice."""
+    rules = as_rules(asked)
     given = [rule.threshold for rule in rules]
     folders = {folder_of(threshold) for threshold in given}
     require(bool(given), "thresholds: none is named, needs at least one, as 0.9")
@@ -126,6 +125,7 @@ def _check_rules(rules: Sequence[Rule]) -> None:
         len(folders) == len(given),
         f"thresholds: {', '.join(map(str, given))}: one is there twice",
     )
+    return rules
 
 
 class _Whole(NamedTuple):
