@@ -189,7 +189,7 @@ def value_text(sweep: Sweep, space: Space | None = None) -> str:
     space = default_space(sweep) if space is None else space
     searched = {find_field(sweep.base, name) for name in space}
     left = [
-        f"{path} ({', '.join(str(one) for one in _words(values))})"
+        f"{path} ({', '.join(str(one) for one in _words(list(values)))})"
         for path, values in sweep.axes.items()
         if path not in searched and len(values) > 1
     ]
