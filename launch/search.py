@@ -33,15 +33,17 @@ def main() -> None:
     cli.setup_jax()
     from ws_jax import search
 
+    space = search.read_space(sweep, RANGE.value, CHOICE.value) or None
     study = search.search(
         sweep,
         workdir,
         num_batches=BATCHES.value,
         batch_size=BATCH_SIZE.value,
-        space=search.read_space(sweep, RANGE.value, CHOICE.value) or None,
+        space=space,
         data_dir=DATA_DIR.value,
         seed=SEED.value,
     )
+    print(search.value_text(sweep, space))
     for trial in search.best_first(study):
         print(search.point_text(trial))
 

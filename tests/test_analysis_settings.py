@@ -67,7 +67,7 @@ def test_cells_of_differing_configs_are_not_pooled(fields):
 def test_a_page_keeps_them_apart_and_says_what_differs():
     frame = two_sweeps(**{"train.batch_size": 32})
     text = report.make_report(frame, papers=ALL, figures=False)
-    assert "these settings are kept apart everywhere" in text
+    assert "these settings are kept apart everywhere:" in text
     assert "CNN, train.batch_size 32" in text
     assert "CNN, train.batch_size by default" in text
 

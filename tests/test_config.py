@@ -551,6 +551,19 @@ def test_stacked_runs_are_arrays_of_their_kind():
     assert len(np.unique(keys, axis=0)) == 4
 
 
+def test_runs_are_those_of_a_checked_sweep():
+    axes = {
+        "weight_decay": np.array([0, 1e-4]),
+        "seed": np.arange(2),
+        "fold": (),
+    }
+    sweep = Sweep("some", Run(data=Data("synthetic:40x8x8x1", num_folds=3)), axes)
+    assert sweep.runs() == sweep.checked().runs()
+    assert len(sweep.runs()) == 2 * 2 * 3
+    with pytest.raises(ConfigError, match="no field 'weight_decoy': did you mean"):
+        Sweep("some", axes={"weight_decoy": (0,)}).runs()
+
+
 def test_a_run_draws_by_what_it_is_and_not_by_its_place():
     one = Sweep("one", FREE, {"level": (0.2,), "fold": (1,)}).checked().runs()
     many = Sweep("many", Run(), {"sharing": ("full", "free"), "level": (0.0, 0.2),

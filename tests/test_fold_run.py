@@ -20,7 +20,7 @@ from ws_jax.engine.recorded import find_run
 from ws_jax.folding import report as fold_report
 from ws_jax.folding import run as fold_module
 from ws_jax.folding.begun import score
-from ws_jax.folding.loops import Rule, read_rules
+from ws_jax.folding.loops import Rule, as_rules, read_rules
 from ws_jax.folding.report import add_folding, check_report
 from ws_jax.folding.run import fold_run
 from ws_jax.measure import layer_similarity
@@ -241,6 +241,35 @@ def test_runs_that_are_not_there_or_have_no_bank_are_refused(trained, tmp_path):
         read_rules(["0.5", "high"])
     assert [rule.threshold for rule in read_rules(["0.5", "1"])] == [0.5, 1.0]
     assert not list(tmp_path.iterdir())
+
+
+def test_thresholds_alone_are_rules(trained, tmp_path):
+    assert as_rules([0.5, Rule(1.0, kernel="mean")]) == [
+        Rule(0.5), Rule(1.0, kernel="mean")
+    ]  # fmt: skip
+    assert [type(r.threshold) for r in as_rules(np.float32([0.25, 1]))] == [float] * 2
+    report = fold_run(*trained, tmp_path, [1.0])
+    assert [entry["threshold"] for entry in report["foldings"]] == [1.0]
+
+
+@pytest.mark.parametrize(
+    "rules, message",
+    [
+        (["0.5"], "threshold: '0.5' is no number in"),
+        ([True], "threshold: True is no number in"),
+        ([None], "threshold: None is no number in"),
+        (0.5, "rules are 0.5, needs a sequence of thresholds, as .0.9,"),
+        ("0.5", "rules are '0.5', needs a sequence"),
+        ([], "thresholds: none is named"),
+        ([0.5, Rule(0.5)], "0.5, 0.5: one is there twice"),
+    ],
+)
+def test_what_is_no_rule_is_refused(rules, message, tmp_path):
+    with pytest.raises(ConfigError, match=message):
+        fold_run("gone", "run", tmp_path, rules)
+    if rules == [True]:
+        with pytest.raises(ConfigError, match=message):
+            read_rules(rules)
 
 
 def test_a_run_that_diverged_is_not_folded(trained, tmp_path, monkeypatch):

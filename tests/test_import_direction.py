@@ -20,10 +20,10 @@ ORDER = (
 # from one run to many, and to the host's loop.
 WITHIN = {
     "engine": "program evaluate own_parts fits predict train mapping memory living "
-    "newness counting own_code study recorded chunk progress describe extend table "
-    "training sweep",
-    "storage": "below integrity unpacked environments status events locks standins "
-    "results records stored ledger checkpoint workdir",
+    "newness counting own_code idle study recorded chunk progress describe extend "
+    "table training sweep",
+    "storage": "below integrity holds unpacked environments status events locks "
+    "standins results records stored ledger checkpoint workdir",
     "transforms": "transform leveled usual batch cuts paths views",
     "phases": "phase periodic means hebbian sleep",
     "optimizers": "schedules optimizer kinds",

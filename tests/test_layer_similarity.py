@@ -12,8 +12,9 @@ from ws_jax import engine, results
 from ws_jax.config import ConfigError
 from ws_jax.engine.study import prepare
 from ws_jax.measure import LayerSimilarity, layer_similarity
-from ws_jax.models import WideResNet
+from ws_jax.models import ConvNet, WideResNet
 from ws_jax.optimizers import SGD
+from ws_jax.papers.savarese2019 import presets
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 from ws_jax.tasks import Classification, SimilarityTerm
 
@@ -92,9 +93,33 @@ def test_the_term_is_minus_the_similarity_of_pairs():
         np.testing.assert_allclose(got, want, rtol=1e-5)
 
 
-def test_the_term_without_a_bank_is_refused():
+def test_the_term_is_refused_where_no_network_can_have_a_bank():
+    network = ConvNet(features=(2,), kernel_sizes=(3,), strides=(2,))
+    base = dataclasses.replace(run(), network=network)
     with pytest.raises(ConfigError, match="draws from a template bank"):
-        prepare(Sweep("some", run(templates=0), {"seed": (0,)}))
+        prepare(Sweep("some", base, {"seed": (0,)}))
+
+
+def test_one_sweep_has_plain_networks_beside_banks_with_strengths():
+    axes = {"network.templates": (0, 2), "strength": (0.0, 0.1)}
+    runs = prepare(Sweep("some", run(), axes)).sweep.runs()
+    terms = [(one.network.templates, len(one.task.terms)) for one in runs]
+    assert terms == [(0, 0), (2, 1), (2, 1)]
+    alone = Sweep("some", run(templates=0, terms=False)).checked().runs()
+    assert runs[0].digest("data") == alone[0].digest("data")
+
+
+def test_the_strengths_of_the_preset_go_with_its_own_templates():
+    sweep = presets.cifar("some", strengths=(0.0, 0.1), seeds=(0,)).checked()
+    assert len(sweep.runs()) == 1 + 4 * 2
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.1])
+def test_a_term_that_acts_in_no_run_is_warned_of(strength, caplog):
+    prepare(Sweep("some", run(templates=0, strength=strength)))
+    told = [line for line in caplog.messages if "task.terms" in line]
+    assert len(told) == (strength > 0)
+    assert all("layer_similarity is left out" in line for line in told)
 
 
 @pytest.mark.slow

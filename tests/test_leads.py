@@ -82,6 +82,21 @@ def test_equal_values_are_not_ahead_of_each_other():
     assert "CNN, factor 0.98, 61.1 %" in best and "3 others are as good." in best
 
 
+def test_equal_values_are_not_one_the_last_of_them():
+    frame = factors(fcn=(0.1, 0.1), cnn=(0.0, 0.0), rings=(0.0, 0.0))
+    text = answer_to(frame, "network")
+    said = (
+        r"network: FCN is ahead of CNN and rings, which do not differ, by 10.1 points"
+    )
+    assert text.startswith(said) and "the last" not in text
+    frame = lot("own", *({"model": m} for m in ("cnn", "fcn", "rings", "own")),
+                gains=(0.0, 0.2, 0.1, 0.0))  # fmt: skip
+    text = answer_to(frame, "network")
+    assert "FCN is ahead of rings by 10.1 points" in text
+    assert ") and of CNN and own, which do not differ, by 20.2 points" in text
+    assert "the last" not in text
+
+
 def test_one_better_run_makes_a_setting_the_best():
     frame = factors(fcn=(0.0, 0.0), cnn=(0.3, 0.3))
     last = (frame["train.phase.factor"] == 1) & (frame["seed"] == 2)

@@ -17,12 +17,13 @@ from launchers import launched
 
 from ws_jax import cli
 from ws_jax.cli import files, helptext, main
-from ws_jax.config import ConfigError, replace_field
+from ws_jax.config import MOST, ConfigError, from_values, replace_field
 from ws_jax.engine import chunk, progress, study
 from ws_jax.engine.living import LivingRuns
 from ws_jax.papers import words
 from ws_jax.papers.vocabulary import Vocabulary
-from ws_jax.runs import Data, Run, Sweep
+from ws_jax.runs import Data, Run, Sweep, Train
+from ws_jax.search import read_space
 from ws_jax.storage import results
 from ws_jax.storage.checkpoint import open_chunk
 from ws_jax.storage.integrity import seal, unseal
@@ -313,12 +314,59 @@ def test_what_does_not_suit_the_data(override, message):
             "kind couple of train.phase has it, set by train.phase.n",
         ),
         ("nesterov=True", "kind sgd of train.optimizer has it"),
+        (
+            "strength=0.1",
+            "kind weight_norm or layer_similarity of task.terms has it, set by "
+            "task.terms=weight_norm; kind couple of train.phase has it",
+        ),
+        ("layer_similarity.strength=0.1", "layer_similarity of task.terms has it"),
+        (
+            "growth=1",
+            "'growth' here: kind draw_paths of transforms has it, set by "
+            r"transforms=translation\+draw_paths$",
+        ),
+        ("times=2", r"kind repeat of transforms has it, set by transforms=.*\+repeat$"),
         ("sharing=tiles:0", "needs a size of 1 or more, as in 'tiles:2', not '0'"),
     ],
 )
 def test_axes_say_what_would_have_them(axis, message):
     with pytest.raises(ConfigError, match=message):
         cli.change_sweep(SMALL, {}, [axis])
+
+
+def test_a_short_axis_takes_the_place_of_that_of_the_only_part_which_has_it():
+    full = "task.terms.layer_similarity.strength"
+    known = cli.load_sweep("savarese2019/shortest_paths_reduced")
+    for name in ("strength", "terms.strength", "layer_similarity.strength", full):
+        sweep = cli.change_sweep(known, {}, [f"{name}=0.5"])
+        assert list(sweep.axes) == list(known.axes)
+        assert sweep.axes[full] == (0.5,)
+    with pytest.raises(ConfigError, match=f"the config file sweeps {full}: say"):
+        cli.change_sweep(known, {"strength": "0.5"})
+    both = {"task.terms": "weight_norm+layer_similarity"}
+    with pytest.raises(ConfigError, match=f"two axes for one field, {full}"):
+        cli.change_sweep(known, both, ["task.terms.strength=0.5"])
+
+
+def test_never_is_read_where_a_field_goes_up_to_it():
+    sweep = cli.change_sweep(
+        SMALL,
+        {"train.patience": "never", "train.phase": "group_mean"},
+        ["every=2,never", "network.sharing=free"],
+    )
+    assert sweep.base.train.patience == MOST
+    assert sweep.axes["train.phase.every"] == (2, MOST)
+    assert read_space(sweep, ["every=2,never"], ["patience=1,never"]) == {
+        "every": (2, MOST), "patience": [1, MOST]
+    }  # fmt: skip
+    base = replace_field(sweep.base, "train.patience", "never")
+    typed = Sweep("some", base, {"every": ("never", 2)}).checked()
+    assert typed.base.train.patience == MOST
+    assert typed.axes["train.phase.every"] == (MOST, 2)
+    assert from_values(Train, {"patience": "never"}).patience == MOST
+    for path in ("train.epochs", "train.optimizer.learning_rate"):
+        with pytest.raises(ConfigError, match=f"{path} is 'never' .str., needs"):
+            cli.change_sweep(SMALL, {path: "never"})
 
 
 def test_fields_in_the_help():
@@ -328,6 +376,7 @@ def test_fields_in_the_help():
     assert "network.sharing = (full, free) (swept)" in text
     assert "transforms.translation.level = (0.0, 0.2) (swept)" in text
     assert "kinds: translation, rotation" in text
+    assert "at most 2147483647, or never, which is that" in " ".join(text.split())
 
 
 class Clock:

@@ -563,7 +563,7 @@ def test_a_table_whose_record_was_lost_is_not_replaced(tmp_path):
 
 def test_the_folder_of_a_sweep_is_no_folder_of_tables(tmp_path):
     (tmp_path / "sweep.json").write_text("{}")
-    with pytest.raises(WorkdirError, match="is the folder of a sweep: name another"):
+    with pytest.raises(WorkdirError, match="holds a sweep, with which a neural fit"):
         neural_fit.fit_run(tmp_path, "a", "gone.npz", tmp_path, overwrite=True)
 
 

@@ -156,6 +156,9 @@ CLASS = '@config("mine")'
 MISTAKES = [
     (TASK, "axis=1)", "axis=1) - targets[:, None]", "return jnp.mean",
      r"^for 2 images .* they do not fit: {at}: Input dtypes"),
+    (TASK, "return jnp.mean", "assert outputs[0, 0] > 0\n        return jnp.mean",
+     "assert outputs",
+     r"^task mine: {at}: TracerBoolConversionError: Attempted boolean"),
     (TASK, "outputs**2, axis=1)", "outputs**2, axis=1).sise", "return jnp.mean",
      r"^task mine: {at}: AttributeError: .*sise"),
     (TASK, "t.total / t.count", "np.sqrt(t.total)", "return {n",

@@ -16,7 +16,7 @@ from ws_jax.engine import training
 from ws_jax.engine.study import make_groups
 from ws_jax.names import run_columns
 from ws_jax.optimizers import SGD, Adam
-from ws_jax.phases import Couple
+from ws_jax.phases import Couple, NoPhase
 from ws_jax.runs import Sweep
 from ws_jax.search import read_space, search, train_points
 from ws_jax.search_record import SEARCH_FILE, asked_for, held
@@ -217,6 +217,17 @@ def test_optuna_and_people_are_told_the_kinds_of_parts(trained, tmp_path):
     words = {trial.params[OPTIMIZER] for trial in study.trials}
     assert words == {"sgd", "adam", "adam-no2"}
     assert all(search_module.point_text(t).split()[-1] in words for t in study.trials)
+
+
+def test_what_a_value_is_a_mean_over_is_said():
+    plain = "the best epoch's val_acc, and the point"
+    assert search_module.value_text(CONFIG) == plain
+    left = dataclasses.replace(CONFIG, axes={**CONFIG.axes, "fold": (0, 1)})
+    said = search_module.value_text(left, {"learning_rate": (0.1, 0.2)})
+    assert said == f"mean over network.num_layers (1, 2) and fold (0, 1) of {plain}"
+    parts = {"train.phase": (Couple(), NoPhase()), "seed": (0,)}
+    said = search_module.value_text(dataclasses.replace(CONFIG, axes=parts))
+    assert said == f"mean over train.phase (couple, none) of {plain}"
 
 
 def test_choices_of_several_parts_are_told_by_their_kinds():

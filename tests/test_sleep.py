@@ -1,6 +1,7 @@
 """The Hebbian sleep against a literal run of it, and phases by their cadence."""
 
 import dataclasses
+import re
 from typing import ClassVar
 
 import jax
@@ -28,7 +29,7 @@ from ws_jax.phases import (
     hebbian,
     hebbian_sleep,
 )
-from ws_jax.runs import Data, Run, Sweep
+from ws_jax.runs import Data, Run, Sweep, Train
 from ws_jax.sharing import free, periodic
 
 BORDER = (slice(None),) * 2
@@ -410,6 +411,36 @@ def test_a_sweep_asks_phases_whether_they_ever_act():
     asked = dataclasses.replace(sweep, axes=axes)
     with pytest.raises(ConfigError, match="group_mean would never act"):
         prepare(asked, None)
+
+
+SOME = {"count": "epoch", "first": 1}
+
+
+@pytest.mark.parametrize(
+    "fields, cadences, message",
+    [
+        (SOME, (2, 10, 100, MOST), "every 10 and 100 come to every 3; 10 and 100 are"),
+        (SOME, (2, 3, 10), "every 10 comes to every 3; 3 and 10 are the same training"),
+        (SOME, (1, 4), "every 4 comes to every 3$"),
+        (SOME, (1, 2, 3, MOST), ""),
+        ({"count": "epoch", "first": 2}, (2, 3), "every 2 comes to every 3; 2 and 3"),
+        ({"first": 1}, (2, 10, 100), ""),
+    ],
+)
+def test_cadences_that_come_to_an_epoch_are_warned_of(
+    fields, cadences, message, caplog
+):
+    sizes = {"features": (2,), "kernel_sizes": (3,), "strides": (2,)}
+    network = ConvNet(**sizes, sharing="free")
+    data = Data("synthetic:60x10x10x1")
+    train = Train(epochs=2, batch_size=16, phase=GroupMean(**fields))
+    run = Run(data=data, network=network, train=train)
+    prepare(Sweep("some", run, {"every": cadences}))
+    told = [line for line in caplog.messages if "comes" in line or "come to" in line]
+    assert len(told) == bool(message)
+    for line in told:
+        assert "phase group_mean: an epoch has 3 batches, counted anew in each" in line
+        assert re.search(message, line)
 
 
 class Late(Phase):

@@ -178,6 +178,25 @@ def _check_batch(
         )
 
 
+def value_text(sweep: Sweep, space: Space | None = None) -> str:
+    """Says in a line what the value of a point is, as a mean over which axes.
+
+    Args:
+      sweep: that is searched.
+      space: as in `search`.
+    """
+    sweep = sweep.checked()
+    space = default_space(sweep) if space is None else space
+    searched = {find_field(sweep.base, name) for name in space}
+    left = [
+        f"{path} ({', '.join(str(one) for one in _words(list(values)))})"
+        for path, values in sweep.axes.items()
+        if path not in searched and len(values) > 1
+    ]
+    mean = f"mean over {' and '.join(left)} of " if left else ""
+    return f"{mean}the best epoch's val_{sweep.base.task.watched}, and the point"
+
+
 def point_text(trial: optuna.trial.FrozenTrial) -> str:
     """Returns a point and its value in a line, `diverged` where it has none."""
     value = "diverged" if trial.value is None else f"{trial.value:.4f}"

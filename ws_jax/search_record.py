@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ws_jax.storage.holds import SEARCH_FILE, check_holds
 from ws_jax.storage.integrity import (
     Damage,
     WorkdirError,
@@ -19,8 +20,6 @@ from ws_jax.storage.integrity import (
 )
 from ws_jax.storage.locks import part_lock
 from ws_jax.storage.records import differences
-
-SEARCH_FILE = "search.json"
 
 
 def asked_for(
@@ -58,8 +57,10 @@ def held(workdir: Path, asked: Mapping[str, Any]) -> Iterator[bool]:
       taken, unless another search is at work there. One that has some, but no record,
       is not yet: each of them is to agree before.
     Raises:
-      WorkdirError: if it asks for another search, or cannot be read or written.
+      WorkdirError: if it asks for another search, cannot be read or written, or the
+        folder holds something else, as a sweep.
     """
+    check_holds(workdir, "a search", "workdir")
     make_folder(workdir, "workdir")
     here = part_lock(workdir, "search")
     try:

@@ -23,19 +23,28 @@ def sentence(found: Swept, place: int) -> str:
     level = [order[0]]  # all that are as good as the first
     level += [v for v, lead in zip(order[1:], ahead, strict=True) if lead.mean == 0]
     behind = [v for v in order if v not in level]
-    named_values = dict.fromkeys([*level[:2], *behind[:1], *behind[-1:]])
+    leads = ahead[len(ahead) - len(behind) :]
+    ends = zip(behind, leads, strict=True)
+    tail = [v for v, lead in ends if math.isclose(lead.mean, ahead[-1].mean)]
+    named_values = dict.fromkeys([*level[:2], *behind[:1], *tail[:2]])
     where = _where(found, place, compared, list(named_values))
     other_order = _upset(found, compared)
     if not behind:
         text = f"{field.name}: no difference between {_listed(order)}"
         return f"{text}{where}{other_order}.{aside}"
-    first, last = ahead[-len(behind)], ahead[-1]
+    first, last = leads[0], leads[-1]
     several = len(level) > 1
     is_ahead = "do not differ, and are ahead" if several else "is ahead"
-    text = f"{field.name}: {_listed(level)} {is_ahead} of {behind[0]} by "
-    text += _lead(found, first)
-    if len(behind) > 1:
-        text += f" and of {behind[-1]}, the last, by {_lead(found, last)}"
+    text = f"{field.name}: {_listed(level)} {is_ahead} of "
+    lasts = f"{_listed(tail)}, the last, by {_lead(found, last)}"
+    if len(tail) > 1:
+        lasts = f"{_listed(tail)}, which do not differ, by {_lead(found, last)}"
+    if behind == tail[:1]:
+        text += f"{behind[0]} by {_lead(found, first)}"
+    elif behind == tail:
+        text += lasts
+    else:
+        text += f"{behind[0]} by {_lead(found, first)} and of {lasts}"
     clear = not math.isnan(first.low) and first.low > 0 and not found.is_short
     said = f"clear of the spread between {found.repeated}s"
     said = said if clear else "too early to say"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ws_jax.analysis import labels
-from ws_jax.config import MOST
+from ws_jax.config import MOST, NEVER
 
 _DIGITS = 6  # of a number in words, if these tell it from others
 # What validates where the data are not cut in folds.
@@ -63,7 +63,7 @@ def word(value: Any, digits: int = _DIGITS) -> str:
     if value is None or value != value:
         return ""
     if value == MOST:
-        return "never"
+        return NEVER
     return str(value) if isinstance(value, bool) else f"{value:.{digits}g}"
 
 

@@ -98,10 +98,14 @@ def _kinds(base: Config, path: str) -> list[str]:
 
 def allowed(rule: Rule) -> list[str]:
     """Returns what a field allows, in words; nothing if anything of its type."""
+    from ws_jax.config import MOST, NEVER
+
     found = [f"one of {', '.join(rule.names)}"] if rule.names else []
     if rule.low is not None:
         found.append(f"{'above' if rule.open_low else 'at least'} {rule.low:g}")
-    if rule.high is not None:
+    if rule.high == MOST:
+        found.append(f"at most {MOST}, or {NEVER}, which is that")
+    elif rule.high is not None:
         found.append(f"{'below' if rule.open_high else 'at most'} {rule.high:.10g}")
     return [*found, f"not swept: {rule.fixed}"] if rule.fixed else found
 

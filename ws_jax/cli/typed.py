@@ -20,6 +20,7 @@ from ws_jax.config import (
     get_field,
     has_field,
     names_part,
+    owners_of,
     parse,
     paths,
     replace_field,
@@ -98,6 +99,7 @@ def _said_of(flag: str) -> Iterator[None]:
 def _with_field(sweep: Sweep, name: str, text: str) -> Sweep:
     base = sweep.base
     path = find_field(base, _without_name(base, name))
+    path = _as_swept(sweep, axis_bases(base, sweep.axes), path)
     for axis in sweep.axes:
         if _within(path, axis) or common_path(base, path) == axis:
             raise ConfigError(
@@ -107,6 +109,22 @@ def _with_field(sweep: Sweep, name: str, text: str) -> Sweep:
     return dataclasses.replace(
         sweep, base=replace_field(base, path, parse(base, path, text))
     )
+
+
+def _as_swept(sweep: Sweep, bases: Sequence[Run], path: str) -> str:
+    """Returns the name by which a sweep has an axis of a field, else the field's own.
+
+    That of all terms of the loss is that of one term, where one alone has it.
+    """
+
+    def owners(axis: str) -> list[tuple[int, ...]]:
+        return [tuple(map(id, owners_of(base, axis))) for base in bases]
+
+    last = path.rpartition(".")[2]
+    for axis in sweep.axes:
+        if axis.rpartition(".")[2] == last and owners(axis) == owners(path):
+            return axis
+    return path
 
 
 def _within(path: str, axis: str) -> bool:
@@ -131,6 +149,7 @@ def _read_axis(sweep: Sweep, text: str) -> tuple[str, tuple]:
         raise ConfigError(f"needs values, as in --axis={name}=V1,V2")
     bases = axis_bases(sweep.base, sweep.axes)
     path = axis_path(bases, _without_name(sweep.base, name))
+    path = _as_swept(sweep, bases, path)
     rule = next(paths(base)[path] for base in bases if path in paths(base))
     if rule.fixed:
         raise ConfigError(f"{path} cannot be swept: {rule.fixed}")

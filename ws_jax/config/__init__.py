@@ -11,6 +11,7 @@ from ws_jax.config.axes import axis_bases, axis_path, has_axis, names_part, type
 from ws_jax.config.checks import ConfigError, check_name, nearest, require
 from ws_jax.config.fields import (
     MOST,
+    NEVER,
     Config,
     Rule,
     base_of,
@@ -43,6 +44,7 @@ from ws_jax.config.text import parse, split_values
 
 __all__ = [
     "MOST",
+    "NEVER",
     "Config",
     "ConfigError",
     "Rule",

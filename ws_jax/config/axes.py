@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from ws_jax.config.fields import Config, rules, type_of
+from ws_jax.config.fields import Config, rules
 from ws_jax.config.paths import (
     fields_meant,
     find_field,
@@ -19,7 +19,7 @@ from ws_jax.config.paths import (
     paths,
     replace_field,
 )
-from ws_jax.config.read import check_config, check_value, convert
+from ws_jax.config.read import check_config, check_value, convert_field
 
 C = TypeVar("C", bound=Config)
 
@@ -75,7 +75,7 @@ def typed(bases: Sequence[Config], path: str, value: Any) -> Any:
       ConfigError: if it is of another type or not allowed.
     """
     owner, name = owner_of(next(b for b in bases if has_field(b, path)), path)
-    value, rule = convert(type_of(type(owner), name), value, path), rules(owner)[name]
+    value, rule = convert_field(type(owner), name, value, path), rules(owner)[name]
     if rule.role == "part":
         many = isinstance(value, tuple)
         found = tuple(check_config(v, f"{path}.") for v in (value if many else [value]))

@@ -23,6 +23,7 @@ from ws_jax.own_files import makers
 
 C = TypeVar("C", bound="Config")
 MOST = 2**31 - 1  # the largest whole number that a program takes as an argument
+NEVER = "never"  # how a person writes it
 _KEY = "ws_jax"  # of our part of a field's metadata
 
 

@@ -10,10 +10,18 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from ws_jax.config.checks import ConfigError, nearest
-from ws_jax.config.fields import Config, Rule, base_of, labels, leaves, rules
+from ws_jax.config.fields import (
+    Config,
+    Rule,
+    base_of,
+    labels,
+    leaves,
+    rules,
+    type_of,
+)
 
 C = TypeVar("C", bound=Config)
 
@@ -73,25 +81,52 @@ def fields_meant(name: str, *configs: Config) -> list[str]:
 
 
 def _kinds_with(config: Config, name: str) -> str:
-    """Says which other kinds of a config's parts would have a field of that name."""
-    found: dict[str, list[str]] = {}
-    for path, value in _parts(config):
-        for kind, cls in ((base := base_of(value)) and base.kinds or {}).items():
-            ends = (f".{path}.{field}" for field in rules(cls))
-            if any(end.endswith(f".{name}") for end in ends):
-                found.setdefault(path, []).append(kind)
-    return "; ".join(
-        f"kind {' or '.join(kinds)} of {path} has it, set by {path}.name={kinds[0]}"
-        for path, kinds in found.items()
-    )
+    """Says which other kinds of a config's parts would have a field of that name.
+
+    Of parts of one base class it is that nearest to the top, as in `find_field`.
+    """
+    found: dict[type, str] = {}
+    parts = sorted(_parts(config), key=lambda part: part[0].count("."))
+    for path, field, base, beside in parts:
+        kinds = [
+            kind
+            for kind, cls in (base.kinds or {}).items()
+            for own in rules(cls)
+            if any(
+                end.endswith(f".{name}")
+                for end in (f".{path}.{own}", f".{path}.{kind}.{own}")
+            )
+        ]
+        if kinds:
+            value = "+".join([*beside, kinds[0]])
+            said = f"kind {' or '.join(kinds)} of {path} has it"
+            found.setdefault(base, f"{said}, set by {field}={value}")
+    return "; ".join(found.values())
 
 
-def _parts(config: Config, prefix: str = "") -> Iterator[tuple[str, Config]]:
+def _parts(
+    config: Config, prefix: str = ""
+) -> Iterator[tuple[str, str, type[Config], list[str]]]:
+    """Walks over the parts of a config that have kinds, and over the parts of those.
+
+    Yields:
+      The dotted name of a part; that of the field which says its kind; the base of its
+      kinds; and of a tuple the kinds that are in it, beside which another is set.
+    """
     for name, rule in rules(config).items():
-        value = getattr(config, name)
-        if rule.role == "part" and not isinstance(value, tuple):
-            yield f"{prefix}{name}", value
-            yield from _parts(value, f"{prefix}{name}.")
+        if rule.role != "part":
+            continue
+        value, path = getattr(config, name), f"{prefix}{name}"
+        if isinstance(value, tuple):
+            known = labels(value)
+            (base, *_) = get_args(type_of(type(config), name))
+            yield path, path, base, known
+            for label, item in zip(known, value, strict=True):
+                yield from _parts(item, f"{path}.{label}.")
+        else:
+            if (base := base_of(value)) is not None:
+                yield path, f"{path}.name", base, []
+            yield from _parts(value, f"{path}.")
 
 
 def paths(config: Config) -> dict[str, Rule]:

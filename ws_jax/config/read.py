@@ -14,6 +14,8 @@ import numpy as np
 
 from ws_jax.config.checks import ConfigError, check_name, nearest
 from ws_jax.config.fields import (
+    MOST,
+    NEVER,
     Config,
     Rule,
     base_of,
@@ -59,6 +61,17 @@ def from_values(cls: type[C], values: Any, path: str = "config") -> C:
 
 
 def _field_value(cls: type, name: str, value: Any, path: str) -> Any:
+    return convert_field(cls, name, value, path)
+
+
+def convert_field(cls: type, name: str, value: Any, path: str) -> Any:
+    """Checks a value against the type of a class's field, as `convert`.
+
+    Of a field that goes up to `MOST`, `never` is that.
+    """
+    is_never = isinstance(value, str) and value.strip().lower() == NEVER
+    if is_never and rules(cls)[name].high == MOST:
+        return MOST
     return convert(type_of(cls, name), value, path)
 
 
@@ -113,7 +126,7 @@ def check_config(config: C, path: str = "") -> C:
     changes: dict[str, Any] = {}
     for name, rule in rules(config).items():
         where, value = f"{path}{name}", getattr(config, name)
-        value = convert(type_of(type(config), name), value, where)
+        value = convert_field(type(config), name, value, where)
         if rule.role == "part":
             many = isinstance(value, tuple)
             parts = value if many else (value,)

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from ws_jax.config.checks import require
 from ws_jax.config.fields import Config, labels, rules, type_of
 from ws_jax.config.paths import owner_of
-from ws_jax.config.read import check_value, convert, from_values
+from ws_jax.config.read import check_value, convert_field, from_values
 
 
 def parse(config: Config, path: str, text: str) -> Any:
@@ -21,7 +21,7 @@ def parse(config: Config, path: str, text: str) -> Any:
     owner, name = owner_of(config, path)
     hint = type_of(type(owner), name)
     value = _from_text(hint, text, getattr(owner, name), path)
-    value = convert(hint, value, path)
+    value = convert_field(type(owner), name, value, path)
     rule = rules(owner)[name]
     if rule.role != "part":
         check_value(path, value, rule)

@@ -113,6 +113,8 @@ def _check_outputs(program: Program, labels: np.ndarray) -> tuple[Any, dict[str,
     with told(task, f"task {task.kind}"):
         try:
             losses, totals = jax.eval_shape(score, config, out, targets)
+        except (jax.errors.JAXTypeError, jax.errors.JAXIndexError):
+            raise  # of what cannot be traced, whatever its shape
         except (TypeError, ValueError, IndexError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             why = filter(None, [own_line(error), reason])

@@ -15,12 +15,13 @@ import jax
 from ws_jax.config import ConfigError, leaves
 from ws_jax.data import Dataset, Split, load, make_splits
 from ws_jax.engine.fits import check_changes, check_run
+from ws_jax.engine.idle import warn_of_cadences, warn_of_terms
 from ws_jax.engine.mapping import MappedProgram
 from ws_jax.engine.own_code import digests, run_codes
 from ws_jax.engine.program import Examples, Program, make_examples, make_program
 from ws_jax.keys import check_draws
 from ws_jax.names import OWN_CODE, group_names, run_columns
-from ws_jax.phases import NoPhase
+from ws_jax.phases import NoPhase, Phase
 from ws_jax.runs import Run, Sweep
 
 
@@ -135,18 +136,22 @@ def check_fits(study: Study) -> None:
     """Raises `ConfigError` if what is trained or measured does not suit the data.
 
     It traces a network of each group, for which the devices start. JAX must draw the
-    random numbers that a run's digest stands for, too.
+    random numbers that a run's digest stands for, too. What is allowed and does
+    nothing, or not as often as it says, is warned of.
     """
     check_draws()
     dataset = study.dataset
     for group in study.groups:
         for one in group.runs:  # before any network is traced
             check_changes(one, dataset.image_shape)
+    cadences: dict[int, dict[Phase, None]] = {}
     for group in study.groups:
         run = group.run
         with naming_fields(run):
             program = check_run(run, dataset, study.splits)
-        for phase in dict.fromkeys(one.train.phase for one in group.runs):
+        phases = dict.fromkeys(one.train.phase for one in group.runs)
+        cadences.setdefault(program.steps_per_epoch, {}).update(phases)
+        for phase in phases:
             phase.check_layers(program.layers)  # their numbers differ
             phase.check_steps(program.steps_per_epoch, run.train.epochs)
         smallest = min(len(split.train) for split in study.splits)
@@ -164,6 +169,9 @@ def check_fits(study: Study) -> None:
             "a kernel of its own at every site; set network.sharing to free, or "
             "train.phase to none"
         )
+    warn_of_terms(study.sweep, [run for group in study.groups for run in group.runs])
+    for per_epoch, phases in cadences.items():
+        warn_of_cadences(phases, per_epoch)
 
 
 @contextlib.contextmanager

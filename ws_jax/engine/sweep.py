@@ -32,6 +32,7 @@ from ws_jax.keys import check_draws
 from ws_jax.runs import Sweep
 from ws_jax.storage import results
 from ws_jax.storage.events import EVENT_FOLDER, EventFiles
+from ws_jax.storage.holds import check_holds
 from ws_jax.storage.locks import part_lock
 from ws_jax.storage.records import changed_code, differences, with_code
 from ws_jax.storage.status import Status
@@ -61,8 +62,8 @@ def run_sweep(
       The path of the results.
     Raises:
       ConfigError, DataError: as `prepare`; ConfigError also as `make_chunks`.
-      WorkdirError: if the folder cannot be written, is in use, or holds another
-        sweep and `overwrite` is not set.
+      WorkdirError: if the folder cannot be written, is in use, holds another sweep
+        and `overwrite` is not set, or holds something else, as a search.
       Interrupted: after SIGTERM or SIGINT, once all is saved.
     """
     if overwrite and extend:
@@ -138,6 +139,7 @@ def _prepared(
         )
     if not isinstance(workdir, str | os.PathLike):
         raise ConfigError(f"workdir is {workdir!r}, needs the path of a folder")
+    check_holds(Path(workdir).absolute(), "a sweep", "workdir")
     progress.say(f"loading the data {sweep.base.data.name}")
     study = make_study(sweep, data_dir)
     # What is finished needs no devices, and the checks would start them.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-REPORT_FILE = "fold.json"
+from ws_jax.storage.holds import FOLD_FILE
+
+REPORT_FILE = FOLD_FILE
 
 
 def damaged(path: Path, error: Exception) -> str:

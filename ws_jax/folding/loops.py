@@ -14,7 +14,7 @@ Source: Savarese & Maire 2019, as told by others; what no source settles is in
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -53,6 +53,9 @@ class Rule:
 
     def check(self) -> None:
         """Raises `ConfigError` for what is not allowed."""
+        number = isinstance(self.threshold, int | float | np.number)
+        if not number or isinstance(self.threshold, bool):
+            raise ConfigError(f"threshold: {self.threshold!r} is no number in [0, 1]")
         if not 0 <= self.threshold <= 1:
             raise ConfigError(
                 f"threshold: {self.threshold} is not in [0, 1], where similarities lie"
@@ -60,6 +63,23 @@ class Rule:
         check_name("link", self.link, LINKS)
         check_name("kernel", self.kernel, KERNELS)
         check_name("scale", self.scale, SCALES)
+
+
+def as_rules(rules: Sequence[Rule | float]) -> list[Rule]:
+    """Returns rules, each checked; of a threshold alone it is the usual rule.
+
+    Raises:
+      ConfigError: for a rule that is not allowed, or what is no sequence of them.
+    """
+    if isinstance(rules, str) or not isinstance(rules, Iterable):
+        raise ConfigError(
+            f"rules are {rules!r}, needs a sequence of thresholds, as (0.9,)"
+        )
+    found = [rule if isinstance(rule, Rule) else Rule(rule) for rule in rules]
+    for rule in found:
+        rule.check()
+    # Those of NumPy are no numbers of JSON.
+    return [dataclasses.replace(r, threshold=float(r.threshold)) for r in found]
 
 
 def read_rules(thresholds: Sequence[str], **how: str) -> list[Rule]:
@@ -74,8 +94,8 @@ def read_rules(thresholds: Sequence[str], **how: str) -> list[Rule]:
     found = []
     for text in thresholds:
         try:
-            rule = Rule(float(text), **how)
-        except ValueError:
+            rule = Rule(text if isinstance(text, bool) else float(text), **how)
+        except (TypeError, ValueError):
             raise ConfigError(f"threshold: {text!r} is no number in [0, 1]") from None
         rule.check()
         found.append(rule)

@@ -26,7 +26,7 @@ from ws_jax.engine.recorded import find_run
 from ws_jax.engine.study import Study, make_groups
 from ws_jax.folding.begun import score, write_begun
 from ws_jax.folding.layout import called, check_foldable
-from ws_jax.folding.loops import Folded, Rule, fold
+from ws_jax.folding.loops import Folded, Rule, as_rules, fold
 from ws_jax.folding.report import (
     TRAINED,
     UNTRAINED,
@@ -39,6 +39,7 @@ from ws_jax.folding.report import (
 from ws_jax.optimizers import Constant
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
+from ws_jax.storage.holds import check_holds
 from ws_jax.storage.integrity import array_sums, digest_of
 from ws_jax.storage.results import ResultsError
 from ws_jax.tasks import SimilarityTerm
@@ -50,7 +51,7 @@ def fold_run(
     workdir: str | Path,
     run: str,
     output: str | Path,
-    rules: Sequence[Rule] = tuple(Rule(threshold) for threshold in THRESHOLDS),
+    rules: Sequence[Rule | float] = THRESHOLDS,
     *,
     epochs: int = 0,
     learning_rate: float = 0.0,
@@ -65,7 +66,7 @@ def fold_run(
       output: folder of what is written: `fold.json`, and for each threshold the folder
         of a sweep of one run, `threshold_T`. Foldings of the same parameters that are
         there at other thresholds stay.
-      rules: how to fold; no two of one threshold.
+      rules: how to fold, or the threshold alone; no two of one threshold.
       epochs: for which folded networks are trained on; 0: not at all.
       learning_rate: of these epochs, constant; 0: that with which the run ended.
       data_dir: folder with prepared or raw data.
@@ -77,9 +78,11 @@ def fold_run(
       ConfigError: for a run without a bank, or a rule that is not allowed.
       ResultsError: if there is no such run, it was not saved, or it diverged.
       WorkdirError: if `output` holds foldings of another run or of other parameters,
-        or made otherwise at a threshold, and may not be overwritten.
+        or made otherwise at a threshold, and may not be overwritten; or if it holds
+        something else, as a sweep.
     """
-    _check_rules(rules)
+    rules = _checked(rules)
+    check_holds(Path(output), "foldings", "output")
     whole = _load(workdir, run, data_dir)
     about = _about(whole, run)
     trained = {
@@ -112,10 +115,9 @@ def fold_run(
     return report
 
 
-def _check_rules(rules: Sequence[Rule]) -> None:
-    """Raises `ConfigError` for a rule that is not allowed, or none, or one twice."""
-    for rule in rules:
-        rule.check()
+def _checked(asked: Sequence[Rule | float]) -> list[Rule]:
+    """Returns rules; `ConfigError` for what is not allowed, none, or one twice."""
+    rules = as_rules(asked)
     given = [rule.threshold for rule in rules]
     folders = {folder_of(threshold) for threshold in given}
     require(bool(given), "thresholds: none is named, needs at least one, as 0.9")
@@ -123,6 +125,7 @@ def _check_rules(rules: Sequence[Rule]) -> None:
         len(folders) == len(given),
         f"thresholds: {', '.join(map(str, given))}: one is there twice",
     )
+    return rules
 
 
 class _Whole(NamedTuple):

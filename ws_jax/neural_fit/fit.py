@@ -31,11 +31,11 @@ from ws_jax.neural_fit.similarity import (
 )
 from ws_jax.neural_fit.table import ACTIVATIONS, RECORD, TABLE, write, write_activations
 from ws_jax.runs import Run
+from ws_jax.storage.holds import check_holds
 from ws_jax.storage.integrity import (
     WorkdirError,
     make_folder,
 )
-from ws_jax.storage.results import RECORD_FILE
 from ws_jax.storage.workdir import versions
 
 MEASURES = ("cka", "cka_debiased", "rsa", "ridge", "pls")
@@ -200,13 +200,13 @@ def fit_run(
       ConfigError: for what does not go together; nothing has been loaded then but the
         neural data.
       ResultsError: if there is no such run.
-      WorkdirError: if `output` holds a table and may not be overwritten, is the folder
-        of a sweep, or cannot be written to.
+      WorkdirError: if `output` holds a table and may not be overwritten, holds
+        something else, as a sweep, or cannot be written to.
     """
     settings = settings or Settings()
     settings.check()
     folder = Path(output)
-    _check_no_sweep(folder)
+    check_holds(folder, "a neural fit", "output")
     if not overwrite:
         _check_free(folder)
     data = read_neural(neural)
@@ -247,13 +247,6 @@ def _compared_layers(run: Run, dataset: Dataset, asked: Sequence[str]) -> list[s
     names = list(asked) or [name for name in known if "/" not in name]
     check_layers(names, known)
     return names
-
-
-def _check_no_sweep(folder: Path) -> None:
-    if (folder / RECORD_FILE).exists():
-        raise WorkdirError(
-            f"{folder} is the folder of a sweep: name another with --output"
-        )
 
 
 def _check_free(folder: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ws_jax.storage.holds import NEURAL_FIT
 from ws_jax.storage.integrity import (
     Damage,
     seal,
@@ -23,7 +24,7 @@ from ws_jax.storage.integrity import (
 from ws_jax.storage.results import ResultsError
 from ws_jax.storage.unpacked import read_sealed_parquet
 
-TABLE, RECORD = "neural_fit.parquet", "neural_fit.json"
+TABLE, RECORD = f"{NEURAL_FIT}.parquet", f"{NEURAL_FIT}.json"
 ACTIVATIONS = "activations.npz"
 
 

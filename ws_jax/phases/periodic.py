@@ -26,7 +26,7 @@ class Periodically(Phase):
 
     def essence(self):
         """What never acts is no phase."""
-        return NoPhase() if self.every == MOST else self
+        return NoPhase() if self.is_never else self
 
     def check_layers(self, layers):
         """Some layer must store a kernel for every site."""
@@ -39,7 +39,7 @@ class Periodically(Phase):
 
     def check_steps(self, per_epoch, epochs):
         """The first time lies within training, or within an epoch if counted there."""
-        if self.every == MOST:  # it never is to act
+        if self.is_never:
             return
         first = self.first or self.every
         by_epoch = self.count == "epoch"
@@ -51,6 +51,25 @@ class Periodically(Phase):
                 f"it acts first after {first}; lower train.phase.every or set "
                 "train.phase.first, or set train.phase to none"
             )
+
+    def acts_once_an_epoch(self, per_epoch: int) -> bool:
+        """Returns whether it acts once in each epoch, counted anew there.
+
+        Whatever its cadence is, it then comes to all batches of an epoch.
+
+        Args:
+          per_epoch: batches of an epoch.
+        """
+        first = self.first or self.every
+        again = first + self.every
+        return (
+            self.count == "epoch" and first <= per_epoch < again and not self.is_never
+        )
+
+    @property
+    def is_never(self) -> bool:
+        """Whether it is not to act at all."""
+        return self.every == MOST
 
     def due(self, moment: Moment) -> Array:
         """Returns whether it acts now, a truth value."""
@@ -112,7 +131,7 @@ def check_period(kind: str, layer: Layer, periods: Size) -> None:
 def every_field() -> Any:
     """Declares how often a phase acts."""
     return data(
-        100, f"steps from one time to the next; {MOST}: never", low=1, high=MOST
+        100, "steps from one time to the next; never: it does not act", low=1, high=MOST
     )
 
 

@@ -55,7 +55,7 @@ class Sweep:
 
     name: str = "sweep"
     base: Run = Run()
-    axes: Mapping[str, Sequence] = dataclasses.field(default_factory=dict)
+    axes: Mapping[str, Sequence | np.ndarray] = dataclasses.field(default_factory=dict)
 
     def checked(self) -> Sweep:
         """Returns the same sweep with every value checked and every axis in full.
@@ -70,19 +70,29 @@ class Sweep:
         """
         if self._axes_checked == self.axes:
             return self
-        base = check_config(self.base)
-        sweep = dataclasses.replace(self, base=base, axes=self._checked_axes(base))
+        sweep = self._in_full()
         sweep._check_kinds()
         for run in sweep.runs():
             check_together(run)
         sweep._check_severing()
         sweep._check_values_differ()
+        return sweep
+
+    def _in_full(self) -> Sweep:
+        """Returns the same sweep, its values of their fields' types, its axes in full.
+
+        A sweep that is so already is returned as it is.
+        """
         # A file, the command line and the engine each ask, of a thousand runs maybe.
+        if self._axes_checked == self.axes:
+            return self
+        base = check_config(self.base)
+        sweep = dataclasses.replace(self, base=base, axes=self._checked_axes(base))
         vars(sweep)["_axes_checked"] = dict(sweep.axes)
         return sweep
 
     @functools.cached_property
-    def _axes_checked(self) -> Mapping[str, Sequence] | None:
+    def _axes_checked(self) -> Mapping[str, Any] | None:
         """The axes of a sweep that was checked, as they were then."""
         return None
 
@@ -167,7 +177,8 @@ class Sweep:
         """Returns the runs, each once.
 
         Raises:
-          ConfigError: for an axis that changes no run.
+          ConfigError: for an axis that names no field or changes no run, or a value
+            that is not allowed.
         """
         return list(self._runs)
 
@@ -181,11 +192,11 @@ class Sweep:
     @functools.cached_property
     def _product(self) -> list[tuple[str, Run]]:
         """Each run of the product of all axes, doubles included, after its identity."""
-        found = []
-        idle = dict.fromkeys(self.axes)
-        for values in itertools.product(*self.axes.values()):
-            run = self.base
-            chosen = zip(self.axes, values, strict=True)
+        found, sweep = [], self._in_full()
+        idle = dict.fromkeys(sweep.axes)
+        for values in itertools.product(*sweep.axes.values()):
+            run = sweep.base
+            chosen = zip(sweep.axes, values, strict=True)
             # A part as a whole before the fields that it then has.
             for path, value in sorted(chosen, key=lambda item: item[0].count(".")):
                 if has_field(run, path):

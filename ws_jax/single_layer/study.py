@@ -38,6 +38,7 @@ from ws_jax.config import (
 from ws_jax.engine.memory import available_bytes, mebibytes
 from ws_jax.single_layer.pool import Pool
 from ws_jax.single_layer.rules import Circuit, Instant
+from ws_jax.storage.holds import SINGLE_LAYER, check_holds
 from ws_jax.storage.integrity import (
     Damage,
     WorkdirError,
@@ -51,7 +52,7 @@ from ws_jax.storage.results import ResultsError
 from ws_jax.storage.unpacked import read_sealed_parquet
 from ws_jax.storage.workdir import environment
 
-TABLE, RECORD, PICTURE = (f"single_layer.{end}" for end in ("parquet", "json", "png"))
+TABLE, RECORD, PICTURE = (f"{SINGLE_LAYER}.{end}" for end in ("parquet", "json", "png"))
 _KEYS = ["rule", "window", "gamma", "trial", "input"]  # a row of each
 POOLS: dict[str, type[Pool]] = {"instant": Instant, "circuit": Circuit}
 TITLES = {"instant": "Instant rule", "circuit": "Circuit"}
@@ -250,11 +251,13 @@ def write(pools: Sequence[Pool], workdir: str | Path, overwrite: bool = False) -
     Returns:
       The folder. One that holds the same study already is left as it is.
     Raises:
-      WorkdirError: if another study is there, and may not be overwritten, or the
-        folder cannot be written to; nothing has been simulated then.
+      WorkdirError: if another study is there, and may not be overwritten, or something
+        else, as a sweep, or the folder cannot be written to; nothing has been simulated
+        then.
       ResultsError: if it is damaged.
     """
     folder = Path(workdir)
+    check_holds(folder, "single layers", "workdir")
     config = {pool.kind: to_values(pool) for pool in pools}
     config = json.loads(json.dumps(config))
     if not overwrite and _is_there(folder, config):

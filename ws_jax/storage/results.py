@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ws_jax.storage import below, standins
+from ws_jax.storage.holds import SWEEP_FILE
 from ws_jax.storage.integrity import (
     Damage,
     check_parquet,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS_FILE = "results.parquet"
-RECORD_FILE = "sweep.json"
+RECORD_FILE = SWEEP_FILE
 
 # Which training, in which sweep; then the measurements of one epoch.
 RUN_COLUMNS = {

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import ClassVar
 
 import jax.numpy as jnp
 
-from ws_jax.config import config, part
+from ws_jax.config import config
 from ws_jax.tasks.segmentation import Segmentation
-from ws_jax.tasks.similarity import SimilarityTerm
-from ws_jax.tasks.task import LossTerm
 
 
 @config("shortest_paths")
@@ -20,20 +17,9 @@ class ShortestPaths(Segmentation):
     `ones_f1` is the F1 of saying yes everywhere; that of saying no everywhere is 0. It
     is kept of each view, too, since it is another one where paths fill more of a grid.
     `exact` is the part of the grids of which every cell is right.
-
-    A network without template banks is trained without the terms that bring layers of
-    a bank together, so that one sweep can have both.
     """
 
     beside: ClassVar[tuple[str, ...]] = ("ones_f1",)
-    terms: tuple[LossTerm, ...] = part((), "added to the loss")
-
-    def suited(self, network):
-        """Without a bank, without the term of its similarities."""
-        if getattr(network, "templates", 1):
-            return self
-        kept = tuple(t for t in self.terms if not isinstance(t, SimilarityTerm))
-        return dataclasses.replace(self, terms=kept)
 
     def totals(self, outputs, targets, losses):
         """Those of a mask, its cells, and whether all of them are right."""

@@ -35,6 +35,10 @@ class SimilarityTerm(LossTerm):
             total -= pairs / (max(count * (count - 1), 1) if self.over == "mean" else 1)
         return total
 
+    def suits(self, network):
+        """Not a network that could have template banks and has none."""
+        return getattr(network, "templates", 1) > 0
+
     def check_layers(self, layers):
         """Some layers must have something to be alike in."""
         if not any(layer.bank for layer in layers):

@@ -9,6 +9,7 @@ else knows what is learned.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -31,6 +32,11 @@ class LossTerm(Config):
     def value(self, layers: Sequence[Layer], params: Any) -> Float[Array, ""]:
         """Returns the term; the engine multiplies it with `strength`."""
         raise NotImplementedError
+
+    def suits(self, network: Any) -> bool:
+        """Returns whether the term can do something to a network of this config."""
+        del network
+        return True
 
     def check_layers(self, layers: Sequence[Layer]) -> None:
         """Raises `ConfigError` if the term can do nothing with these layers."""
@@ -74,9 +80,13 @@ class Task(Config):
     terms: tuple[LossTerm, ...] = ()
 
     def suited(self, network: Any) -> Task:
-        """Returns the task without what does nothing to a network of this config."""
-        del network
-        return self
+        """Returns the task without the terms that do nothing to such a network.
+
+        So one sweep can have networks with template banks and without any.
+        """
+        kept = tuple(term for term in self.terms if term.suits(network))
+        same = len(kept) == len(self.terms)
+        return self if same else dataclasses.replace(self, terms=kept)
 
     def num_outputs(self, num_classes: int, shape: tuple[int, int, int]) -> int:
         """Returns how many outputs a network needs for images of shape [h, w, c]."""

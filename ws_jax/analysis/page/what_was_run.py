@@ -68,8 +68,7 @@ def _apart(rows: pd.DataFrame) -> list[str]:
         names = sorted(set(own["setting"]) - {""}, key=wording.in_order)
         if 0 < len(names) <= _FEW:
             found.append(
-                f"{name}: these settings are kept apart everywhere, since "
-                f"their numbers differ: {'; '.join(names)}."
+                f"{name}: these settings are kept apart everywhere: {'; '.join(names)}."
             )
     notes = [f'<p class="note">{pieces.escape(text)}</p>' for text in found]
     return notes + _folded_settings(rows)
@@ -83,7 +82,7 @@ def _folded_settings(rows: pd.DataFrame) -> list[str]:
         if len(names) > _FEW:
             items = "".join(f"<li>{pieces.escape(name)}</li>" for name in names)
             head = f"{labels.data(str(data))}: {len(names)} settings are kept apart "
-            head += "everywhere, since their numbers differ"
+            head += "everywhere"
             parts.append(pieces.folded(head, f'<ul class="note">{items}</ul>'))
     return parts
 
