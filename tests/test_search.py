@@ -106,6 +106,44 @@ def trained(monkeypatch):
     return asked
 
 
+NO_EFFECT = {
+    # Shared kernels are never severed, and drawn in one way. (A decay acts on all.)
+    "vcp": (["network.vcp"], [0.0, 0.4, 0.8], {"network.severing": "connections"}),
+    "fans": (["network.fans"], ["kernel", "stored"], {}),
+    "phase": (["train.phase"], [NoPhase(), Couple(strength=0.5)], {}),
+    "decay": (["train.optimizer.weight_decay"], [0.0, 0.1], {}),
+}
+
+
+@pytest.mark.parametrize(
+    "case, sharing",
+    [*itertools.product(NO_EFFECT, [("full", "free")]), ("fans", ("full",))],
+)
+def test_what_a_field_does_nothing_to_is_in_the_mean_of_every_point(
+    case, sharing, tmp_path, monkeypatch
+):
+    (path,), values, more = NO_EFFECT[case]
+    base = CONFIG.base
+    for name, value in more.items():
+        base = replace_field(base, name, value)
+    sweep = Sweep("kept", base, {"network.sharing": sharing, "seed": (0, 1)}).checked()
+
+    def run_sweep(part, place, data_dir=None):
+        monkeypatch.setattr(results, "read", lambda folder: table(part))
+
+    def table(part):
+        runs = [run for group in make_groups(part) for run in group.runs]
+        told = run_columns(part, runs)
+        names = [told[run]["run"] for run in runs]
+        values = [float(run.network.sharing == "full") for run in runs]
+        return pd.DataFrame({"run": names, "val_acc": values, "status": "finished"})
+
+    monkeypatch.setattr(search_module, "run_sweep", run_sweep)
+    points = [{path: value} for value in values]
+    found = train_points(sweep, points, tmp_path, None)
+    assert found == [1 / len(sharing)] * len(values)
+
+
 def test_words_and_kinds_are_searched(trained, tmp_path):
     ranges = ["learning_rate=1e-4,1e-2,log"]
     space = read_space(CONFIG, ranges, ["sharing=full,free", "phase=none,couple"])

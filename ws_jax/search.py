@@ -21,15 +21,15 @@ from ws_jax.config import (
     Config,
     ConfigError,
     find_field,
-    get_field,
     has_field,
     parse,
+    replace_field,
     split_values,
 )
 from ws_jax.engine import run_sweep
 from ws_jax.engine.study import make_groups
 from ws_jax.names import in_name, run_columns
-from ws_jax.runs import Sweep
+from ws_jax.runs import Run, Sweep
 from ws_jax.search_record import (
     SEARCH_FILE,
     asked_for,
@@ -353,9 +353,24 @@ def _best(sweep: Sweep, frame: pd.DataFrame) -> Mapping[str, float]:
 
 
 def _mean(sweep: Sweep, path: str, value: Any, best: Mapping[str, float]) -> float:
-    """Returns the mean over a point's runs; those without the field are every one's."""
+    """Returns the mean over a point's runs.
+
+    They are those of the sweep whose field has this value alone. The field may do
+    nothing to some, which then have another value of it or none; they are in the mean
+    of every point.
+    """
     # In the order in which the table names them.
     runs = [run for group in make_groups(sweep) for run in group.runs]
-    names = {run: columns["run"] for run, columns in run_columns(sweep, runs).items()}
-    mine = [r for r in runs if not has_field(r, path) or get_field(r, path) == value]
-    return float(np.mean([best[names[run]] for run in mine]))
+    told = run_columns(sweep, runs)
+    names = {_identity(run): told[run]["run"] for run in runs}
+    axes = {**sweep.axes, **({path: (value,)} if path in sweep.axes else {})}
+    mine = dataclasses.replace(sweep, axes=axes).checked().runs()
+    return float(np.mean([best[names[_identity(run)]] for run in mine]))
+
+
+def _identity(run: Run) -> str:
+    """Returns what tells a run of a sweep from others, beside whichever it trains."""
+    decays = "train.optimizer.decays"  # where others decay, their program does
+    if has_field(run, decays):
+        run = replace_field(run, decays, True)
+    return json.dumps(run.identity, sort_keys=True)
