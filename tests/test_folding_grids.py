@@ -11,7 +11,7 @@ from test_shortest_paths import small
 
 from ws_jax import engine
 from ws_jax.checkpoint import load_run
-from ws_jax.config import ConfigError, check_config
+from ws_jax.config import ConfigError, check_config, replace_field
 from ws_jax.folding.loops import Rule, fold
 from ws_jax.folding.run import fold_run, num_parameters
 from ws_jax.models import Arithmetic, FoldedGridNet, GridNet
@@ -114,6 +114,9 @@ def test_training_goes_on_with_the_distances_that_it_had():
 def trained(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("trained") / "sweep"
     sweep = small(templates=(2,), strengths=(0.01,), seeds=(0,), depth=4)
+    base = replace_field(sweep.base, "data.split", "holdout")
+    base = replace_field(base, "data.holdout", 0.2)
+    sweep = dataclasses.replace(sweep, base=base)
     engine.run_sweep(sweep, workdir)
     (name,) = set(results.read(workdir)["run"])
     return workdir, name
@@ -124,7 +127,7 @@ def test_a_run_on_grids_is_folded_on_the_grids_of_its_last_epoch(trained, tmp_pa
     workdir, name = trained
     report = fold_run(workdir, name, tmp_path, [Rule(1.0), Rule(0.0)])
     row = results.read(workdir).iloc[-1]
-    for column in ("val_loss", "val_f1", "val_ones_f1"):
+    for column in ("val_loss", "val_f1", "val_ones_f1", "test_loss", "test_ones_f1"):
         np.testing.assert_allclose(report["before"][column], row[column], rtol=1e-5)
     none, tied = report["foldings"]
     assert none["groups"] == [[0, 1, 2, 3]] and tied["groups"] == [[0, 0, 0, 0]]

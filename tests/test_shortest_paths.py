@@ -225,3 +225,28 @@ def test_a_sweep_scores_what_its_views_ask_for(tmp_path):
             everywhere = row[f"{column.removesuffix('_f1')}_ones_f1"].item()
             assert everywhere == pytest.approx(2 * true / (said.size + true)), column
             assert row[column].item() == pytest.approx(want, abs=1e-6), column
+
+
+@pytest.mark.slow
+def test_test_grids_are_their_own_with_the_distances_of_the_epoch(tmp_path):
+    sweep = small(seeds=(0,), templates=(0,), epochs=3)
+    base = sweep.base
+    asked = {"data.split": "holdout", "data.holdout": 0.2, "evaluation.test": "epoch"}
+    for path, value in {**asked, "evaluation.views": ()}.items():
+        base = replace_field(base, path, value)
+    engine.run_sweep(dataclasses.replace(sweep, base=base), tmp_path)
+    table = results.read(tmp_path)
+    (run,) = dataclasses.replace(sweep, base=base).checked().runs()
+    inputs = jax.tree.map(lambda a: a[0], stack_inputs([run]))
+    draw = run.transforms[0]
+    for epoch in range(3):
+        row = table[table["epoch"] == epoch + 1]
+        key = jax.random.fold_in(inputs.evaluation_key, epoch)
+        keys = {"val": key, "test": jax.random.fold_in(key, stream_of("test"))}
+        for (role, own), count in zip(keys.items(), (6, 8), strict=True):
+            bounds = draw.density, *draw.window(epoch)
+            grids = draw_grids(own, count, draw.side((6, 6)), *bounds)
+            true = np.asarray(grids.path).sum()
+            want = 2 * true / (grids.path.size + true)
+            assert row[f"{role}_ones_f1"].item() == pytest.approx(want)
+        assert row["val_loss"].item() != row["test_loss"].item()

@@ -40,8 +40,8 @@ def evaluate(
     """Returns the task's totals on the images of a role, and on each view of them.
 
     What a view draws it draws once an epoch, from a key that depends on seed and fold
-    alone: all runs on a fold are judged on the same images. With
-    `evaluation.whole_batches` views end at the last whole batch.
+    alone: all runs on a fold are judged on the same images. Test images have draws of
+    their own. With `evaluation.whole_batches` views end at the last whole batch.
 
     Returns:
       `val`, and `view_NAME` for each view; for the role `test` only `test`.
@@ -53,6 +53,7 @@ def evaluate(
     limit = size // batch * batch if config.evaluation.whole_batches else size
     key = jax.random.fold_in(inputs.evaluation_key, epoch)
     if role == "test":
+        key = jax.random.fold_in(key, stream_of("test"))
         views, names = (), ["test"]
     else:
         names = ["val", *(f"view_{view.kind}" for view in views)]

@@ -92,9 +92,9 @@ class LivingRuns:
         placed = self._mapped.axis.place(jnp.asarray(status))
         self.state = dataclasses.replace(self.state, status=placed)
 
-    def test(self, examples: Examples) -> Metrics:
-        """Scores the runs that trained last on the test images."""
-        totals = self._mapped.test(examples, self.placed, self.state)
+    def test(self, examples: Examples, epoch: int) -> Metrics:
+        """Scores the runs that trained last, for that epoch, on the test images."""
+        totals = self._mapped.test(examples, self.placed, self.state, epoch)
         return self._rows_of(self.trained, jax.device_get(totals))
 
     def train_epoch(self, examples: Examples, epoch: int) -> Metrics:

@@ -156,9 +156,11 @@ class MappedProgram:
         """Makes the states of stacked runs, and what is measured before training."""
         return self._init(inputs)
 
-    def test(self, examples: Examples, inputs: RunInputs, state: RunState) -> Metrics:
-        """Returns the totals of stacked runs on the test images."""
-        return self._test(examples, inputs, state)
+    def test(
+        self, examples: Examples, inputs: RunInputs, state: RunState, epoch
+    ) -> Metrics:
+        """Returns the totals of stacked runs on the test images, as of an epoch."""
+        return self._test(examples, np.int32(epoch), inputs, state)
 
     def epoch(
         self, examples: Examples, inputs: RunInputs, state: RunState, epoch
@@ -191,12 +193,12 @@ class MappedProgram:
 
     @functools.cached_property
     def _test(self) -> Any:
-        def one(examples, inputs, state):
+        def one(examples, epoch, inputs, state):
             masks = run_masks(self.program, inputs)
-            args = (self.program, examples, inputs, state, masks, jnp.int32(0), "test")
+            args = (self.program, examples, inputs, state, masks, epoch, "test")
             return evaluate(*args)
 
-        return self.axis.jit(one, num_shared=1)
+        return self.axis.jit(one, num_shared=2)
 
 
 def over_runs(

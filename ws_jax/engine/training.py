@@ -246,7 +246,10 @@ class Training:
         if not any(ended) or not self.study.splits[0].test.size:
             return
         task = chunk.run.task
-        for place, totals in enumerate(_by_run(living.test(examples), len(rows))):
+        epoch = rows[0]["epoch"] - 1  # of which drawn images are
+        for place, totals in enumerate(
+            _by_run(living.test(examples, epoch), len(rows))
+        ):
             if ended[place]:
                 rows[place] |= epoch_metrics(task, [], totals)
 
