@@ -11,8 +11,8 @@ from ws_jax import engine, results
 from ws_jax.config import ConfigError
 from ws_jax.data import make_splits, make_synthetic
 from ws_jax.engine.program import make_program
-from ws_jax.measure import SNR_FORMS, WeightSNR, weight_snr
-from ws_jax.models import ResNet
+from ws_jax.measure import SNR_FORMS, Distances, WeightSNR, weight_snr
+from ws_jax.models import ConvNet, ResNet
 from ws_jax.phases import GroupMean
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
 
@@ -113,6 +113,33 @@ def test_too_few_sites_are_refused():
         weight_snr(jnp.ones((1, 1, 3)))
     with pytest.raises(ConfigError, match="did you mean 'ratio'"):
         weight_snr(jnp.ones((2, 1, 3)), "ratoi")
+
+
+@pytest.mark.parametrize("sharing", ["full", "free", "mixed:2"])
+def test_a_layer_of_one_site_is_passed_over(sharing):
+    network = ConvNet(
+        sharing=sharing, features=(4, 6), kernel_sizes=(3, 4), strides=(2, 1), hidden=8
+    )
+    run = Run(
+        data=Data("synthetic:60x10x10x1", num_folds=3),
+        network=network,
+        transforms=(),
+        train=Train(epochs=1, batch_size=16),
+    )
+    dataset = make_synthetic((60, 10, 10, 1))
+    program = make_program(run, dataset, make_splits(dataset, run.data))
+    assert [layer.sharing.shape for layer in program.layers] == [(4, 4), (1, 1)]
+    params = network_variables(program, run)["params"]
+    free = sharing == "free"
+    for measure, names in (
+        (WeightSNR(), ["snr_conv_0"]), (Distances((1,)), ["dist_1", "cos_1"]),
+    ):  # fmt: skip
+        measure.check_layers(program.layers)
+        assert list(measure.measure(program.layers, params)) == names * free
+        measure.check_layers(program.layers[1:])
+        assert not measure.measure(program.layers[1:], params)
+    if not free:
+        Distances((2,)).check_layers(program.layers)
 
 
 @pytest.mark.slow

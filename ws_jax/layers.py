@@ -60,6 +60,12 @@ class Layer:
         return "/".join(self.path)
 
     @property
+    def sites_differ(self) -> bool:
+        """Whether sites, two or more, have kernels of their own that are stored."""
+        own = self.stores_field and not self.bank and self.sharing.is_free
+        return own and self.sharing.sites.size > 1
+
+    @property
     def inner(self) -> tuple[slice, slice]:
         """The sites, down and across, whose window reads no padding."""
         return self.geometry.inner(self.inputs[:2])

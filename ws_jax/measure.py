@@ -52,8 +52,10 @@ class Distances(Measure):
 
     def measure(self, layers, params):
         """Returns the distances at each radius."""
-        field = layers[0].field(params) if layers else None
         found: dict[str, Array] = {}
+        if not layers or not layers[0].sites_differ:
+            return found
+        field = layers[0].field(params)
         if field is None or field.ndim != 6:
             return found
         for radius in self.radii:
@@ -67,7 +69,7 @@ class Distances(Measure):
 
     def check_layers(self, layers):
         """Every radius needs a site with a whole ring around it."""
-        if not layers or not layers[0].sharing.is_free:
+        if not layers or not layers[0].sites_differ:
             return
         down, across = layers[0].sharing.shape
         for radius in self.radii:
@@ -172,11 +174,11 @@ class WeightSNR(Measure):
     def measure(self, layers, params):
         """Returns the ratio of every layer whose sites have kernels of their own."""
         found: dict[str, Array] = {}
-        for layer in layers:
+        for layer in filter(lambda layer: layer.sites_differ, layers):
             field = layer.field(params)
-            sites = self._sites(layer)
-            if field is not None and field[sites].shape[:2] != (1, 1):
-                found[f"snr_{layer.name}"] = weight_snr(field[sites], self.form)
+            if field is not None:
+                own = field[self._sites(layer)]
+                found[f"snr_{layer.name}"] = weight_snr(own, self.form)
         return found
 
     def _sites(self, layer: Layer) -> tuple[slice, slice]:
@@ -184,9 +186,9 @@ class WeightSNR(Measure):
 
     def check_layers(self, layers):
         """Every layer that is measured needs two sites."""
-        for layer in layers:
+        for layer in filter(lambda layer: layer.sites_differ, layers):
             count = layer.sharing.sites[self._sites(layer)].size
-            if layer.sharing.is_free and count < 2:
+            if count < 2:
                 down, across = layer.sharing.shape
                 raise ConfigError(
                     f"evaluation.measures.weight_snr: layer {layer.name} has "
