@@ -318,6 +318,21 @@ def test_two_tasks_on_one_data_set_are_two_studies():
     assert "(less is better)" in alone[1] and "(less is better)" not in alone[0]
 
 
+@pytest.mark.parametrize("each", [False, True])
+def test_test_scores_are_in_the_table_of_settings(each):
+    frame = runs({"learning_rate": 0.1}, {"learning_rate": 0.2}, epochs=3)
+    test = (frame["val_acc"] - 0.5).where(each | (frame["epoch"] == 3))
+    frame["test_acc"] = test.where(frame["epoch"] > 0)
+    text = section(own_page(frame), "tables")
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", text)
+    told = [head for head in heads if head.startswith("Test accuracy")]
+    assert told == ["Test accuracy, best"] * each + ["Test accuracy, last"]
+    said = "after each epoch; the best" if each else "after the last epoch."
+    assert f"Test images were scored {said}" in text
+    last = frame.loc[frame["epoch"] == 3, "test_acc"]
+    assert all(f">{100 * value:.2f}<" in text for value in last)
+
+
 def test_folded_networks_are_explained():
     text = own_page(runs({"model": "grid_net_folded", "sharing": "grid_net_folded"}))
     assert "a grid_net whose alike layers were tied, so that it loops" in text

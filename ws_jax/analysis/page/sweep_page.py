@@ -64,11 +64,15 @@ def table(found: swept.Swept) -> str:
     rows = found.rows
     metrics = tables.default_metrics(rows)
     metrics = tuple(sorted(metrics, key=lambda name: name != found.metric))
+    test, each = _test_metric(found)
+    metrics += (test,) if test else ()
     first = _first(found)
     lines: dict[tuple, dict[str, str]] = {}
     marks: dict[tuple, str] = {}
     for reading in ("last_epoch",) if found.moves else ("best_epoch", "last_epoch"):
-        cells = aggregate.cells(rows, metrics, reading).to_dict("records")
+        once = reading == "best_epoch" and not each
+        shown = tuple(name for name in metrics if not (once and name == test))
+        cells = aggregate.cells(rows, shown, reading).to_dict("records")
         for cell in sorted(cells, key=lambda c: metrics.index(c["metric"])):
             key = first.loc[cell["cell"], cell["epochs"]]
             head = f"{labels.short_metric(cell['metric'])}, {labels.READINGS[reading]}"
@@ -86,6 +90,18 @@ def table(found: swept.Swept) -> str:
     frame = pd.DataFrame(cells, columns=names)
     text = pieces.words_table(frame, numbers=heads)
     return text.replace('class="words"', 'class="words settings"', 1)
+
+
+def _test_metric(found: swept.Swept) -> tuple[str, bool]:
+    """Returns the watched metric on test images, and whether each epoch has it.
+
+    The name is empty where no test images were scored.
+    """
+    name = f"test_{found.metric.removeprefix('val_')}"
+    if name not in found.rows.columns:
+        return "", False
+    known = found.rows[found.rows[name].notna()]
+    return name if len(known) else "", bool(known["training"].duplicated().any())
 
 
 def _first(found: swept.Swept) -> pd.Series:
@@ -106,6 +122,15 @@ def _order(found: swept.Swept, key: tuple) -> list[int]:
 def note(found: swept.Swept) -> str:
     """Says how to read the table."""
     share = watched.is_share(found.rows, found.metric)
+    test, each = _test_metric(found)
+    tested = "Test images were scored after the last epoch. " if test else ""
+    tested = (
+        tested
+        if not each
+        else (
+            "Test images were scored after each epoch; the best epoch is validation’s. "
+        )
+    )
     which = (
         "at each run’s last epoch; validation images change with the epochs, so that "
         "there is no best one. "
@@ -115,7 +140,7 @@ def note(found: swept.Swept) -> str:
     )
     return (
         f"{'Percent. ' if share else ''}Medians over all runs of a setting "
-        f"(“In short” has means); {which}"
+        f"(“In short” has means); {which}{tested}"
         f"{tables.note(found.rows)}"
     )
 
