@@ -243,6 +243,16 @@ def test_environments_are_told_once_and_stay_when_a_sweep_is_extended():
     assert environments(record) == [b, a, c]
     assert environments({**record, "environments": [a]}) == [b, a, c]
     assert changes(b, c) == ["jax 2 -> 3"]
+    fast = {**b, "flags": ["--xla_cpu_enable_fast_math=true"]}
+    assert changes(b, fast) == ["XLA_FLAGS none -> --xla_cpu_enable_fast_math=true"]
+    assert environments({**record, "environments": [fast]}) == [b, fast, a, c]
+
+
+def test_flags_that_round_otherwise_are_noted(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+    assert "flags" not in environment()
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=x --xla_b=1  --xla_a=true")
+    assert environment()["flags"] == ["--xla_a=true", "--xla_b=1"]
     assert environments({"config": {}}) == [{}]  # as records of old may be
 
 

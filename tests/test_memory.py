@@ -214,6 +214,20 @@ def test_what_is_free_on_the_host(name, tmp_path):
     assert memory.host_free(files(tmp_path, {**MEMINFO, **contents})) == free
 
 
+ALONE = {"memory.max": "5000\n", "memory.current": "3000\n"}
+
+
+@pytest.mark.parametrize("text", ["0::/\n", "nonsense\n0::/\n", "0::/\udcff\n", None])
+def test_a_limit_holds_though_little_else_can_be_read(text, tmp_path):
+    contents = {f"sys/fs/cgroup/{name}": value for name, value in ALONE.items()}
+    root = files(tmp_path, {**MEMINFO, **contents})
+    if text is not None:
+        place = root / "proc/self/cgroup"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(text.encode(errors="surrogateescape"))
+    assert memory.host_free(root) == 2000
+
+
 def test_a_host_without_proc_has_the_memory_of_the_machine(tmp_path):
     assert memory.host_free(tmp_path) >= memory.host_free() > 2**20
 

@@ -154,6 +154,18 @@ SILENT = "silent for 6 h, killed or paused (g chunk 3 epoch 2/9)"
 WORKING = {**KILLED, "since": TEN, "told": NOON}
 
 
+def test_a_time_that_is_yet_to_come_is_no_sign_of_life(tmp_path):
+    tomorrow = {**KILLED, "told": "2026-01-02T12:00:00+00:00"}
+    write(tmp_path / "a", chunks=8, chunks_done=3, processes={"x:1": tomorrow})
+    assert "silent for 24 h" in status.as_table([tmp_path / "a"], NOON)
+    assert status.all_ended([tmp_path / "a"], NOON)
+
+
+def test_a_status_that_cannot_be_read_is_none(tmp_path):
+    (tmp_path / status.STATUS_FILE).write_text("[" * 100_000)
+    assert status.read(tmp_path) is None
+
+
 @pytest.mark.parametrize(
     ("others", "chunks_done", "lines"),
     [

@@ -42,15 +42,12 @@ def host_free(root: Path = Path("/")) -> int:
 def _cgroup_free(root: Path) -> Iterator[int]:
     """Yields what each limit on the process's control groups leaves, if readable."""
     try:
-        entries = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
+        text = (root / "proc/self/cgroup").read_text(errors="replace")
+    except OSError:  # the mount's own limit is all that can be known
+        text = ""
     # Hierarchies can share a mount, as `cpu,memory`.
-    paths = {
-        name: path
-        for _, names, path in (entry.split(":", 2) for entry in entries)
-        for name in names.split(",")
-    }
+    entries = [line.split(":", 2) for line in text.splitlines() if line.count(":") > 1]
+    paths = {name: path for _, names, path in entries for name in names.split(",")}
     for place, name, limits, used, cached in _CGROUPS:
         mount = root / "sys/fs/cgroup" / place
         own = mount / paths.get(name, "").lstrip("/")
@@ -58,11 +55,18 @@ def _cgroup_free(root: Path) -> Iterator[int]:
         folders = [own, *own.parents]
         for folder in (f for f in folders if f.is_relative_to(mount)):
             try:
-                lines = (folder / "memory.stat").read_text().splitlines()
-                stat = dict(line.split() for line in lines)
-                held = int((folder / used).read_text()) - int(stat[cached])
-            except (OSError, KeyError, ValueError):
+                held = int((folder / used).read_text()) - _cached(folder, cached)
+            except (OSError, ValueError):
                 continue
             for limit in limits:
                 with contextlib.suppress(OSError, ValueError):  # "max": no limit
                     yield int((folder / limit).read_text()) - held
+
+
+def _cached(folder: Path, name: str) -> int:
+    """Returns the bytes of a group that are given back at need; 0 if not known."""
+    try:
+        lines = (folder / "memory.stat").read_text().splitlines()
+        return int(dict(line.split() for line in lines)[name])
+    except (OSError, KeyError, ValueError):
+        return 0

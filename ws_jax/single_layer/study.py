@@ -262,7 +262,7 @@ def write(pools: Sequence[Pool], workdir: str | Path, overwrite: bool = False) -
     config = json.loads(json.dumps(config))
     if not overwrite and _is_there(folder, config):
         logging.info("%s holds this study already", folder)
-        if not (folder / PICTURE).exists():
+        if not _is_picture(folder / PICTURE):
             write_atomically(folder / PICTURE, to_png(draw(read(folder))))
         return folder
     make_folder(folder, "workdir")
@@ -285,6 +285,12 @@ def write(pools: Sequence[Pool], workdir: str | Path, overwrite: bool = False) -
     write_atomically(folder / PICTURE, picture)
     write_atomically(folder / TABLE, content)  # with it a study counts as done
     return folder
+
+
+def _is_picture(path: Path) -> bool:
+    """Returns whether a file begins and ends as a PNG does."""
+    content = path.read_bytes() if path.is_file() else b""
+    return content.startswith(b"\x89PNG") and content.endswith(b"IEND\xaeB`\x82")
 
 
 def _is_there(folder: Path, config: dict[str, Any]) -> bool:

@@ -1,18 +1,18 @@
-"""The versions and devices that a sweep was trained with, as its record has them."""
+"""Versions, devices and flags that a sweep was trained with, as its record has them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-_KEYS = ("versions", "device")
+_KEYS = ("versions", "device", "flags")
 
 
 def environments(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Returns all that a sweep was started with, each once.
 
     Returns:
-      `versions` and `device` of each: first those of its first start, or of when it was
+      `versions`, `device` and, if there were any, `flags` of each: first those of its first start, or of when it was
       extended last; then of later starts that differed, and of before it was extended.
     """
     found: list[dict[str, Any]] = []
@@ -32,6 +32,9 @@ def changes(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     told = []
     if device != new_device:
         told.append(f"{device_text(device)} -> {device_text(new_device)}")
+    flags, new_flags = (" ".join(e.get("flags", [])) or "none" for e in (one, other))
+    if flags != new_flags:
+        told.append(f"XLA_FLAGS {flags} -> {new_flags}")
     for name in dict.fromkeys([*versions, *new_versions]):
         before, now = (v.get(name, "none") for v in (versions, new_versions))
         if before != now:

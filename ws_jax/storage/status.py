@@ -127,7 +127,7 @@ def read(workdir: Path) -> dict[str, Any] | None:
     """Reads what the processes of a sweep told, or None if there is nothing sound."""
     try:
         told = json.loads((Path(workdir) / STATUS_FILE).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(told, dict):
         return None
@@ -239,8 +239,12 @@ def _is_done(told: Mapping[str, Any]) -> bool:
 
 
 def _silent(process: Mapping[str, Any], time: str) -> float:
-    """Returns the seconds that a process which should tell has told nothing, or 0."""
-    silent = _seconds(process.get("told", time), time)
+    """Returns the seconds that a process which should tell has told nothing, or 0.
+
+    A time that is yet to come was told before a clock was set back: how long ago is not
+    known, and a process that is alive tells the time again within seconds.
+    """
+    silent = abs(_seconds(process.get("told", time), time))
     return (
         silent if process.get("state") not in _ENDED and silent > SILENT_SECONDS else 0
     )

@@ -242,7 +242,7 @@ class Workdir:
         return dict(record)
 
     def note_environment(self) -> None:
-        """Notes in the record that it goes on by other versions or devices, if so.
+        """Notes in the record that it goes on by other versions, devices or flags.
 
         Nothing is refused. Only while planning, since the record is read and written.
 
@@ -254,7 +254,7 @@ class Workdir:
         if record is None or now in environments(record):
             return
         logging.warning(
-            "%s goes on with other versions or devices than it began with (%s); its "
+            "%s goes on with other versions, devices or flags than it began with (%s); its "
             "record says so now",
             self.path,
             "; ".join(changes(environments(record)[0], now)),
@@ -274,6 +274,9 @@ class Workdir:
         return here
 
 
+_FLAGS_WITHOUT_EFFECT = ("--xla_force_host_platform_device_count", "--xla_dump")
+
+
 def versions() -> dict[str, str]:
     """Returns the versions of what computes, fit for JSON."""
     return {
@@ -284,8 +287,18 @@ def versions() -> dict[str, str]:
 
 
 def environment() -> dict[str, Any]:
-    """Returns the versions and the devices that this process runs on, fit for JSON."""
+    """Returns the versions, devices and flags that this process runs with, for JSON.
+
+    Flags of XLA change how numbers are rounded; those that say how many devices a host
+    has, or what is written of compiled programs, do not. Without any there is no entry.
+    """
+    flags = sorted(
+        flag
+        for flag in os.environ.get("XLA_FLAGS", "").split()
+        if not flag.startswith(_FLAGS_WITHOUT_EFFECT)
+    )
     return {
+        **({"flags": flags} if flags else {}),
         "versions": versions(),
         "device": {
             "platform": jax.default_backend(),

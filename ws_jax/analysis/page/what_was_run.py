@@ -89,7 +89,9 @@ def _folded_settings(rows: pd.DataFrame) -> list[str]:
 
 def _made_with(record: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{k} {v}" for k, v in record["versions"].items())
-    text = f"{record['config']['name']}: {device_text(record['device'])}; {versions}."
+    device, flags = device_text(record["device"]), " ".join(record.get("flags", []))
+    text = f"{record['config']['name']}: {device}; {versions}"
+    text += f"; XLA_FLAGS {flags}." if flags else "."
     first, *others = environments(record)
     if others:
         listed = "; ".join(", ".join(changes(first, other)) for other in others)
