@@ -173,8 +173,8 @@ def asked_of(monkeypatch):
 
     monkeypatch.setattr(search_module, "run_sweep", run_sweep)
     monkeypatch.setattr(results, "read", lambda place: None)
-    monkeypatch.setattr(search_module, "_best", lambda part, frame: {})
-    monkeypatch.setattr(search_module, "_mean", lambda *asked: 0.0)
+    monkeypatch.setattr(search_module, "best_values", lambda part, frame: {})
+    monkeypatch.setattr(search_module, "mean_value", lambda *asked: 0.0)
     return asked
 
 

@@ -15,21 +15,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ws_jax.config import (
     Config,
     ConfigError,
     find_field,
-    has_field,
     parse,
-    replace_field,
     split_values,
 )
 from ws_jax.engine import run_sweep
-from ws_jax.engine.study import make_groups
-from ws_jax.names import in_name, run_columns
-from ws_jax.runs import Run, Sweep
+from ws_jax.names import in_name
+from ws_jax.runs import Sweep
 from ws_jax.search_record import (
     SEARCH_FILE,
     asked_for,
@@ -37,14 +32,19 @@ from ws_jax.search_record import (
     held,
     write_record,
 )
-from ws_jax.search_sweeps import Point, line_field, sweeps_of
+from ws_jax.search_sweeps import (
+    Point,
+    best_values,
+    line_field,
+    mean_value,
+    sweeps_of,
+)
 from ws_jax.storage import results
 from ws_jax.storage.integrity import WorkdirError
 from ws_jax.storage.results import RECORD_FILE
 
 if TYPE_CHECKING:
     import optuna
-    import pandas as pd
 
 # From a field, by its dotted name or the end of it, to (low, high) or (low, high,
 # "log"), or to a list of choices.
@@ -335,42 +335,10 @@ def train_points(
     found: dict[tuple, tuple[Sweep, Mapping[str, float]]] = {}
     for rest, part, place in sweeps_of(sweep, points, folder):
         run_sweep(part, place, data_dir=data_dir)
-        found[rest] = part, _best(part, results.read(place))
+        found[rest] = part, best_values(part, results.read(place))
     values = []
     for point in points:
         rest = tuple((p, v) for p, v in point.items() if p != path)
         part, best = found[rest]
-        values.append(_mean(part, path, point[path], best))
+        values.append(mean_value(part, path, point[path], best))
     return values
-
-
-def _best(sweep: Sweep, frame: pd.DataFrame) -> Mapping[str, float]:
-    """Returns each run's watched metric in its best epoch, NaN if it diverged."""
-    task = sweep.base.task
-    values = frame[f"val_{task.watched}"].where(frame["status"] != "diverged")
-    by_run = values.groupby(frame["run"])
-    return (by_run.max() if task.maximized else by_run.min()).to_dict()
-
-
-def _mean(sweep: Sweep, path: str, value: Any, best: Mapping[str, float]) -> float:
-    """Returns the mean over a point's runs.
-
-    They are those of the sweep whose field has this value alone. The field may do
-    nothing to some, which then have another value of it or none; they are in the mean
-    of every point.
-    """
-    # In the order in which the table names them.
-    runs = [run for group in make_groups(sweep) for run in group.runs]
-    told = run_columns(sweep, runs)
-    names = {_identity(run): told[run]["run"] for run in runs}
-    axes = {**sweep.axes, **({path: (value,)} if path in sweep.axes else {})}
-    mine = dataclasses.replace(sweep, axes=axes).checked().runs()
-    return float(np.mean([best[names[_identity(run)]] for run in mine]))
-
-
-def _identity(run: Run) -> str:
-    """Returns what tells a run of a sweep from others, beside whichever it trains."""
-    decays = "train.optimizer.decays"  # where others decay, their program does
-    if has_field(run, decays):
-        run = replace_field(run, decays, True)
-    return json.dumps(run.identity, sort_keys=True)

@@ -1,20 +1,28 @@
-"""Sweeps that a batch of points of a search trains as: those that differ in one field.
+"""Sweeps that a batch of points of a search trains as, and the values of its points.
 
-All searched fields are axes of them, most with one value.
+The points of a sweep differ in one field. All searched fields are axes of it, most with
+one value.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ws_jax.config import axis_bases, has_field, replace_field
-from ws_jax.names import in_name
+from ws_jax.engine.study import make_groups
+from ws_jax.names import in_name, run_columns
 from ws_jax.runs import Run, Sweep
 from ws_jax.storage import results
 from ws_jax.storage.results import RECORD_FILE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Point = dict[str, Any]  # from whole dotted names to values
 
@@ -96,3 +104,35 @@ def _in_order(values: Sequence[Any]) -> tuple:
     """Returns values in an order that does not hang on when they were asked for."""
     numbers = all(isinstance(value, int | float) for value in values)
     return tuple(sorted(dict.fromkeys(values), key=None if numbers else repr))
+
+
+def best_values(sweep: Sweep, frame: pd.DataFrame) -> Mapping[str, float]:
+    """Returns each run's watched metric in its best epoch, NaN if it diverged."""
+    task = sweep.base.task
+    values = frame[f"val_{task.watched}"].where(frame["status"] != "diverged")
+    by_run = values.groupby(frame["run"])
+    return (by_run.max() if task.maximized else by_run.min()).to_dict()
+
+
+def mean_value(sweep: Sweep, path: str, value: Any, best: Mapping[str, float]) -> float:
+    """Returns the mean over a point's runs.
+
+    They are those of the sweep whose field has this value alone. The field may do
+    nothing to some, which then have another value of it or none; they are in the mean
+    of every point.
+    """
+    # In the order in which the table names them.
+    runs = [run for group in make_groups(sweep) for run in group.runs]
+    told = run_columns(sweep, runs)
+    names = {_identity(run): told[run]["run"] for run in runs}
+    axes = {**sweep.axes, **({path: (value,)} if path in sweep.axes else {})}
+    mine = dataclasses.replace(sweep, axes=axes).checked().runs()
+    return float(np.mean([best[names[_identity(run)]] for run in mine]))
+
+
+def _identity(run: Run) -> str:
+    """Returns what tells a run of a sweep from others, beside whichever it trains."""
+    decays = "train.optimizer.decays"  # where others decay, their program does
+    if has_field(run, decays):
+        run = replace_field(run, decays, True)
+    return json.dumps(run.identity, sort_keys=True)

@@ -12,8 +12,9 @@ def environments(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Returns all that a sweep was started with, each once.
 
     Returns:
-      `versions`, `device` and, if there were any, `flags` of each: first those of its first start, or of when it was
-      extended last; then of later starts that differed, and of before it was extended.
+      `versions`, `device` and, if there were any, `flags` of each: first those of its
+      first start, or of when it was extended last; then of later starts that differed,
+      and of before it was extended.
     """
     found: list[dict[str, Any]] = []
     for part in (record, *record.get("extended_from", [])):

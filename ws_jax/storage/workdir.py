@@ -254,8 +254,8 @@ class Workdir:
         if record is None or now in environments(record):
             return
         logging.warning(
-            "%s goes on with other versions, devices or flags than it began with (%s); its "
-            "record says so now",
+            "%s goes on with other versions, devices or flags than it began with (%s); "
+            "its record says so now",
             self.path,
             "; ".join(changes(environments(record)[0], now)),
         )
