@@ -48,6 +48,17 @@ def test_the_strength_of_a_phase_of_ones_own_has_a_column(hebb):
     assert column_of("strength", list(told[0])) == "train.phase.strength"
 
 
+def test_a_phase_of_ones_own_may_say_its_coupling(hebb):
+    @config("half")
+    class Half(type(hebb)):
+        @property
+        def coupling(self):
+            return self.strength / 2
+
+    told = columns_of(Sweep("s", replace_field(FREE, "train.phase", Half()), {}))
+    assert [c["coupling"] for c in told] == [0.25]
+
+
 def test_a_strength_that_is_a_coupling_has_that_column_alone(hebb):
     axes = {"train.phase": (NoPhase(), GroupMean(), Couple()), "strength": (0.2, 1.0)}
     told = columns_of(Sweep("s", FREE, axes))

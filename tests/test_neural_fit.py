@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,8 +25,9 @@ from ws_jax.config import ConfigError
 from ws_jax.data import arrays as npz
 from ws_jax.data import load, make_splits, make_synthetic
 from ws_jax.engine import predict
-from ws_jax.engine.program import make_program
-from ws_jax.models import GridNet, ResNet
+from ws_jax.engine.program import init_variables, make_program, network_program
+from ws_jax.keys import make_key
+from ws_jax.models import FoldedWideResNet, GridNet, ResNet
 from ws_jax.neural_fit import fit, regression, similarity
 from ws_jax.neural_fit import table as files
 from ws_jax.runs import Data, Evaluation, Run, Sweep, Train
@@ -649,3 +651,18 @@ def test_the_launcher(trained, tmp_path):
     )  # fmt: skip
     assert only.returncode == 0, only.stderr
     assert (tmp_path / "only" / fit.ACTIVATIONS).exists()
+
+
+@pytest.mark.slow
+def test_layers_within_a_loop_are_none_that_can_be_recorded():
+    net = FoldedWideResNet(depth=16, width=1, kernels=(0, 0) * 3)
+    run = Run(data=Data("synthetic:60x8x8x3"), network=net, transforms=())
+    known = neural_fit.layer_names(run, (8, 8, 3), 10)
+    assert "stage_0_block_0" in known and not any("loop/" in name for name in known)
+    program = network_program(run, (8, 8, 3), 10)
+    variables = jax.tree.map(np.asarray, init_variables(program, run, make_key(0)))
+    images = np.zeros((4, 8, 8, 3), np.uint8)
+    found = neural_fit.record(run, variables, images, 10, list(known))
+    assert {name: a.shape[1:] for name, a in found.items()} == known
+    with pytest.raises(ConfigError, match="unknown layer 'stage_0_loop/block/norm_0'"):
+        neural_fit.record(run, variables, images, 10, ["stage_0_loop/block/norm_0"])

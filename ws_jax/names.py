@@ -22,7 +22,7 @@ from ws_jax.config import (
     replace_field,
 )
 from ws_jax.data.dataset import is_own
-from ws_jax.phases import Couple, GroupMean, Phase
+from ws_jax.phases import Couple
 from ws_jax.runs import Run, Sweep
 from ws_jax.runs.shown import shown, usual
 from ws_jax.tasks import Task
@@ -135,7 +135,7 @@ def _columns(sweep: Sweep, run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "optimizer": run.train.optimizer.kind,
         "phase": phase.kind,
-        "coupling": _coupling(phase),
+        "coupling": phase.coupling,
         "epochs": run.train.epochs,
     }
 
@@ -150,13 +150,6 @@ def _watched(task: Task) -> dict[str, Any]:
     if (task.watched, task.maximized) == ("acc", True):
         return {}
     return {"task.watched": task.watched, "task.maximized": task.maximized}
-
-
-def _coupling(phase: Phase) -> float:
-    """Returns the part of the way to its mean that a phase moves a kernel."""
-    if isinstance(phase, Couple):
-        return phase.strength
-    return 1.0 if isinstance(phase, GroupMean) else 0.0
 
 
 def _levels(run: Run) -> dict[str, float]:

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.core import tracers
 from jaxtyping import Array
 
 from ws_jax.config import ConfigError, check_name
@@ -113,12 +114,17 @@ def _take(outputs: Mapping[str, Array], name: str) -> Array:
 
 
 class _Recorder:
-    """Keeps what every named module of a network returns, in NHWC, while it acts."""
+    """Keeps what every named module of a network returns, in NHWC, while it acts.
+
+    What is within a loop of the network (`nn.scan`) is left out: it is a value of each
+    step, and none outside of the loop.
+    """
 
     def __init__(self):
         self.outputs: dict[str, Array] = {}
 
     def __enter__(self):
+        self._trace = tracers.current_trace()
         self._context = nn.intercept_methods(self._intercept)
         self._context.__enter__()
         return self
@@ -129,7 +135,9 @@ class _Recorder:
     def _intercept(self, call, args, kwargs, context):
         result = call(*args, **kwargs)
         module, path = context.module, context.module.path
-        if context.method_name == "__call__" and path and isinstance(result, jax.Array):
+        outside = tracers.current_trace() == self._trace
+        named = context.method_name == "__call__" and path
+        if named and outside and isinstance(result, jax.Array):
             # A module of its own layout says so; all others have the standard one.
             layout = getattr(module, "layout", _STANDARD)
             axes = [layout.index(axis) for axis in _STANDARD]

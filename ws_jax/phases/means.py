@@ -164,6 +164,11 @@ class GroupMean(Grouped):
     first: int = first_field()
     border: bool = border_field()
 
+    @property
+    def coupling(self):
+        """All of it."""
+        return 1.0
+
     def change(self, field, sharing):
         """Averages."""
         return couple(field, sharing, 1.0)
@@ -179,6 +184,11 @@ class Couple(Grouped):
     strength: float = data(1.0, "part of the way", low=0, high=1)
     first: int = first_field()
     border: bool = border_field()
+
+    @property
+    def coupling(self):
+        """The strength."""
+        return self.strength
 
     def change(self, field, sharing):
         """Moves it."""

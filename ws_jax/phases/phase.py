@@ -40,6 +40,11 @@ class Phase(Config):
     kinds: ClassVar[dict] = {}
     default_kind: ClassVar[str] = "none"
 
+    @property
+    def coupling(self) -> float:
+        """The part of the way to its group's mean that it moves a kernel; 0: none."""
+        return 0.0
+
     def init(self, layers: Sequence[Layer], params: Params) -> Any:
         """Returns the phase's own state before training: a tree of arrays, or None."""
         del layers, params
