@@ -1,7 +1,8 @@
-"""Fields that are no part of a run's identity, for rooms that do not wait for JAX.
+"""Fields that say nothing of what was trained, for rooms that do not wait for JAX.
 
-A field says so itself where it is declared (`identity=False`); a test holds these lists
-to the declarations. Glossary: identity.
+Pages tell no settings apart by them. Most are no part of a run's identity, which a
+field says itself where it is declared (`identity=False`); a test holds these lists to
+the declarations. Glossary: digest, cell.
 """
 
 # How a sweep saves and goes on. It may go on under other values of these.
@@ -13,7 +14,8 @@ SAVING = (
 )
 # How the work is done: the same numbers, bit for bit.
 WORK = (*SAVING, "execution.chunk")
-# Part of the identity, since it rounds otherwise: the same products in another order.
+# Part of the identity all the same, since it rounds otherwise: the same products in
+# another order.
 ROUNDED = ("execution.lowering",)
 # What other fields settle: presets their word, decays whether there is one.
 IMPLIED = ("semantics", "train.optimizer.decays")

@@ -23,7 +23,8 @@ class Split:
     Attributes:
       train: images that are trained on.
       validation: images that are scored after every epoch.
-      test: images that are scored once, at the end; may be none.
+      test: images that are scored at a run's end, or after every
+        epoch (`evaluation.test`); may be none.
     """
 
     train: np.ndarray

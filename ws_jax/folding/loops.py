@@ -146,7 +146,8 @@ def tie(
       scale: see `Rule`.
     Returns:
       The vectors, [groups, k], and for each layer the number by which it takes its
-      group's: 1 where it is dropped, and for a layer that is alone or the first.
+      group's: 1 where it is dropped, and for a layer that is alone; with `first`, for
+      the first one, too.
     """
     rows = np.asarray(coefficients, np.float64)
     tied, scales = [], np.ones(len(rows))

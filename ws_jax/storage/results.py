@@ -55,7 +55,7 @@ RUN_COLUMNS = {
     "coupling": "float64",  # part of the way to its mean that a phase moves a kernel
 }
 EPOCH_COLUMNS = {
-    "epoch": "int64",  # 0: before training, only the distances
+    "epoch": "int64",  # 0: before training, what parameters alone tell
     "loss": "float64",
     "val_loss": "float64",
     "acc": "float64",

@@ -7,7 +7,8 @@ from ws_jax.transforms.transform import Transform
 from ws_jax.transforms.usual import Swap
 
 # The changes under which the first paper evaluates after every epoch: shifts within
-# 25 % of the side, turns within 45 degrees, noise with standard deviation 0.15.
+# 25 % of the side, turns within 45 degrees, noise with standard deviation 0.15. What
+# one of these draws depends on its place here: others belong behind them.
 VIEWS: dict[str, Transform] = {
     "translation": Translation(level=0.25),
     "rotation": Rotation(level=45 / 360),
