@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import html
+import itertools
 import re
 from pathlib import Path
 
@@ -182,3 +183,27 @@ def test_a_sweep_beside_a_papers_answer_is_answered_too():
     assert first.index("Does a network for images") < first.index("Swept:")
     assert "All settings" in section(text, "tables")
     assert "Swept:" not in section(page(answered), "answer")
+
+
+@pytest.mark.parametrize("name", ["own", "a"])
+def test_a_sweep_beside_an_answer_keeps_the_runs_that_both_have(name):
+    answered = [
+        study_frames.run_rows(model=model, init="paper", semantics="paper", fold=fold,
+                              level=level)
+        for model in ("cnn", "fcn") for fold in range(3) for level in (0.0, 0.2)
+    ]  # fmt: skip
+    own = []
+    for model, fold, rate in itertools.product(("cnn", "fcn"), range(3), (1e-3, 3e-3)):
+        rows = study_frames.run_rows(
+            model=model, init="paper", semantics="paper", fold=fold, epochs=60,
+            learning_rate=rate, sweep=name,
+        )  # fmt: skip
+        rows["val_acc"] -= 0.05 * (rate == 3e-3)
+        own.append(rows)
+    alone, both = (
+        section(page(study_frames.frame(runs)), "answer")
+        for runs in (own, [*answered, *own])
+    )
+    told = alone[alone.index("learning rate: 0.001 is ahead of 0.003") :]
+    assert told[: told.index(":", 20)] in both
+    assert "The best of 4 settings" in both

@@ -144,6 +144,15 @@ def test_what_a_field_does_nothing_to_is_in_the_mean_of_every_point(
     assert found == [1 / len(sharing)] * len(values)
 
 
+def test_a_point_is_not_checked_as_a_whole_sweep_is(tmp_path, trained):
+    base = replace_field(CONFIG.base, "network.severing", "connections")
+    base = replace_field(base, "network.vcp", 0.5)
+    points = [{"network.sharing": sharing} for sharing in ("full", "free")]
+    # Of the shared network alone it would be refused: nothing is severed there.
+    found = train_points(Sweep("some", base, {}), points, tmp_path, None)
+    assert sorted(found) == [0, 1]
+
+
 def test_words_and_kinds_are_searched(trained, tmp_path):
     ranges = ["learning_rate=1e-4,1e-2,log"]
     space = read_space(CONFIG, ranges, ["sharing=full,free", "phase=none,couple"])

@@ -125,8 +125,10 @@ def mean_value(sweep: Sweep, path: str, value: Any, best: Mapping[str, float]) -
     runs = [run for group in make_groups(sweep) for run in group.runs]
     told = run_columns(sweep, runs)
     names = {_identity(run): told[run]["run"] for run in runs}
-    axes = {**sweep.axes, **({path: (value,)} if path in sweep.axes else {})}
-    mine = dataclasses.replace(sweep, axes=axes).checked().runs()
+    own = [known for known in sweep.axes.get(path, ()) if known == value]
+    axes = {**sweep.axes, **({path: tuple(own)} if own else {})}
+    # What a sweep is checked for as a whole is not asked of one point.
+    mine = dataclasses.replace(sweep, axes=axes).runs()
     return float(np.mean([best[names[_identity(run)]] for run in mine]))
 
 

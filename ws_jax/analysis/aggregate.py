@@ -81,6 +81,14 @@ def _normalised(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     return frame.assign(training=training, setting=words), number
 
 
+def of_sweeps(frame: pd.DataFrame) -> dict[str, set[str]]:
+    """Returns the digests of each sweep's trainings, those that stand elsewhere too."""
+    if not len(frame):
+        return {}
+    rows, _ = _normalised(frame)
+    return rows.groupby("sweep")["digest"].agg(set).to_dict()
+
+
 def repeats(frame: pd.DataFrame) -> list[str]:
     """Names the runs that `tidy` leaves out, since they stand elsewhere too."""
     return copies.left_out(*_normalised(frame)) if len(frame) else []

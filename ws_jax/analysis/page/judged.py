@@ -56,7 +56,8 @@ def judge(
     theirs = _of_papers(rows, papers)
     by_paper = [paper.tables(paper.rows_of(theirs, papers)) for paper in papers]
     built = [table for made in by_paper for table in made]
-    own = standing.own_studies(rows, found, by_paper)
+    held = aggregate.of_sweeps(frame)
+    own = standing.own_studies(rows, found, by_paper, held)
     return Judged(frame, rows, found, theirs, built, own)
 
 

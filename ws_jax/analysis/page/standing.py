@@ -7,7 +7,7 @@ says no more than why not, and only where they are on its data.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -90,7 +90,10 @@ def _standing(rows: pd.DataFrame, paper: Paper, papers: Sequence[Paper]) -> Stan
 
 
 def own_studies(
-    rows: pd.DataFrame, found: Sequence[Standing], built: Sequence[Sequence[Table]]
+    rows: pd.DataFrame,
+    found: Sequence[Standing],
+    built: Sequence[Sequence[Table]],
+    held: Mapping[str, set[str]],
 ) -> list[Own]:
     """Reads as studies what answers no paper's question.
 
@@ -101,11 +104,12 @@ def own_studies(
       rows: tidy.
       found: what papers have to say of them.
       built: the tables of each of these papers.
+      held: the digests of each sweep's trainings, see `aggregate.of_sweeps`.
     """
     return [
         _read(own, str(name), found, built)
         for name, on_data in rows.groupby("data")
-        for own in watched.by_metric(_unanswered(on_data, str(name), found))
+        for own in watched.by_metric(_unanswered(on_data, str(name), found, held))
     ]
 
 
@@ -125,12 +129,16 @@ def _read(
 
 
 def _unanswered(
-    rows: pd.DataFrame, name: str, found: Sequence[Standing]
+    rows: pd.DataFrame,
+    name: str,
+    found: Sequence[Standing],
+    held: Mapping[str, set[str]],
 ) -> pd.DataFrame:
     """Returns what no paper's answer is on, of the rows on a data set.
 
     Where a paper answers, these are the sweeps that are not all of papers with numbers
-    there. They are whole: what a paper's runs among them are, others are compared with.
+    there. They are whole: what a paper's runs among them are, others are compared with;
+    and so are trainings that tidy rows have of another sweep.
     """
     published = {data for standing in found for data in standing.paper.data}
     answered = any(name in standing.answered for standing in found)
@@ -140,7 +148,9 @@ def _unanswered(
     for standing in found:
         if name in {*standing.data, *standing.answered}:
             rest = rest[~rest.index.isin(standing.paper.selected(rest).index)]
-    return rows[rows["sweep"].isin(rest["sweep"])]
+    names = set(rest["sweep"])
+    shared = set().union(*(held.get(sweep, set()) for sweep in names))
+    return rows[rows["sweep"].isin(names) | rows["digest"].isin(shared)]
 
 
 def _own(

@@ -180,12 +180,19 @@ def figures(found: swept.Swept) -> list[gallery.Item]:
 
 def _beside(found: swept.Swept, place: int, field: varying.Field) -> str:
     """Says which runs have no such field; nothing if all have it."""
-    without = _with_numbers(found, field)["x"].isna()
-    if not without.any():
-        return ""
-    if _lacking(found, place, field):
-        return "Dashed: medians of what has no such field. "
-    return f"Not drawn, since they have no such field: {without.sum()} runs. "
+    runs = _with_numbers(found, field)
+    without, usual = runs["word"] == "", runs["x"].isna() & (runs["word"] != "")
+    text = ""
+    if without.any() and _lacking(found, place, field):
+        text = "Dashed: medians of what has no such field. "
+    elif without.any():
+        count = labels.count(int(without.sum()), "run")
+        text = f"Not drawn: {count} without such a field. "
+    if usual.any():
+        count = labels.count(int(usual.sum()), "run")
+        told = ", ".join(sorted(set(runs.loc[usual, "word"])))
+        text += f"Not drawn: {count}, {told}. "
+    return text
 
 
 def _along(whole: varying.Field, field: varying.Field) -> str:
@@ -218,7 +225,7 @@ def _lines(
 
 
 def _with_numbers(found: swept.Swept, field: varying.Field) -> pd.DataFrame:
-    """Returns the runs that have a value, with a field's `number`, and `x`, its place.
+    """Returns runs that have a value, with a field's `word`, `number` and place `x`.
 
     The number of no end, which pages call never, stands behind all others.
     """
@@ -227,7 +234,8 @@ def _with_numbers(found: swept.Swept, field: varying.Field) -> pd.DataFrame:
     ends = numbers[numbers != MOST].dropna()
     behind = ends.max() * _NEVER if len(ends) and ends.max() > 0 else 1.0
     places = numbers.where(numbers != MOST, behind)
-    runs = found.runs.assign(number=numbers, x=places)
+    words = field.words.groupby(found.rows["training"]).first()
+    runs = found.runs.assign(number=numbers, x=places, word=words)
     return runs.dropna(subset=["value"])
 
 
@@ -239,7 +247,7 @@ def _lacking(
     These are few: networks that have no part of that kind, say.
     """
     runs = _with_numbers(found, field)
-    runs = runs[runs["x"].isna()]
+    runs = runs[runs["word"] == ""]
     others = [i for i in range(len(found.fields)) if i != place]
     keys = [swept.key(i) for i in others]
     if not len(runs) or not keys:
