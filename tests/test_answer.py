@@ -312,6 +312,19 @@ def test_of_several_settings_the_answer_says_which():
 
 
 @pytest.mark.slow
+def test_a_level_of_which_no_run_has_begun_is_waited_for():
+    whole = study_frames.study(levels=(0.0, 0.1, 0.2), epochs=50, kept=(0, 50))
+    told = answer.answer(study_frames.planned(whole, whole))
+    assert "trained with translation .2" in told[1] and EARLY not in told[1]
+    less = whole[whole["aug"] != 0.2]
+    _, second = answer.answer(study_frames.planned(whole, less))
+    assert f"{EARLY} (CNN at level .2: 0 of 5 folds with a value; FCN at" in second
+    # Another sweep's levels are not.
+    other = whole[whole["aug"] == 0.2].assign(sweep="other")
+    apart = study_frames.planned(pd.concat([less, other]), less)
+    assert EARLY not in answer.answer(apart)[1]
+
+
 def test_an_initialisation_that_is_begun_does_not_silence_another():
     own = study(kept=(0, 50))
     paper = own.assign(init="paper", run=own["run"].str.replace("released", "paper"))
@@ -325,7 +338,12 @@ def test_an_initialisation_that_is_begun_does_not_silence_another():
     alone = told(cnn, paper)
     assert EARLY not in alone[1] and "paper init" in alone[0]
     # One that lacks a cell wholly is none.
-    assert told(cnn, paper, fcn[fcn["aug"] == 0]) == alone
+    *both, lacks = told(cnn, paper, fcn[fcn["aug"] == 0])
+    assert both == alone and lacks.startswith("The FCN of the released init was to be")
+    # So it is where its record tells of it, and nothing else does.
+    whole = study_frames.identified(pd.concat([cnn, paper, fcn], ignore_index=True))
+    left = whole[(whole["model"] == "cnn") | (whole["init"] == "paper")]
+    assert answer.answer(study_frames.planned(whole, left)) == [*alone, lacks]
     begun = (fcn["aug"] == 0) | (fcn["fold"] < 2)
     first, early, another, second = told(cnn, paper, fcn[begun])
     assert "released init" in first and EARLY in early

@@ -65,8 +65,11 @@ class Rule:
         check_name("scale", self.scale, SCALES)
 
 
-def as_rules(rules: Sequence[Rule | float]) -> list[Rule]:
+def as_rules(rules: Any) -> list[Rule]:
     """Returns rules, each checked; of a threshold alone it is the usual rule.
+
+    Args:
+      rules: what a person gave as a sequence of rules and thresholds.
 
     Raises:
       ConfigError: for a rule that is not allowed, or what is no sequence of them.
@@ -82,7 +85,7 @@ def as_rules(rules: Sequence[Rule | float]) -> list[Rule]:
     return [dataclasses.replace(r, threshold=float(r.threshold)) for r in found]
 
 
-def read_rules(thresholds: Sequence[str], **how: str) -> list[Rule]:
+def read_rules(thresholds: Sequence[Any], **how: str) -> list[Rule]:
     """Returns the rules that a person typed.
 
     Args:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,7 +50,7 @@ def fold_run(
     workdir: str | Path,
     run: str,
     output: str | Path,
-    rules: Sequence[Rule | float] = THRESHOLDS,
+    rules: Any = THRESHOLDS,
     *,
     epochs: int = 0,
     learning_rate: float = 0.0,
@@ -66,7 +65,8 @@ def fold_run(
       output: folder of what is written: `fold.json`, and for each threshold the folder
         of a sweep of one run, `threshold_T`. Foldings of the same parameters that are
         there at other thresholds stay.
-      rules: how to fold, or the threshold alone; no two of one threshold.
+      rules: a sequence of how to fold, or of thresholds alone; no two of one
+        threshold.
       epochs: for which folded networks are trained on; 0: not at all.
       learning_rate: of these epochs, constant; 0: that with which the run ended.
       data_dir: folder with prepared or raw data.
@@ -115,7 +115,7 @@ def fold_run(
     return report
 
 
-def _checked(asked: Sequence[Rule | float]) -> list[Rule]:
+def _checked(asked: Any) -> list[Rule]:
     """Returns rules; `ConfigError` for what is not allowed, none, or one twice."""
     rules = as_rules(asked)
     given = [rule.threshold for rule in rules]

@@ -64,8 +64,8 @@ def answer(frame: pd.DataFrame) -> list[str]:
         that have not begun are asked for, too.
 
     Returns:
-      Two sentences, or two of each of two studies; none where there is no study
-      (`TAKES` says what it takes).
+      Two sentences, or two of each of two studies, and one of each initialisation that
+      lacks; none where there is no study (`TAKES` says what it takes).
       Runs that are under way, short or near chance, folds that lack a value (more than
       one of a cell, or one on which it hangs what follows), or a gap that is not
       clearly above 0, are given with their numbers, and nothing is concluded from them.
@@ -78,7 +78,11 @@ def answer(frame: pd.DataFrame) -> list[str]:
     if found[0].cells.early and (other := next(others, None)):
         first, second = _sentences(other)
         told += [f"Another study here answers: t{first.removeprefix('T')}", second]
-    return told
+    return told + [
+        f"The FCN of the {init} init was to be trained here too, and lacks values at "
+        "level 0 or above."
+        for init in found[0].lacking
+    ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +90,8 @@ class _Case:
     """One study: its cells, on which data, by whose word, with which initialisation.
 
     `setting` is what tells it from other studies on these data, in words; `alone` says
-    that its FCN has no other initialisation there.
+    that its FCN has no other initialisation there; `lacking` are others that were
+    planned, and have no values in one of the four cells.
     """
 
     cells: Cells
@@ -95,6 +100,7 @@ class _Case:
     init: str
     setting: str
     alone: bool
+    lacking: tuple[str, ...] = ()
 
     @property
     def epochs(self) -> int:
@@ -109,16 +115,20 @@ def _cases(rows: pd.DataFrame):
         )
         for semantics, own in chosen.groupby("semantics"):
             for words, part in settings.parts(own):
-                inits = sorted(set(part.loc[part["model"] == "fcn", "init"]))
-                for init in inits:
-                    kept = (part["model"] == "cnn") | (part["init"] == init)
-                    told = (plans["model"] == "cnn") | (plans["init"] == init)
-                    told &= plans["semantics"] == semantics
-                    found = cells.find(part[kept], plans[told])
-                    if found:
-                        alone = len(inits) == 1
-                        names = (str(data), str(semantics), str(init), words)
-                        yield _Case(found, *names, alone)
+                told = plans[plans["semantics"] == semantics]
+                told = told[told["sweep"].isin(part["sweep"])]
+                found = {}
+                for init in sorted(set(told.loc[told["model"] == "fcn", "init"])):
+                    own, plan = (
+                        rows[(rows["model"] == "cnn") | (rows["init"] == init)]
+                        for rows in (part, told)
+                    )
+                    found[str(init)] = cells.find(own, plan)
+                lacking = tuple(init for init, four in found.items() if four is None)
+                for init, four in found.items():
+                    if four is not None:
+                        names = (str(data), str(semantics), init, words)
+                        yield _Case(four, *names, len(found) == 1, lacking)
 
 
 def _translated(frame: pd.DataFrame, data: str) -> pd.DataFrame:

@@ -271,8 +271,9 @@ def find(rows: pd.DataFrame, plan: pd.DataFrame | None = None) -> Cells | None:
     Args:
       rows: tidy rows of networks in one setting, with translation or without.
       plan: the same and others, with `model` and `aug` of runs that have not begun. A
-        level that it lacks for one network is not waited for; without it any is, and so
-        is where no record tells of some of the rows.
+        level that it has for both networks is waited for, even if no run has begun
+        there, and one that it lacks for one of them is not; without it any is that some
+        run was trained at, and so is where no record tells of some of the rows.
     """
     rows = rows[rows["model"].isin(MODELS)]
     known = [
@@ -293,10 +294,10 @@ def find(rows: pd.DataFrame, plan: pd.DataFrame | None = None) -> Cells | None:
         and rows["planned_folds"].notna().all()
     ):
         of = [set(plan.loc[plan["model"] == model, "aug"]) for model in MODELS]
-        awaited = raised | trained.intersection(*of)
+        awaited = raised | (set.intersection(*of) - {0.0})
     level, nearest, first = (
         min(own, key=lambda x: (abs(x - _USUAL), x))
-        for own in (raised, awaited, trained)
+        for own in (raised, awaited, trained | awaited)
     )
     if first == nearest:
         return Cells(rows, level, nearest)
