@@ -78,11 +78,17 @@ def as_rules(rules: Any) -> list[Rule]:
         raise ConfigError(
             f"rules are {rules!r}, needs a sequence of thresholds, as (0.9,)"
         )
-    found = [rule if isinstance(rule, Rule) else Rule(rule) for rule in rules]
+    found = [rule if isinstance(rule, Rule) else _usual_rule(rule) for rule in rules]
     for rule in found:
         rule.check()
-    # Those of NumPy are no numbers of JSON.
-    return [dataclasses.replace(r, threshold=float(r.threshold)) for r in found]
+    return found
+
+
+def _usual_rule(threshold: Any) -> Rule:
+    number = isinstance(threshold, int | float | np.integer | np.floating)
+    if isinstance(threshold, bool) or not number:
+        raise ConfigError(f"threshold: {threshold!r} is no number in [0, 1]")
+    return Rule(float(threshold))  # numbers of NumPy are none of JSON
 
 
 def read_rules(thresholds: Sequence[Any], **how: str) -> list[Rule]:
