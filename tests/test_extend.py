@@ -95,7 +95,9 @@ def test_more_values_of_axes_train_and_nothing_else(sweep, tmp_path, epochs):
     engine.run_sweep(more, sweep)
     assert len(epochs) == trained
     (record,) = results.read_records(sweep)
-    assert record["extended_from"][0]["config"]["axes"]["fold"] == [0, 1]
+    before = record["extended_from"][0]
+    assert before["config"]["axes"]["fold"] == [0, 1]
+    assert before["flags"] == record["flags"]  # tests are compiled by some
 
 
 @pytest.mark.slow

@@ -433,7 +433,7 @@ def test_captions_say_which_views_are_beyond_training():
     def told(**how):
         return {item.caption for item in path_page.items(made_up(**how))[:2]}
 
-    assert all("All of them are beyond what was trained" in text for text in told())
-    words = "Not beyond what was trained on: 2 to 4 steps, 10×10 cells."
+    assert all("All views ask for what is beyond what was" in text for text in told())
+    words = "Views not beyond what was trained on: 2 to 4 steps, 10×10 cells."
     inside = told(beyond=((2, 4), (14, 18)), sizes=(10, 18))
     assert all(text.endswith(words) for text in inside)

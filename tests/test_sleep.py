@@ -423,6 +423,8 @@ SOME = {"count": "epoch", "first": 1}
         (SOME, (2, 3, 10), "every 10 comes to every 3; 3 and 10 are the same training"),
         (SOME, (1, 4), "every 4 comes to every 3$"),
         (SOME, (1, 2, 3, MOST), ""),
+        # They act first after so many batches, which are different ones.
+        ({"count": "epoch"}, (2, 3), "every 2 comes to every 3$"),
         ({"count": "epoch", "first": 2}, (2, 3), "every 2 comes to every 3; 2 and 3"),
         ({"first": 1}, (2, 10, 100), ""),
     ],

@@ -159,6 +159,11 @@ def test_a_time_that_is_yet_to_come_is_no_sign_of_life(tmp_path):
     write(tmp_path / "a", chunks=8, chunks_done=3, processes={"x:1": tomorrow})
     assert "silent for 24 h" in status.as_table([tmp_path / "a"], NOON)
     assert status.all_ended([tmp_path / "a"], NOON)
+    # Another host's clock may be a little ahead.
+    ahead = {**KILLED, "told": "2026-01-01T12:05:00+00:00"}
+    write(tmp_path / "b", chunks=8, chunks_done=3, processes={"x:1": ahead})
+    assert "silent" not in status.as_table([tmp_path / "b"], NOON)
+    assert not status.all_ended([tmp_path / "b"], NOON)
 
 
 def test_a_status_that_cannot_be_read_is_none(tmp_path):

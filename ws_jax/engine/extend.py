@@ -67,7 +67,7 @@ def extended(
     begun = recorded_chunks(study, {"chunks": entries})
     added = make_chunks(study, mapped, compiling, begun)
     # As the sweep was before, for the reader.
-    told = ("config", "versions", "device", "environments", "code")
+    told = ("config", "versions", "device", "flags", "environments", "code")
     past = {key: here[key] for key in told if key in here}
     changed = with_code(here, new) if changed_code(here, new) else here
     return {

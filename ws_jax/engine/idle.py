@@ -14,6 +14,9 @@ from absl import logging
 from ws_jax.config import common_path
 from ws_jax.phases import Periodically, Phase
 from ws_jax.runs import Run, Sweep
+from ws_jax.tasks import SimilarityTerm
+
+_BANKS = ": none draws from a template bank; set network.templates"
 
 
 def warn_of_terms(sweep: Sweep, runs: Sequence[Run]) -> None:
@@ -31,15 +34,16 @@ def warn_of_terms(sweep: Sweep, runs: Sequence[Run]) -> None:
         if term.kind not in acting and any(asked or [term.strength]):
             logging.warning(
                 "task.terms %s is left out, since it does nothing to any network of "
-                "this sweep: none draws from a template bank; set network.templates",
+                "this sweep%s",
                 term.kind,
+                _BANKS if isinstance(term, SimilarityTerm) else "",
             )
 
 
 def warn_of_cadences(phases: Iterable[Phase], per_epoch: int) -> None:
     """Warns of cadences that come to one of all batches of an epoch.
 
-    Two of them are the same training.
+    Two that act after the same batch are the same training.
 
     Args:
       phases: of runs of one structure.
@@ -48,7 +52,9 @@ def warn_of_cadences(phases: Iterable[Phase], per_epoch: int) -> None:
     found: dict[Phase, list[int]] = {}
     for phase in phases:
         if isinstance(phase, Periodically) and phase.acts_once_an_epoch(per_epoch):
-            alike = dataclasses.replace(phase, every=1)
+            # Where nothing else is said it acts first after so many batches.
+            first = phase.first or phase.every
+            alike = dataclasses.replace(phase, every=1, first=first)
             found.setdefault(alike, []).append(phase.every)
     for phase, cadences in found.items():
         others = sorted(set(cadences) - {per_epoch})

@@ -241,10 +241,12 @@ def _is_done(told: Mapping[str, Any]) -> bool:
 def _silent(process: Mapping[str, Any], time: str) -> float:
     """Returns the seconds that a process which should tell has told nothing, or 0.
 
-    A time that is yet to come was told before a clock was set back: how long ago is not
-    known, and a process that is alive tells the time again within seconds.
+    Another host's clock may be ahead by some minutes. A time that is further ahead was
+    told before a clock was set back: how long ago is not known, and a process that is
+    alive has told the time again since.
     """
-    silent = abs(_seconds(process.get("told", time), time))
+    silent = _seconds(process.get("told", time), time)
+    silent = -silent if silent < -LOST_SECONDS else silent
     return (
         silent if process.get("state") not in _ENDED and silent > SILENT_SECONDS else 0
     )

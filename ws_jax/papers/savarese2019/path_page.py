@@ -69,8 +69,8 @@ def _beyond(rows: pd.DataFrame) -> str:
         if path_runs.within(rows, view)
     ]
     if inside:
-        return f" Not beyond what was trained on: {', '.join(inside)}."
-    return " All of them are beyond what was trained on." if views else ""
+        return f" Views not beyond what was trained on: {', '.join(inside)}."
+    return " All views ask for what is beyond what was trained on." if views else ""
 
 
 def comparisons(frame: pd.DataFrame) -> list[Comparison]:
