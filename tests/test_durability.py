@@ -252,7 +252,7 @@ def test_flags_that_round_otherwise_are_noted(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
     assert "flags" not in environment()
     monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=x --xla_b=1  --xla_a=true")
-    assert environment()["flags"] == ["--xla_a=true", "--xla_b=1"]
+    assert environment()["flags"] == ["--xla_b=1", "--xla_a=true"]  # the last counts
     assert environments({"config": {}}) == [{}]  # as records of old may be
 
 

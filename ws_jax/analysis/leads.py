@@ -25,7 +25,7 @@ def sentence(found: Swept, place: int) -> str:
     behind = [v for v in order if v not in level]
     leads = ahead[len(ahead) - len(behind) :]
     ends = zip(behind, leads, strict=True)
-    tail = [v for v, lead in ends if math.isclose(lead.mean, ahead[-1].mean)]
+    tail = [value for value, lead in ends if _alike(lead, ahead[-1])]
     named_values = dict.fromkeys([*level[:2], *behind[:1], *tail[:2]])
     where = _where(found, place, compared, list(named_values))
     other_order = _upset(found, compared)
@@ -49,6 +49,12 @@ def sentence(found: Swept, place: int) -> str:
     said = f"clear of the spread between {found.repeated}s"
     said = said if clear else "too early to say"
     return f"{text}{where}: {said}{other_order}.{aside}"
+
+
+def _alike(one: statistics.Difference, other: statistics.Difference) -> bool:
+    """Returns whether two leads are the same, their intervals too, if they have any."""
+    pairs = [(getattr(one, n), getattr(other, n)) for n in ("mean", "low", "high")]
+    return all(math.isclose(a, b) or (a != a and b != b) for a, b in pairs)
 
 
 def _lead(found: Swept, lead: statistics.Difference) -> str:

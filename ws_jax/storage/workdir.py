@@ -292,11 +292,11 @@ def environment() -> dict[str, Any]:
     Flags of XLA change how numbers are rounded; those that say how many devices a host
     has, or what is written of compiled programs, do not. Without any there is no entry.
     """
-    flags = sorted(
+    flags = [
         flag
         for flag in os.environ.get("XLA_FLAGS", "").split()
         if not flag.startswith(_FLAGS_WITHOUT_EFFECT)
-    )
+    ]
     return {
         **({"flags": flags} if flags else {}),
         "versions": versions(),

@@ -131,6 +131,8 @@ def note(found: swept.Swept) -> str:
             "Test images were scored after each epoch; the best epoch is validation’s. "
         )
     )
+    count = labels.count(found.foldings, "run")
+    apart = f"Without {count} of folded networks. " if found.foldings else ""
     which = (
         "at each run’s last epoch; validation images change with the epochs, so that "
         "there is no best one. "
@@ -140,7 +142,7 @@ def note(found: swept.Swept) -> str:
     )
     return (
         f"{'Percent. ' if share else ''}Medians over all runs of a setting "
-        f"(“In short” has means); {which}{tested}"
+        f"(“In short” has means); {which}{tested}{apart}"
         f"{tables.note(found.rows)}"
     )
 
