@@ -1,7 +1,9 @@
 """Folders of images as a data set, on small ones in the form of the real ones."""
 
 import dataclasses
+import itertools
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -131,6 +133,30 @@ def test_an_image_edited_at_its_size_is_read_anew(tmp_path):
     second = data.load("folder:own", data_dir=tmp_path)
     assert first.fingerprint != second.fingerprint
     assert (second.images == 255).all(axis=(1, 2, 3)).any()
+
+
+def test_a_copy_with_the_times_of_another_is_read_by_itself(tmp_path):
+    for name, value in (("a", 10), ("b", 200)):
+        for part, label in itertools.product(("train", "val"), ("n01", "n02")):
+            path = tmp_path / name / "own" / part / label / "one.bmp"
+            path.parent.mkdir(parents=True)
+            Image.new("RGB", (9, 9), (value,) * 3).save(path)
+            os.utime(path, ns=(10**18, 10**18))
+    for name, value in (("a", 10), ("b", 200), ("a", 10)):
+        found = data.load("folder:own", data_dir=tmp_path / name)
+        assert (found.images == value).all(), name
+    # What has changed in its place at its size and time, too.
+    shutil.rmtree(tmp_path / "a" / "own")
+    shutil.copytree(tmp_path / "b" / "own", tmp_path / "a" / "own")
+    assert (data.load("folder:own", data_dir=tmp_path / "a").images == 200).all()
+
+
+def test_a_pipe_is_no_picture(tmp_path):
+    make(tmp_path / "own")
+    before = data.load("folder:own", data_dir=tmp_path)
+    os.mkfifo(tmp_path / "own" / "train" / "n01" / "pipe.png")
+    found = data.load("folder:own", data_dir=tmp_path)
+    assert len(found.images) == len(before.images)
 
 
 def test_the_middle_is_cut_and_sides_are_resized(tmp_path):

@@ -123,7 +123,7 @@ def _images(folder: Path, others: collections.Counter[str]) -> list[Path]:
     for at, below, files in walk(folder):
         below[:] = itertools.filterfalse(_is_hidden, below)
         for path in (Path(at, n) for n in itertools.filterfalse(_is_hidden, files)):
-            if path.suffix.lower() in SUFFIXES:
+            if path.suffix.lower() in SUFFIXES and not _is_pipe(path):
                 found.append(path)
             else:
                 others[path.suffix.lower() or path.name] += 1
@@ -133,6 +133,11 @@ def _images(folder: Path, others: collections.Counter[str]) -> list[Path]:
             f"{folder} holds no image: needs files that end in {', '.join(SUFFIXES)}"
         )
     return found
+
+
+def _is_pipe(path: Path) -> bool:
+    """Returns whether it is there and no file: to read a pipe may take for ever."""
+    return path.exists() and not path.is_file()
 
 
 def _test_items(
@@ -188,7 +193,11 @@ READING = b"2"
 
 
 def _digest(root: Path, items: Sequence[_Item]) -> str:
-    """Tells folders apart by their files' names, sizes and times, not by content."""
+    """Tells folders apart by their files and when these were changed, not by content.
+
+    Copies keep names, sizes and times of files; which file it is, and when the disk
+    last changed it, they do not.
+    """
     digest = hashlib.sha256(READING)
     for item in items:
         try:
@@ -197,7 +206,7 @@ def _digest(root: Path, items: Sequence[_Item]) -> str:
             raise DataError(f"{item.path} cannot be read ({error.strerror})") from error
         name = item.path.relative_to(root)
         # Images that are edited often keep their size, as all of a bitmap format do.
-        told = f"{stat.st_size} {stat.st_mtime_ns}"
+        told = f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino} {stat.st_ctime_ns}"
         digest.update(f"{name} {told} {item.label}\n".encode())
     return digest.hexdigest()[:16]
 

@@ -124,13 +124,9 @@ def note(found: swept.Swept) -> str:
     share = watched.is_share(found.rows, found.metric)
     test, each = _test_metric(found)
     tested = "Test images were scored after the last epoch. " if test else ""
-    tested = (
-        tested
-        if not each
-        else (
-            "Test images were scored after each epoch; the best epoch is validation’s. "
-        )
-    )
+    if each:
+        best = "" if found.moves else "; the best epoch is validation’s"
+        tested = f"Test images were scored after each epoch{best}. "
     count = labels.count(found.foldings, "run")
     apart = f"Without {count} of folded networks. " if found.foldings else ""
     which = (
